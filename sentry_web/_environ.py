@@ -1,0 +1,77 @@
+"""WSGI environ → ``Request`` (PEP 3333). The latin-1 decoding dance is here and nowhere else.
+
+Missing or odd keys are read as absent: extraction never raises and never decides what may be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._http import Header
+from ._request import Request, Server
+
+
+class EnvironRequest(Request):
+    """A request read from a WSGI environ; holds the environ until its headers are read or it is released."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        get = environ.get
+        super().__init__(
+            protocol="wsgi",
+            method=text(get("REQUEST_METHOD")),
+            scheme=text(get("wsgi.url_scheme")) or "http",
+            path=decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO")),  # PEP 3333: never overlapping
+            query=text(get("QUERY_STRING")),
+            http_version=text(get("SERVER_PROTOCOL")).rpartition("/")[2],
+            server=_server(get("SERVER_NAME"), get("SERVER_PORT")),
+            peer=text(get("REMOTE_ADDR")) or None,
+        )
+        self._environ: Mapping[Any, Any] | None = environ
+
+    def _read_headers(self) -> list[Header]:
+        environ = self._environ
+        self._environ = None
+        headers: list[Header] = []
+        for key, value in () if environ is None else environ.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                continue
+            if key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
+                headers.append((header_name(key[5:]), value))
+            elif key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
+                # PEP 3333: both "may be empty or missing", so an empty one is no header
+                headers.append((header_name(key), value))
+        return headers
+
+
+def header_name(key: str) -> str:
+    """The spelling that WSGI's users know: ``X_AUTH_TOKEN`` → ``X-Auth-Token``."""
+    return key.replace("_", "-").title()
+
+
+def text(value: object) -> str:
+    """A native string as it is, anything else as empty."""
+    return value if isinstance(value, str) else ""
+
+
+def decode(value: object) -> str:
+    """The text behind a native string of PEP 3333: bytes that were decoded as latin-1, in truth UTF-8.
+
+    A string that is not made of latin-1 characters breaks the PEP; it is taken as text already decoded. Bytes that
+    are not UTF-8 are shown as U+FFFD, as ASGI servers decode them.
+    """
+    native = text(value)
+    try:
+        return native.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return native
+
+
+def _server(name: object, port: object) -> Server | None:
+    """SERVER_NAME and SERVER_PORT; servers on a unix socket put a path or nothing there."""
+    host, number = text(name), "" if port is None else str(port)
+    if not host or host.startswith(("/", "unix:")) or not number.isascii() or not number.isdigit():
+        return None
+    return host, int(number)

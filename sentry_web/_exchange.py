@@ -1,0 +1,285 @@
+"""The life of one request: every state, every transition, every decision about its outcome.
+
+Nothing here is asynchronous, does I/O, knows a protocol's dicts or a vendor. The adapters turn what they see into
+calls; the table in ``_states`` is the only truth about what a call may change. Adapters make each call through
+``_guard``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from . import _frameworks
+from ._body import Body
+from ._config import Config
+from ._context import CURRENT, Entered
+from ._errors import Verdict, is_quiet_exit, judge
+from ._guard import call
+from ._naming import Naming
+from ._recorder import Captured, MessageSpan, Recorder, Recording
+from ._request import Outcome, Request
+from ._states import TRANSITIONS, Input, State
+
+
+class Exchange:
+    """One request on its way through the application, told to every output."""
+
+    __slots__ = (
+        "request",
+        "outcome",
+        "naming",
+        "_state",
+        "_config",
+        "_recordings",
+        "_keys",
+        "captured",
+        "_lost",
+        "_body",
+        "_body_limit",
+    )
+
+    def __init__(self, request: Request, config: Config, behind: Any, live: Any) -> None:
+        outer = CURRENT.get()
+        self.request = request
+        self.outcome = Outcome(time.perf_counter())
+        self.naming = Naming(request, config.transaction_style, live, behind, config.max_path_names)
+        self._state = State.OPEN
+        self._config = config
+        self._recordings: list[Recording] = []
+        self._keys: list[str] = []
+        self.captured: Captured = Captured(outer.captured if outer is not None and outer.open else None)
+        self._lost: BaseException | None = None
+        self._body: Body | None = None
+        self._body_limit = 0
+
+    def start(self, recorders: Sequence[Recorder], live: Any) -> None:
+        """Start a recording with each output that does not record this request yet, then call ``on_request``."""
+        if self._config.route_resolver is not None:
+            self.naming.resolve_early(call(self._config.route_resolver, self.request))
+        for recorder in recorders:
+            recording = call(recorder.start, self.request, self.naming, self.captured, self.outcome, live)
+            if recording is not None:
+                self._keys.append(recorder.key)
+                self._recordings.append(recording)
+                self._body_limit = max(self._body_limit, call(recording.body_limit) or 0)
+        if self._config.on_request is not None:
+            for recording in self._recordings:
+                call(self._config.on_request, recording, self.request)
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still recorded."""
+        return self._state is not State.CLOSED
+
+    @property
+    def state(self) -> State:
+        """Where the request stands."""
+        return self._state
+
+    def records_with(self, recorder: Recorder) -> bool:
+        """Whether this output records the request already."""
+        return recorder.key in self._keys
+
+    @property
+    def extra_headers(self) -> list[tuple[str, str]]:
+        """The headers that ``trace_response_headers`` adds to the response; none by default."""
+        wanted = self._config.trace_response_headers
+        if not wanted:
+            return []
+        told = [call(recording.trace_headers) or {} for recording in self._recordings]
+        return [(name, headers[name]) for name in wanted for headers in told[:1] if name in headers]
+
+    def message_begins(self, what: str) -> list[MessageSpan]:
+        """A message is about to be sent or received; the spans to end with it (``record_send_receive``)."""
+        if not self._config.record_send_receive:
+            return []
+        op = f"{self.request.kind}.server.{what}"
+        spans = [call(recording.message_span, op) for recording in self._recordings]
+        return [span for span in spans if span is not None]
+
+    def enter(self) -> Entered:
+        """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
+        entered = Entered(CURRENT.get())
+        CURRENT.set(self)
+        for recording in self._recordings:
+            call(entered.add, recording)
+        return entered
+
+    def leave(self, entered: Entered | None) -> None:
+        """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
+
+        Where the request is not the current one, this is another context (a coroutine closed by the event loop's
+        shutdown hooks, a generator by the garbage collector); what holds there is none of our business.
+        """
+        if entered is None or CURRENT.get() is not self:
+            return
+        for context in reversed(entered.contexts):
+            call(context.__exit__, None, None, None)
+        CURRENT.set(entered.outer)
+
+    def body_read(self, part: bytes) -> None:
+        """The application has read a part of the request body."""
+        if part and self.open:
+            if self._body is None:
+                self._body = self.request.body = Body(self._body_limit)
+            self._body.feed(part)
+
+    def response_started(self, status: int | None, headers: Any = ()) -> None:
+        """A status was handed to the server."""
+        if self._step(Input.START):
+            self.outcome.status = status
+            self.outcome.headers = headers if isinstance(headers, (list, tuple)) else ()
+            self.naming.observe()
+
+    def body_sent(self, size: int) -> None:
+        """A part of the body was handed to the server; an empty part is none (PEP 3333 allows it anywhere)."""
+        if size and self._step(Input.BODY):
+            now = time.perf_counter()
+            self.outcome.body_size += size
+            self.outcome.last_byte = now
+            if self.outcome.first_byte is None:
+                self.outcome.first_byte = now
+
+    def body_ended(self) -> None:
+        """The last body byte was handed to the server."""
+        if self._step(Input.LAST):
+            self.outcome.ended = time.perf_counter()
+
+    def websocket_closed(self, code: int, closed_by: str) -> None:
+        """The connection was closed with this code (RFC 6455, 7.4.1); 1011 says that the server failed."""
+        if self._state < State.COMPLETE:
+            self.outcome.close_code = code
+            self.outcome.closed_by = closed_by
+            self.outcome.failed = self.outcome.failed or (code == 1011 and closed_by == "server")
+            self.body_ended()
+
+    def websocket_refused(self, status: int) -> None:
+        """The connection was closed before it was accepted; without an effect once there is a status."""
+        if self._state is State.OPEN:
+            self.response_started(status)
+
+    def message_sent(self, size: int) -> None:
+        """A websocket message was handed to the server; ``size`` in bytes, empty ones count."""
+        if self._state < State.COMPLETE:
+            self.outcome.messages_out += 1
+            self.body_sent(size)
+
+    def message_received(self, size: int) -> None:
+        """A websocket message was handed to the application; ``size`` in bytes."""
+        if self.open:
+            self.outcome.messages_in += 1
+            self.outcome.bytes_in += size
+
+    def client_gone(self, error: BaseException | None = None) -> None:
+        """The client went away; ``error`` is what the server raised at the application to say so."""
+        if self.open:
+            self._lost = error
+        if self._step(Input.GONE):
+            self.outcome.client_gone = self.outcome.cancelled = True
+
+    def failed(self, error: BaseException) -> None:
+        """An exception left the application: capture it once, or take it for a cancellation (design 4, "Errors")."""
+        if not self._step(Input.ERROR) or is_quiet_exit(error):
+            return
+        verdict = judge(error, self._lost)
+        if verdict is Verdict.CLIENT_GONE:
+            self.client_gone(error)
+        elif verdict is Verdict.CANCELLED:
+            self.outcome.cancelled = True
+        else:
+            self.outcome.failed = True
+            self._capture(error, handled=False)
+
+    def handled(self, error: BaseException) -> None:
+        """The application itself reports an exception it dealt with: ``start_response(…, exc_info)``."""
+        if self._step(Input.ERROR):
+            self._capture(error, handled=True)
+
+    def swallowed(self, error: BaseException, framework: str) -> None:
+        """The framework answers an exception by itself and will not raise it."""
+        if not self._step(Input.ERROR):
+            return
+        self.outcome.failed = True
+        self.naming.observe()
+        mine = [recording for recording in self._recordings if not call(recording.leaves_to, framework)]
+        if mine and self.captured.add(error):
+            for recording in mine:
+                call(recording.capture_error, error, False)
+
+    def _capture(self, error: BaseException, handled: bool) -> None:
+        layers = _frameworks.unwrap(error)
+        new = [self.captured.add(layer) for layer in layers]
+        if all(new):
+            self._each("capture_error", layers[-1], handled)
+
+    def close(self, ended: float | None = None) -> None:
+        """Application code will not run again: make the outcome final, report it, let go of everything.
+
+        :param ended: when it truly ended (``time.perf_counter()`` seconds); now, if not given.
+        """
+        if not self._step(Input.CLOSE):
+            return
+        outcome = self.outcome
+        if outcome.ended is None:
+            outcome.ended = time.perf_counter() if ended is None else ended
+        if outcome.failed and outcome.status is None and self.request.kind in ("http", "websocket"):
+            outcome.status = 500  # what the server answers in the application's place
+        call(self.naming.freeze)
+        try:
+            self._report()
+        finally:
+            self._release()
+
+    def closed_by_server(self, ended: float | None = None) -> None:
+        """The server closed the response; before its end, that says that the client has gone (PEP 3333).
+
+        A response that has no body anyway need not be read to its end (RFC 9110, 6.4.1).
+        """
+        if self._state < State.COMPLETE and not self.outcome.failed and not self._is_bodiless():
+            self.client_gone()
+        self.close(ended)
+
+    def _is_bodiless(self) -> bool:
+        return self.request.method == "HEAD" or self.outcome.status in (204, 304)
+
+    def abandoned(self) -> None:
+        """The server dropped the response without ``close()``; it ended with the last byte it took."""
+        self.closed_by_server(ended=self.outcome.last_byte)
+
+    def _report(self) -> None:
+        outcome, config = self.outcome, self._config
+        if outcome.status is not None and not self.captured and call(self._counts_as_failed, outcome.status):
+            self._each("capture_failure", outcome)
+        if config.on_response is not None:
+            for recording in self._recordings:
+                call(config.on_response, recording, self.request, outcome)
+        self._each("finish", outcome)
+
+    def _counts_as_failed(self, status: int) -> bool:
+        return status in self._config.failed_request_status_codes
+
+    def _release(self) -> None:
+        """Drop by reference what would keep the request, its frames or the application alive."""
+        self._recordings = []
+        self.captured.clear()
+        self._lost = None
+        call(self.request.release)
+
+    def _step(self, what: Input) -> bool:
+        """Make the transition; whether the input has an effect in this state."""
+        following = TRANSITIONS[self._state][what]
+        if following is None:
+            return False
+        self._state = following
+        return True
+
+    def _each(self, method: str, *args: Any) -> None:
+        """Call a method of every recording inside its context."""
+        entered = self.enter()
+        try:
+            for recording in self._recordings:
+                call(getattr(recording, method), *args)
+        finally:
+            self.leave(entered)

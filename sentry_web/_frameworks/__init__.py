@@ -1,0 +1,122 @@
+"""What frameworks leave behind in scope and environ, or tell when asked: route, endpoint, swallowed errors.
+
+No framework is imported: each is recognised by what it wrote, or looked up in ``sys.modules``. One module a family of
+frameworks. No vendor is known here.
+
+Three ways lead to a name: a framework *tells* it, by a signal or hook (``Listener.routed``); it has a router that can
+be *asked* (``Behind.routers``); it *wrote* its route into the scope or environ.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from . import blacksheep, bottle, django, falcon, litestar, pallets, pyramid, routing_args, starlette
+from ._behind import Behind, look_behind
+from ._found import NOTHING, Found, Listener, Teller, dotted_name
+from ._mounts import base_of, full_path, mount_of
+
+__all__ = [
+    "NOTHING",
+    "Behind",
+    "Found",
+    "Listener",
+    "Teller",
+    "base_of",
+    "dotted_name",
+    "find",
+    "full_path",
+    "listen_behind",
+    "unwrap",
+    "watch",
+]
+
+#: What an exception that leaves a framework was made of.
+unwrap = litestar.unwrap
+
+#: One entry a framework: mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
+#: Those that are mounted in others come first.
+_LOOKS: tuple[Callable[[Mapping[str, Any], Behind, str], Found | None], ...] = (
+    litestar.look,
+    bottle.look,
+    pallets.look,
+    routing_args.look,
+    starlette.look,
+)
+_NOBODY = Behind()
+
+
+def find(live: Sequence[Any], behind: Behind | None = None, base: str = "", told: Sequence[Teller] = ()) -> Found:
+    """What the framework behind the middleware knows of this request.
+
+    Args:
+        live: The scopes or environs of the request, the innermost first.
+        behind: What was found behind the middleware at its construction.
+        base: The mount prefix that was there when the request arrived (:func:`base_of`).
+        told: What frameworks told in this request, the latest first.
+    """
+    behind = behind or _NOBODY
+    for tell in told:
+        found = tell(base)
+        if found is not None:
+            return found
+    for mapping in live:
+        found = _ask_routers(mapping, behind, base) if behind.routers else None
+        if found is not None:
+            return found
+        for look in _LOOKS:
+            found = look(mapping, behind, base)
+            if found is not None:
+                return found
+    return NOTHING
+
+
+def _ask_routers(mapping: Mapping[str, Any], behind: Behind, base: str) -> Found | None:
+    mount = mount_of(mapping, base)
+    for prefix, router in behind.routers:
+        found = router(mapping, mount) if prefix == mount else None
+        if found is not None:
+            return found
+    return None
+
+
+#: Applications that are hooked into at construction: module, class → what to do with an instance.
+_HOOKS: tuple[tuple[str, str, Callable[[Any, str, Behind, Listener], None]], ...] = (
+    ("blacksheep.server.application", "Application", blacksheep.attach),
+    ("falcon.app", "App", falcon.attach),
+    ("litestar.app", "Litestar", litestar.attach),
+    ("pyramid.router", "Router", pyramid.attach),
+)
+
+
+def listen_behind(app: Any, listener: Listener) -> Behind:
+    """Look through the layers of an application, and hook into the frameworks found there that have no signal."""
+    behind = Behind()
+    for owner, prefix in look_behind(app):
+        for module, name, attach in _HOOKS:
+            kind = getattr(sys.modules.get(module), name, None)
+            if kind is not None and issubclass(type(owner), kind):
+                attach(owner, prefix, behind, listener)
+        pallets.attach(owner, prefix, behind)
+    return behind
+
+
+#: Frameworks with signals, by the module that has them.
+_WATCHES: dict[str, Callable[[Any, Listener], None]] = {
+    "django.core.signals": django.watch,
+    "flask": pallets.watch_flask,
+    "quart": pallets.watch_quart,
+}
+_UNWATCHED = set(_WATCHES)
+
+
+def watch(listener: Listener) -> None:
+    """Connect to the signals of each framework that has been imported by now; once a process.
+
+    Such a framework answers 500 without raising, so that no middleware sees the exception.
+    """
+    for name in _UNWATCHED & sys.modules.keys():
+        _UNWATCHED.discard(name)
+        _WATCHES[name](sys.modules[name], listener)

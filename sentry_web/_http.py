@@ -1,0 +1,113 @@
+"""HTTP semantics on primitives: strings and numbers in, strings and numbers out.
+
+Nothing here knows WSGI, ASGI or a vendor, and nothing here imports from the package, so that each rule can be
+read and tested against its RFC alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote, unquote_plus
+
+#: RFC 9110, 4.2: the port that a scheme implies and that a URL therefore leaves out.
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+# RFC 3986, 3.3: pchar and "/", less "%", which in a decoded path is a literal percent sign.
+_PATH_SAFE = "/!$&'()*+,;=:@-._~"
+
+Header = tuple[str, str]
+
+
+def join_path(root_path: str, path: str) -> str:
+    """The full path of a request: the mount prefix and the path below it, joined once.
+
+    Servers disagree whether an ASGI ``path`` holds ``root_path`` already (the specification says it does; uvicorn
+    before 0.26 and older mounts leave it out), so a prefix that is there is found by itself.
+    """
+    root_path = root_path.rstrip("/")
+    if not root_path or path == root_path or path.startswith(root_path + "/"):
+        return path or "/"
+    return root_path + "/" + path.lstrip("/")
+
+
+def encode_path(path: str) -> str:
+    """Percent-encode a decoded path (RFC 3986, 3.3)."""
+    return quote(path, safe=_PATH_SAFE, errors="replace")
+
+
+def host_from_server(scheme: str, server: tuple[str, int | None] | None) -> str | None:
+    """The authority made from the server's own address, for a request without a Host header (RFC 9110, 7.2).
+
+    A default port is left out; a unix socket (no port, or a path for a name) has no authority.
+    """
+    if server is None:
+        return None
+    name, port = server
+    if not name or port is None or name.startswith("/"):
+        return None
+    if ":" in name and not name.startswith("["):
+        name = f"[{name}]"
+    return name if DEFAULT_PORTS.get(scheme) == port else f"{name}:{port}"
+
+
+def split_host(host: str) -> tuple[str, int | None]:
+    """Split an authority into name and port, an IPv6 literal without its brackets (RFC 3986, 3.2.2)."""
+    name, separator, port = host.rpartition(":")
+    if not separator or not (port.isascii() and port.isdigit()) or name.endswith(":"):
+        return host.strip("[]"), None
+    return name.strip("[]"), int(port[:6])
+
+
+def without_credentials(host: str) -> str:
+    """An authority without ``user:password@`` (RFC 3986, 3.2.1; RFC 9110, 4.2.4)."""
+    return host.rpartition("@")[2]
+
+
+def build_url(scheme: str, host: str | None, path: str) -> str:
+    """The address of a request without its query; only the path where no host is known."""
+    encoded = encode_path(path)
+    if not encoded.startswith("/"):
+        encoded = "/" + encoded  # ``OPTIONS *`` (RFC 9112, 3.2.4) must not run into the host
+    return f"{scheme}://{without_credentials(host)}{encoded}" if host else encoded
+
+
+def split_query(query: str) -> list[tuple[str, str, str]]:
+    """The pairs of a query string as ``(decoded key, raw key, raw value with its "=")``, in their order.
+
+    The query is never unquoted as a whole: ``q=a%26b`` holds one pair, not two.
+    """
+    pairs = []
+    for part in query.split("&"):
+        raw_key, equals, raw_value = part.partition("=")
+        pairs.append((unquote_plus(raw_key), raw_key, equals + raw_value))
+    return pairs
+
+
+def parse_status(status: object) -> int | None:
+    """The status code of a WSGI status line or an ASGI status; ``None`` where there is none to be read.
+
+    A line without a reason phrase (``"200"``) is common though PEP 3333 asks for one.
+    """
+    if isinstance(status, int):
+        return int(status)
+    if isinstance(status, str):
+        code = status.strip()[:3]
+        if code.isascii() and code.isdigit():
+            return int(code)
+    return None
+
+
+def combine_headers(headers: Iterable[Header]) -> list[Header]:
+    """One entry a name, values of a repeated header joined with ``", "`` (RFC 9110, 5.3).
+
+    Cookies are joined with ``"; "``, as RFC 6265, 5.4 and RFC 9113, 8.2.3 say. The first spelling of a name stays.
+    """
+    combined: dict[str, Header] = {}
+    for name, value in headers:
+        key = name.lower()
+        if key in combined:
+            spelling, earlier = combined[key]
+            combined[key] = (spelling, earlier + ("; " if key == "cookie" else ", ") + value)
+        else:
+            combined[key] = (name, value)
+    return list(combined.values())

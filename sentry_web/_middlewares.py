@@ -1,0 +1,111 @@
+"""The public Sentry middlewares: adapters, options and the Sentry recorder put together. No logic beyond that.
+
+Positional parameters and defaults are sentry-sdk's, so that changing the import line is the whole migration.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._config import DEFAULT_METHODS, Options, Style, build_config
+from ._sentry import SentryRecorder
+from .asgi import AsgiMiddleware
+from .wsgi import WsgiMiddleware
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class _StyledOptions(Options, total=False):
+    """The options of middlewares that have no positional ``transaction_style``."""
+
+    transaction_style: Style
+
+
+class SentryAsgiMiddleware(AsgiMiddleware):
+    """Reports the errors, requests and traces of an ASGI application (2 or 3) to Sentry.
+
+    In place of ``sentry_sdk.integrations.asgi.SentryAsgiMiddleware``, with the same positional parameters.
+
+    :param app: the ASGI application.
+    :param unsafe_context_data: accepted for compatibility; every supported Python has context variables.
+    :param transaction_style: ``"endpoint"``: the view's dotted name; ``"url"``: its route template.
+    :param mechanism_type: the ``mechanism.type`` of error events.
+    :param span_origin: the origin of root spans.
+    :param http_methods_to_capture: methods that make a root span; every method continues its trace.
+    :param asgi_version: 2 or 3; found out if ``None``.
+    :param root_path_in_path: accepted for compatibility; a ``root_path`` that is in the path is found by itself.
+    :param options: see the options table of the README.
+    :raises ValueError: for an option's value that is not allowed; the message names both.
+    :raises TypeError: for a value of the wrong type, or an unknown option.
+    """
+
+    __slots__ = ()
+
+    def __init__(  # noqa: PLR0917 - sentry-sdk's signature
+        self,
+        app: Any,
+        unsafe_context_data: bool = False,
+        transaction_style: Style = "endpoint",
+        mechanism_type: str = "asgi",
+        span_origin: str = "manual",
+        http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
+        asgi_version: int | None = None,
+        root_path_in_path: Any = None,
+        **options: Unpack[Options],
+    ) -> None:
+        config = build_config(
+            transaction_style=transaction_style,
+            mechanism_type=mechanism_type,
+            span_origin=span_origin,
+            http_methods_to_capture=http_methods_to_capture,
+            **options,
+        )
+        super().__init__(app, recorders=[SentryRecorder(config)], config=config, asgi_version=asgi_version)
+
+
+class SentryWsgiMiddleware(WsgiMiddleware):
+    """Reports the errors, requests and traces of a WSGI application to Sentry.
+
+    In place of ``sentry_sdk.integrations.wsgi.SentryWsgiMiddleware``, with the same positional parameters.
+
+    :param app: the WSGI application.
+    :param use_x_forwarded_for: believe forwarding headers from anyone; ``trusted_proxies`` says it better.
+    :param span_origin: the origin of root spans.
+    :param http_methods_to_capture: methods that make a root span; every method continues its trace.
+    :param options: ``transaction_style``, and the options table of the README.
+    :raises ValueError: for an option's value that is not allowed; the message names both.
+    :raises TypeError: for a value of the wrong type, or an unknown option.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        app: Any,
+        use_x_forwarded_for: bool = False,
+        span_origin: str = "manual",
+        http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
+        **options: Unpack[_StyledOptions],
+    ) -> None:
+        config = build_config(
+            mechanism_type="wsgi",
+            span_origin=span_origin,
+            http_methods_to_capture=http_methods_to_capture,
+            trusts_everyone=use_x_forwarded_for,
+            **options,
+        )
+        super().__init__(app, recorders=[SentryRecorder(config)], config=config)
+
+
+class SentryMiddleware(SentryAsgiMiddleware):
+    """:class:`SentryAsgiMiddleware` under the name of the archived ``sentry-asgi`` package.
+
+    :param app: the ASGI application.
+    :param options: ``transaction_style``, and the options table of the README.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, app: Any, **options: Unpack[_StyledOptions]) -> None:
+        super().__init__(app, **options)

@@ -1,0 +1,107 @@
+"""The name of a transaction: the user's, the framework's, else the path. No vendor, no protocol.
+
+Never the host, never a constant for every request (design 4, "Name and route").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _frameworks, _paths
+from ._request import Name, Request
+
+
+class Naming:
+    """Finds the name of one request, as often as it is asked, until the request ends and the answer is final."""
+
+    __slots__ = (
+        "_request",
+        "_style",
+        "_most_paths",
+        "_live",
+        "_behind",
+        "_base",
+        "_told",
+        "_final",
+        "_chosen",
+        "_resolved",
+        "_observed",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        style: str,
+        live: Any,
+        behind: _frameworks.Behind | None = None,
+        most_paths: int | None = None,
+    ) -> None:
+        self._request = request
+        self._style = style
+        self._most_paths = most_paths
+        self._live: list[Any] = [live]
+        self._behind = behind
+        self._base = _frameworks.base_of(live)
+        self._told: list[_frameworks.Teller] = []
+        self._final: Name | None = None
+        self._chosen: Name | None = None
+        self._resolved: str | None = None
+        self._observed: _frameworks.Found | None = None
+
+    def also_in(self, live: Any) -> None:
+        """Look into a second scope or environ too: the one a bridge made for the application behind it."""
+        if self._final is None:
+            self._live.insert(0, live)
+
+    def tell(self, live: Any, teller: _frameworks.Teller) -> None:
+        """A framework has a request in hand, and can tell its route; another one than ours, if it is another request.
+
+        The dict is ours, or a copy of it: a request inside this one, in process, has another path.
+        """
+        if self._final is None and (
+            any(live is each for each in self._live) or _frameworks.full_path(live) == self._request.path
+        ):
+            self._told.insert(0, teller)
+
+    def choose(self, name: str) -> None:
+        """A name set by a hook or the user: it wins."""
+        self._chosen = Name(name, "custom")
+
+    def resolve_early(self, route: str | None) -> None:
+        """What ``route_resolver`` found before sampling; the framework's own word, once there is one, counts more."""
+        self._resolved = route or None
+
+    def initial(self) -> Name:
+        """The name before the application has run; a path among these is no name for good, and not counted as one."""
+        route = self._resolved
+        return Name(route, "route", route) if route else Name(self._request.path, "url")
+
+    def find(self) -> Name:
+        """The best name known now."""
+        if self._final is not None:
+            return self._final
+        found = self._observed or self._look()
+        route = found.route or self._resolved
+        if self._chosen is not None:
+            return Name(self._chosen.value, "custom", route)
+        if self._style == "endpoint" and found.endpoint:
+            return Name(found.endpoint, "component", route)
+        if route:
+            return Name(route, "route", route)
+        return Name(_paths.NAMES.name(self._request.path, self._most_paths), "url")
+
+    def observe(self) -> None:
+        """Look now, while the application's own context stands: a part of the answer goes with it."""
+        found = self._look()
+        if found is not _frameworks.NOTHING:
+            self._observed = found
+
+    def _look(self) -> _frameworks.Found:
+        return _frameworks.find(self._live, self._behind, self._base, self._told)
+
+    def freeze(self) -> None:
+        """Make the name final and let go of the server's dicts and the application."""
+        self._final = self.find()
+        self._live = []
+        self._told = []
+        self._behind = None

@@ -1,0 +1,64 @@
+"""Keeps the number of names made from bare paths bounded, since a stranger chooses them.
+
+A path that no route explains is a poor name, and a scanner asks for thousands of them. The first so many are taken as
+they are; after those, what looks like a value in a path becomes ``*``, and when there are too many of these too, all
+the rest share one name. Process-wide, because names are counted per project, not per middleware.
+"""
+
+from __future__ import annotations
+
+#: The name of what is left when even the shapes of paths are too many.
+REST = "/*"
+_LONGEST = 200  # characters of a name
+_LONG_SEGMENT = 24  # a longer one is a value, not a word
+
+
+class PathNames:
+    """The names in use, at most ``2 * most + 1``."""
+
+    __slots__ = ("_paths", "_shapes")
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+        self._shapes: set[str] = set()
+
+    def name(self, path: str, most: int | None) -> str:
+        """The name for a path; ``most`` paths, and as many shapes, are told apart. ``None``: all of them."""
+        path = path[:_LONGEST]
+        if most is None or _known(path, self._paths, most):
+            return path
+        shape = shape_of(path)
+        return shape if _known(shape, self._shapes, most) else REST
+
+    def clear(self) -> None:
+        """Begin again; for tests."""
+        self._paths.clear()
+        self._shapes.clear()
+
+
+def _known(name: str, names: set[str], most: int) -> bool:
+    if name in names:
+        return True
+    if len(names) >= most:
+        return False
+    names.add(name)  # two threads may both pass the line above: one name too many, never a wrong one
+    return True
+
+
+def shape_of(path: str) -> str:
+    """A path with ``*`` for each segment that looks like a value: it holds a digit, is long, or no plain word.
+
+    >>> shape_of("/users/42/orders")
+    '/users/*/orders'
+    """
+    return "/".join("*" if _looks_like_a_value(segment) else segment for segment in path.split("/"))
+
+
+def _looks_like_a_value(segment: str) -> bool:
+    return len(segment) > _LONG_SEGMENT or any(
+        character.isdigit() or not (character.isascii() and (character.isalpha() or character in "-_.~"))
+        for character in segment
+    )
+
+
+NAMES = PathNames()

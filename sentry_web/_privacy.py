@@ -1,0 +1,271 @@
+"""The only decision about personal and secret data: ``Request`` + ``Policy`` → what may be sent.
+
+One policy for events, transactions, spans, both protocols and every output. It speaks plain values; where something was
+replaced it says so with ``Filtered``, and an output turns that into the remark its vendor shows. No vendor type here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
+from urllib.parse import unquote_plus
+
+from ._address import Forwarding
+from ._http import build_url, split_host, split_query, without_credentials
+from ._request import Request, UploadedFile
+
+SUBSTITUTE = "[Filtered]"
+
+#: A key is sensitive if it holds one of these (lower-cased, "-" read as "_").
+SENSITIVE_TERMS = frozenset(
+    (  # noqa: SIM905 - a list of words, one to a line, would fill a page
+        "password passwd pwd secret api_key apikey auth credentials mysql_pwd privatekey private_key token "
+        "session csrf xsrf cookie sid jwt bearer sso saml identity key phpsessid symfony access_jwt otp pin cvv "
+        "card ssn signature private"
+    ).split()
+)
+
+#: Headers that carry an address of the client or of a hop between.
+ADDRESS_HEADERS = frozenset(
+    (  # noqa: SIM905 - a list of words, one to a line, would fill a page
+        "x_forwarded_for forwarded x_real_ip remote_addr client_ip x_client_ip true_client_ip cf_connecting_ip "
+        "cf_connecting_ipv6 cf_pseudo_ipv4 fastly_client_ip x_cluster_client_ip x_envoy_external_address "
+        "x_appengine_user_ip x_azure_clientip x_original_forwarded_for fly_client_ip do_connecting_ip x_forwarded "
+        "via x_remote_addr x_remote_ip x_originating_ip x_proxyuser_ip wl_proxy_client_ip proxy_client_ip"
+    ).split()
+)
+COOKIE_HEADERS = frozenset(("cookie", "set_cookie"))
+
+#: Levels of a parsed body that are looked at; Sentry itself cuts off far above.
+_DEEPEST = 50
+
+#: Headers whose value is a URL, absolute or relative (RFC 9110, 10.1.3 and 10.2.2).
+URL_HEADERS = frozenset(("referer", "origin", "location", "content_location"))
+
+#: Headers whose value is an authority (RFC 9110, 7.2).
+HOST_HEADERS = frozenset(("host", "x_forwarded_host", "x_original_host"))
+
+_URL_VALUE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|/|\?")
+_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
+
+
+class Filtered(str):
+    """A text in which something was replaced; outputs show the remark in their vendor's form."""
+
+    __slots__ = ()
+
+    #: Sentry's name of the rule, and what was done: "s" substituted, "x" removed.
+    remark = ("!config", "s")
+
+
+class Oversized(Filtered):
+    """Stands for a body that was left out because of its size."""
+
+    __slots__ = ()
+
+    remark = ("!config", "x")
+
+
+class Unparsed(Filtered):
+    """Stands for a body that is neither form nor JSON, or is malformed, and for an uploaded file."""
+
+    __slots__ = ()
+
+    remark = ("!raw", "s")
+
+
+Text = Union[str, Filtered]
+
+
+class Rule:
+    """What may be sent of one kind of key–value data (``data_collection``: off, denylist or allowlist)."""
+
+    __slots__ = ("mode", "terms", "sensitive")
+
+    def __init__(self, mode: str = "denylist", terms: Iterable[str] = (), sensitive: Iterable[str] = ()) -> None:
+        self.mode = mode
+        self.terms = tuple(normalise(term) for term in terms if term)
+        self.sensitive = SENSITIVE_TERMS.union(normalise(term) for term in sensitive if term)
+
+    def hides(self, key: str) -> bool:
+        """Whether the value of this key must be replaced."""
+        if self.is_sensitive(key):
+            return True
+        named = any(term in normalise(key) for term in self.terms)
+        return not named if self.mode == "allowlist" else named
+
+    def is_sensitive(self, key: str) -> bool:
+        """Whether the key itself says that its value is a secret."""
+        key = normalise(key)
+        return any(term in key for term in self.sensitive)
+
+
+class Policy:
+    """What the user's settings allow.
+
+    :param user_info: the client's address and other marks of a person may be sent.
+    :param cookies: the rule for cookies; ``None`` where they are never sent.
+    :param fields: the rule for form fields and JSON keys, at any depth.
+    :param bodies: whether request bodies may be sent at all.
+    """
+
+    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding")
+
+    def __init__(
+        self,
+        *,
+        user_info: bool,
+        headers: Rule,
+        query: Rule,
+        cookies: Rule | None,
+        fields: Rule,
+        bodies: bool,
+        forwarding: Forwarding,
+    ) -> None:
+        self.user_info = user_info
+        self.headers = headers
+        self.query = query
+        self.cookies = cookies
+        self.fields = fields
+        self.bodies = bodies
+        self.forwarding = forwarding
+
+    def report_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, Text]:
+        """Headers by name, with secrets, cookies and unwanted addresses replaced."""
+        if self.headers.mode == "off":
+            return {}
+        return {name: self._header_value(normalise(name), value) for name, value in headers}
+
+    def _header_value(self, name: str, value: str) -> Text:
+        if name in COOKIE_HEADERS or self.headers.hides(name):
+            return Filtered(SUBSTITUTE)
+        if name in ADDRESS_HEADERS and not self.user_info:
+            return Filtered(SUBSTITUTE)
+        if name in HOST_HEADERS:
+            host = without_credentials(value)
+            return value if host == value else Filtered(host)
+        return self.scrub_url(value) if name in URL_HEADERS or _URL_VALUE.match(value) else value
+
+    def scrub_url(self, value: str) -> Text:
+        """A URL without credentials and with the secrets of its query replaced, and of a fragment that is a query."""
+        value_, hash_mark, fragment = value.partition("#")
+        address, mark, query = value_.partition("?")
+        parts = [_USERINFO.sub("", address)]
+        scrubbed = self.report_query(query)
+        if mark and scrubbed is not None:
+            parts.append(mark + scrubbed)
+        if "=" in fragment:  # OAuth's implicit grant hands tokens over so (RFC 6749, 4.2.2)
+            fragment = self.report_query(fragment) or ""
+        if fragment:
+            parts.append(hash_mark + fragment)
+        whole = "".join(parts)
+        return value if whole == value else Filtered(whole)
+
+    def report_query(self, query: str) -> Text | None:
+        """The raw query with the values of sensitive keys replaced; ``None`` where there is none to send."""
+        if not query or self.query.mode == "off":
+            return None
+        parts: list[str] = []
+        for key, raw_key, raw_value in split_query(query):
+            hidden = bool(raw_value) and (
+                self.query.hides(key) or _USERINFO.search(unquote_plus(raw_value)) is not None
+            )
+            parts.append(f"{raw_key}={SUBSTITUTE}" if hidden else raw_key + raw_value)
+        whole = "&".join(parts)
+        return query if whole == query else Filtered(whole)
+
+    def report_cookies(self, header: str | None) -> dict[str, Text] | None:
+        """Cookies by name, sensitive ones replaced; ``None`` where cookies are not sent."""
+        if self.cookies is None or self.cookies.mode == "off" or not header:
+            return None
+        from werkzeug.http import parse_cookie
+
+        rule = self.cookies
+        header = header.encode("latin-1", "replace").decode("utf-8", "replace").encode("utf-8").decode("latin-1")
+        return {
+            name: Filtered(SUBSTITUTE) if rule.hides(name) else value for name, value in parse_cookie(header).items()
+        }
+
+    def report_body(self, request: Request) -> Any:
+        """What the application has read of the body, parsed and with secrets replaced; ``None``: nothing to send."""
+        body = request.body
+        if body is None or not body.size or not self.bodies:
+            return None
+        if body.over_limit:
+            return Oversized("")
+        content_type = request.header("content-type") or ""
+        parsed = body.parse(content_type)
+        if parsed.kind == "raw":
+            media_type = content_type.partition(";")[0].strip()[:100]
+            return Unparsed(f"[{media_type or 'no content type'}: {body.size} bytes read]")
+        return self._scrub(parsed.value, 0)
+
+    def _scrub(self, value: Any, depth: int) -> Any:
+        """A parsed value with those under sensitive keys replaced, and files by what is known beside their content."""
+        if depth > _DEEPEST:
+            return Unparsed("[nested too deep]")
+        if isinstance(value, dict):
+            return {
+                key: Filtered(SUBSTITUTE) if self.fields.hides(str(key)) else self._scrub(item, depth + 1)
+                for key, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._scrub(item, depth + 1) for item in value]
+        if isinstance(value, UploadedFile):
+            return Unparsed(f"[file {value.filename}, {value.content_type}, {value.size} bytes]")
+        return value
+
+    def client_address(self, request: Request) -> str | None:
+        """The client's address, where it may be sent."""
+        return self.forwarding.client_address(request.peer, request.header) if self.user_info else None
+
+    def scheme_and_host(self, request: Request) -> tuple[str, str | None]:
+        """Scheme and authority as the client used them, as far as trusted proxies tell."""
+        scheme, host = self.forwarding.scheme_and_host(request.peer, request.header)
+        return self._scheme(request, scheme), host or request.host
+
+    @staticmethod
+    def _scheme(request: Request, forwarded: str | None) -> str:
+        """Proxies say ``https`` of a websocket's handshake too; what arrived as a websocket stays one."""
+        if forwarded is None:
+            return request.scheme
+        if request.kind == "websocket":
+            return {"http": "ws", "https": "wss"}.get(forwarded, forwarded)
+        return forwarded
+
+    def url(self, request: Request) -> str:
+        """The address without query and credentials."""
+        scheme, host = self.scheme_and_host(request)
+        return build_url(scheme, host, scrub_path(request.path))
+
+    def span_attributes(self, request: Request) -> dict[str, str | int]:
+        """The request by OpenTelemetry's names (HTTP semantic conventions 1.23 and later), where known and allowed."""
+        scheme, host = self.scheme_and_host(request)
+        name, port = split_host(without_credentials(host)) if host else (None, None)
+        optional: Mapping[str, str | int | None] = {
+            "http.request.method": request.method or None,
+            "url.scheme": scheme,
+            "url.path": scrub_path(request.path),
+            "url.query": self.report_query(request.query),
+            "server.address": name,
+            "server.port": port,
+            "client.address": self.client_address(request),
+            "user_agent.original": self._user_agent(request),
+            "network.protocol.name": request.kind,
+            "network.protocol.version": request.http_version or None,
+        }
+        return {key: value for key, value in optional.items() if value is not None}
+
+    def _user_agent(self, request: Request) -> str | None:
+        return None if self.headers.mode == "off" else request.header("user-agent")
+
+
+def scrub_path(path: str) -> str:
+    """A path without the credentials of a URL inside of it, as proxies have them (``/fetch/https://user:pw@host``)."""
+    return _USERINFO.sub("", path)
+
+
+def normalise(key: str) -> str:
+    """The form in which keys are compared: lower case, ``-`` read as ``_``."""
+    return key.lower().replace("-", "_")

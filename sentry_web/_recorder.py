@@ -1,0 +1,145 @@
+"""What an output has to offer: the ``Recorder`` and ``Recording`` protocols. No vendor is known here.
+
+A recorder is made once, at construction of a middleware; it starts one recording for each request. Every call into
+a recording goes through ``_guard``: what it raises is logged and never reaches the application.
+"""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ._naming import Naming
+from ._request import Outcome, Request
+
+
+class Captured:
+    """The exceptions reported so far in one request, so that each is reported once, whatever nests.
+
+    Identity is what counts, and none is held: the traceback of each leads back to the frames that hold this object.
+    Exceptions of built-in classes take no weak reference; they are known again by their address together with their
+    class and the instruction that raised them, since the address alone may be used again within the request.
+    """
+
+    __slots__ = ("_marks", "_outer")
+
+    def __init__(self, outer: Captured | None = None) -> None:
+        self._marks: list[Any] = []
+        self._outer = outer
+
+    def add(self, error: BaseException) -> bool:
+        """Note an exception, here and in the requests around this one; whether it is new."""
+        mark = _mark_of(error)
+        if mark in self._marks:
+            return False
+        self._marks.append(mark)
+        return self._outer is None or self._outer.add(error)
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    def clear(self) -> None:
+        """Forget all, and let go of the requests around."""
+        self._marks = []
+        self._outer = None
+
+
+class _Identity(weakref.ref[Any]):
+    """A weak reference that equals another one of the very same object, whatever ``==`` the object has."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self() is not None and self() is other()
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _mark_of(error: BaseException) -> Any:
+    try:
+        return _Identity(error)
+    except TypeError:
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        origin = None if traceback is None else (id(traceback.tb_frame.f_code), traceback.tb_lasti)
+        return (id(error), type(error), origin)
+
+
+class MessageSpan(Protocol):
+    """A span of one ASGI message."""
+
+    def end(self, name: str) -> None:
+        """The message has passed; ``name`` is its type, known only now for one that was received."""
+        ...
+
+
+class Recording(Protocol):
+    """One request as one output records it."""
+
+    def running(self) -> AbstractContextManager[Any]:
+        """The vendor's ambient context, for the time that application code runs.
+
+        It may be entered again and again, from different threads, and nested; a caller never holds it across a
+        ``yield`` and leaves it on the thread that entered it.
+        """
+        ...
+
+    def capture_error(self, error: BaseException, handled: bool) -> None:
+        """Report an exception. Called once for each exception object, inside :meth:`running`."""
+        ...
+
+    def leaves_to(self, framework: str) -> bool:
+        """Whether something else reports, to this output, the errors that this framework answers by itself."""
+        ...
+
+    def capture_failure(self, outcome: Outcome) -> None:
+        """Report a response whose status is in ``failed_request_status_codes`` though nothing was raised."""
+        ...
+
+    def body_limit(self) -> int:
+        """Bytes of the request body that may be sent; the exchange shows what the application reads to a tee."""
+        ...
+
+    def trace_headers(self) -> dict[str, str]:
+        """Response headers, by lower-case name, that tell the caller which trace this is; empty without a root span."""
+        ...
+
+    def message_span(self, op: str) -> MessageSpan | None:
+        """Begin a child span for one message, if there is room for another."""
+        ...
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute of the root span: ``str``, ``bool``, ``int``, ``float`` or a list of one of them."""
+        ...
+
+    def set_name(self, name: str) -> None:
+        """Name the transaction, from a hook; what is found later does not override it."""
+        ...
+
+    def finish(self, outcome: Outcome) -> None:
+        """End the recording. Called once, inside :meth:`running`; nothing is called afterwards."""
+        ...
+
+
+class Recorder(Protocol):
+    """An output."""
+
+    #: Names the output in the marker that keeps a request from being recorded twice by the same one.
+    key: str
+
+    def active(self, protocol: str) -> bool:
+        """Whether there is anything to do; asked before any work is done for a request."""
+        ...
+
+    def start(self, request: Request, naming: Naming, captured: Captured, outcome: Outcome, live: Any) -> Recording:
+        """Begin to record a request.
+
+        :param naming: finds the name when it is asked; keep it, not what it was asked for.
+        :param captured: add to it each exception that something else reports for this request.
+        :param outcome: filled in as the request goes on.
+        :param live: the server's scope or environ, for a sampler; it must not be kept.
+        """
+        ...

@@ -1,0 +1,92 @@
+"""``module:attribute`` → an application, and the interface it speaks. Knows nothing of servers or of Sentry.
+
+Its errors are one line each and name what was not found; a mistake in the user's own module is not one of
+them and comes through as it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["TargetError", "interface_of", "load"]
+
+
+class TargetError(Exception):
+    """The target is not there, or is no application. The message is one line for the user."""
+
+
+def load(target: str, *, factory: bool = False) -> Any:
+    """Import ``package.module:attribute.attribute`` and return what it names.
+
+    With ``factory`` that is called without arguments, and what it returns is returned. The current directory
+    is put on ``sys.path``, as uvicorn does. Raises ``TargetError`` for a target that is misspelt or not
+    there, and whatever the user's module raises while it is imported.
+    """
+    module_name, separator, attributes = target.partition(":")
+    if not (separator and module_name and attributes):
+        raise TargetError(f'Target "{target}" is not of the form "module:attribute", such as "shop.main:app".')
+    found = _import(module_name)
+    path = module_name
+    for attribute in attributes.split("."):
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            kind = "Module" if path == module_name else "Object"
+            raise TargetError(f'{kind} "{path}" has no attribute "{attribute}".') from None
+        path = f"{path}:{attribute}" if path == module_name else f"{path}.{attribute}"
+    if not callable(found):
+        raise TargetError(f'"{target}" is not callable: it is of type {type(found).__name__}.')
+    return _made_by(found, target) if factory else found
+
+
+def interface_of(app: Any) -> str:
+    """``"wsgi"`` or ``"asgi"``.
+
+    ASGI is a coroutine function, an object with one for its ``__call__``, and what takes three arguments
+    (ASGI 3) or one (ASGI 2); WSGI (PEP 3333) is what takes two. Raises ``TargetError`` where that tells
+    nothing.
+    """
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(app.__call__):
+        return "asgi"
+    interface = {1: "asgi", 2: "wsgi", 3: "asgi"}.get(_positional_parameters(app))
+    if interface is None:
+        raise TargetError("It does not show whether this is WSGI or ASGI: choose with --interface.")
+    return interface
+
+
+def _import(name: str) -> Any:
+    directory = str(Path.cwd())
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # Only the module we were asked for, or a package it lies in: what *it* cannot import is its mistake.
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise TargetError(f'Module "{error.name}" was not found (looked for in {directory} too).') from None
+
+
+def _made_by(factory: Any, target: str) -> Any:
+    app = factory()
+    if not callable(app):
+        raise TargetError(f'"{target}" returned no application: an object of type {type(app).__name__}.')
+    return app
+
+
+def _positional_parameters(app: Any) -> int:
+    """How many positional arguments a call must give, or -1 where the signature does not say."""
+    try:
+        parameters = inspect.signature(app).parameters.values()
+    except (TypeError, ValueError):  # some callables written in C
+        return -1
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
+        return -1
+    positional = [parameter for parameter in parameters if parameter.kind in kinds]
+    required = [parameter for parameter in positional if parameter.default is inspect.Parameter.empty]
+    return len(required) or len(positional)

@@ -1,0 +1,66 @@
+"""ASGI scope → ``Request`` (ASGI 2 and 3: http, websocket, lifespan, anything else).
+
+Missing, ``None`` or odd keys are read as absent: extraction never raises and never decides what may be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ._http import Header
+from ._request import Request, Server
+
+
+class ScopeRequest(Request):
+    """A request read from an ASGI scope; holds the scope's header list, never the scope."""
+
+    __slots__ = ("_raw_headers",)
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        get = scope.get
+        kind = text(get("type"))
+        websocket = kind == "websocket"
+        super().__init__(
+            protocol="asgi",
+            kind=kind,
+            method="GET" if websocket else text(get("method")),
+            scheme=text(get("scheme")) or ("ws" if websocket else "http"),
+            root_path=text(get("root_path")),
+            path=text(get("path")),
+            query=text(get("query_string")),
+            http_version=text(get("http_version")),
+            server=_server(get("server")),
+            peer=_peer(get("client")),
+        )
+        self._raw_headers: Iterable[Any] | None = get("headers")
+
+    def _read_headers(self) -> list[Header]:
+        raw, self._raw_headers = self._raw_headers, None
+        if not isinstance(raw, Iterable) or iter(raw) is raw:
+            return []  # an iterator can be read once, and that is the application's to do
+        # The specification asks for pairs in lower case; not every server and test client obeys
+        pairs = (item for item in raw if isinstance(item, (list, tuple)) and len(item) == 2)
+        return [(text(name).lower(), text(value)) for name, value in pairs]
+
+
+def text(value: object) -> str:
+    """A string as it is, bytes as latin-1 (RFC 9110, 5.5), anything else as empty."""
+    if isinstance(value, str):
+        return value
+    return value.decode("latin-1") if isinstance(value, bytes) else ""
+
+
+def _server(server: object) -> Server | None:
+    """``scope["server"]``; a unix socket has a path for a name and ``None`` for a port."""
+    if not isinstance(server, (list, tuple)) or len(server) != 2:
+        return None
+    name, port = server
+    return (name, port) if isinstance(name, str) and isinstance(port, int) else None
+
+
+def _peer(client: object) -> str | None:
+    """The address in ``scope["client"]``; ``None`` and empty (a unix socket) alike."""
+    if isinstance(client, (list, tuple)) and client and isinstance(client[0], str):
+        return client[0] or None
+    return None

@@ -1,0 +1,153 @@
+"""What our events say: request data, client, name. Added as the scope's first event processor of the request.
+
+It is first, so that processors and hooks which the application adds find the request data there and can scrub it. It
+outlives the request in scopes that child tasks and threads carry on; so it holds values only, never a scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sentry_sdk
+from sentry_sdk.utils import event_from_exception
+
+from .._naming import Naming
+from .._privacy import Filtered, Policy
+from .._recorder import Captured
+from .._request import Name, Request
+from .private import AnnotatedValue, transaction_name_set
+
+#: Levels of a body at which the SDK still shows values as such (its ``MAX_DATABAG_DEPTH``, less one).
+_DEEPEST_REMARK = 4
+
+
+class RequestProcessor:
+    """Puts what is known of one request on each event sent in it, or in what it started."""
+
+    __slots__ = ("_request", "_policy", "_capture_body", "_naming", "_captured", "_inherited", "_initial", "_data")
+
+    def __init__(self, request: Request, policy: Policy, naming: Naming, captured: Captured, capture_body: str) -> None:
+        self._request = request
+        self._policy = policy
+        self._capture_body = capture_body
+        self._naming = naming
+        self._captured = captured
+        self._inherited: set[str | None] = {None}
+        self._initial: Name | None = None
+        self._data: dict[str, Any] | None = None
+
+    def inherit_name(self, name: str | None) -> None:
+        """A name that was on the scope before this request."""
+        self._inherited.add(name)
+
+    def begin_with(self, name: Name) -> None:
+        """The name that the root span starts with, which is ours."""
+        self._initial = name
+
+    def is_chosen(self, name: str | None, source: str | None) -> bool:
+        """Whether the user or an integration set this name: it differs from all that we and others put there before."""
+        initial = self._initial
+        if name in self._inherited:
+            return False
+        return initial is None or (name, source) != (initial.value, initial.source)
+
+    def __call__(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete an event (sentry-sdk's event processor)."""
+        exc_info = hint.get("exc_info")
+        if isinstance(exc_info, (tuple, list)) and len(exc_info) > 1 and isinstance(exc_info[1], BaseException):
+            self._captured.add(exc_info[1])
+        self._add_request(event)
+        self._add_client(event)
+        self._add_name(event)
+        return event
+
+    def _add_request(self, event: dict[str, Any]) -> None:
+        if self._data is None:
+            self._data = request_data(self._request, self._policy)
+        merged = {key: dict(value) if isinstance(value, dict) else value for key, value in self._data.items()}
+        if self._capture_body == "always" or (self._capture_body == "errors" and event.get("type") != "transaction"):
+            body = self._policy.report_body(self._request)
+            if body is not None:
+                merged["data"] = annotated(body)
+        merged.update(event.get("request") or {})  # what was given with the event is what its sender meant
+        event["request"] = merged
+
+    def _add_client(self, event: dict[str, Any]) -> None:
+        address = self._policy.client_address(self._request)
+        if address is not None:
+            user = dict(event.get("user") or {})
+            user.setdefault("ip_address", address)
+            event["user"] = user
+
+    def _add_name(self, event: dict[str, Any]) -> None:
+        """Name the event as its transaction is, or will be, named; a name that somebody chose stays."""
+        info = event.get("transaction_info") or {}
+        if self.is_chosen(event.get("transaction"), info.get("source")):
+            event["transaction_info"] = {**info, "source": self.source_of_chosen(info.get("source"))}
+            return
+        name = self.chosen_on(sentry_sdk.get_isolation_scope()) or self._naming.find()
+        event["transaction"] = name.value
+        event["transaction_info"] = {"source": name.source}
+
+    def source_of_chosen(self, source: str | None) -> str:
+        """The source of a name that somebody chose; where only the name was set, the scope still has our source."""
+        initial = self._initial
+        return "custom" if source is None or (initial is not None and source == initial.source) else source
+
+    def chosen_on(self, isolation: Any) -> Name | None:
+        """A name set on the isolation scope, which the SDK itself overlooks where a span is on the current one."""
+        name = transaction_name_set(isolation)
+        return Name(name, "custom") if name is not None and name not in self._inherited else None
+
+
+def request_data(request: Request, policy: Policy) -> dict[str, Any]:
+    """Sentry's request interface (https://develop.sentry.dev/sdk/data-model/event-payloads/request/)."""
+    data: dict[str, Any] = {"url": policy.url(request), "method": request.method or None}
+    data["headers"] = annotated(policy.report_headers(request.headers))
+    query = policy.report_query(request.query)
+    data["query_string"] = annotated(query)
+    data["cookies"] = annotated(policy.report_cookies(request.header("cookie")) or None)
+    data["env"] = _environment(request, policy) or None
+    return {key: value for key, value in data.items() if value is not None}
+
+
+def _environment(request: Request, policy: Policy) -> dict[str, str]:
+    """CGI's names for the server's and the client's address."""
+    environment: dict[str, str] = {}
+    if request.server is not None:
+        environment["SERVER_NAME"] = request.server[0]
+        environment["SERVER_PORT"] = str(request.server[1])
+    address = policy.client_address(request)
+    if address is not None:
+        environment["REMOTE_ADDR"] = address
+    return environment
+
+
+def annotated(value: Any, depth: int = 0) -> Any:
+    """The value, with Sentry's remark, which its UI shows, wherever something in it was replaced.
+
+    Below the depth to which the SDK follows it writes the rest with ``repr``, which remarks would spoil.
+    """
+    if isinstance(value, Filtered):
+        return AnnotatedValue(str(value), {"rem": [list(value.remark)]}) if depth < _DEEPEST_REMARK else str(value)
+    if isinstance(value, dict):
+        return {key: annotated(item, depth + 1) for key, item in value.items()}
+    return [annotated(item, depth + 1) for item in value] if isinstance(value, list) else value
+
+
+def text(value: object) -> str:
+    """A header's name or value, of whichever protocol."""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def header_pairs(headers: object) -> list[tuple[str, str]]:
+    """The headers of a response as text; what is no pair is left out."""
+    items = headers if isinstance(headers, (list, tuple)) else ()
+    return [(text(item[0]), text(item[1])) for item in items if isinstance(item, (list, tuple)) and len(item) == 2]
+
+
+def capture_error(error: BaseException, options: dict[str, Any], mechanism: str, handled: bool) -> None:
+    """Send an exception as an error event."""
+    event, hint = event_from_exception(error, client_options=options, mechanism={"type": mechanism, "handled": handled})
+    sentry_sdk.capture_event(event, hint=hint)

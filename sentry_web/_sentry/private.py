@@ -1,0 +1,145 @@
+"""Every private name of sentry-sdk that is used, each with its reason. A release without one degrades, never breaks.
+
+The compat session runs the suite on the oldest and the newest supported release.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import sentry_sdk.utils
+
+#: Remarks for Sentry's UI. Every release has it in ``utils``, where newer ones only import it.
+AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
+
+#: The SDK's own middlewares remember in a ContextVar that a request is theirs, and there is no public way to tell them
+#: that it is taken: without it, an integration (Flask, Starlette, Django…) would open a second transaction inside ours.
+_APPLIED = (
+    ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
+    ("sentry_sdk.integrations.wsgi", "_wsgi_middleware_applied"),
+)
+
+
+class Claim:
+    """The value we put into those variables: true for the SDK, and told apart from the SDK's own ``True``."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
+CLAIM = Claim()
+
+
+def applied_variables() -> tuple[Any, ...]:
+    """The ContextVars of the SDK's middlewares, of those modules that are imported."""
+    found = []
+    for module, name in _APPLIED:
+        variable = getattr(sys.modules.get(module), name, None)
+        if variable is not None:
+            found.append(variable)
+    return tuple(found)
+
+
+def taken_by_sdk(protocol: str) -> bool:
+    """Whether a middleware of the SDK already reports the request that is running here."""
+    module, name = _APPLIED[0 if protocol == "asgi" else 1]
+    variable = getattr(sys.modules.get(module), name, None)
+    value = variable.get(False) if variable is not None else False
+    return bool(value) and not isinstance(value, Claim)
+
+
+def share_propagation_context(isolation: Any, current: Any) -> None:
+    """Make the isolation scope's trace that of the current scope.
+
+    The public ``generate_propagation_context`` makes a trace of its own on each scope where no header names one, and a
+    current scope forked from one with a trace would shadow the new one.
+    """
+    context = getattr(isolation, "_propagation_context", None)
+    if context is not None:
+        current._propagation_context = context
+
+
+def forget_sampling_context(scope: Any) -> None:
+    """Take the server's scope or environ out of the trace again, which would keep it alive as long as any child task.
+
+    ``set_custom_sampling_context`` is public; there is no public way back.
+    """
+    context = getattr(scope, "_propagation_context", None)
+    if context is not None and hasattr(context, "custom_sampling_context"):
+        context.custom_sampling_context = None
+
+
+def set_server_segment(scope: Any, span: Any) -> None:
+    """In stream mode integrations put ``http.route`` and the like on the span they find here."""
+    if hasattr(type(scope), "_server_segment_span"):
+        scope._server_segment_span = span
+
+
+def tracks_sessions(scope: Any) -> bool:
+    """``stop_auto_session_tracking()`` leaves its mark only here."""
+    return getattr(scope, "_force_auto_session_tracking", None) is not False
+
+
+def start_profile(transaction: Any) -> None:
+    """Start the transaction profiler; ``with transaction:`` would do it, but cannot end at a time of our choice."""
+    profile = getattr(transaction, "_profile", None)
+    if profile is not None:
+        profile.__enter__()
+
+
+def stop_profile(transaction: Any) -> None:
+    """Stop both profilers; ``finish()`` expects it done."""
+    profile = getattr(transaction, "_profile", None)
+    if profile is not None:
+        profile.__exit__(None, None, None)
+    continuous = getattr(transaction, "_continuous_profile", None)
+    if continuous is not None:
+        continuous.stop()
+
+
+def discard_streamed(span: Any, scope: Any) -> None:
+    """Take a streamed span off its scope without sending it; ``end()`` is the only public way off, and sends."""
+    scope.streamed_span = getattr(span, "_previous_span_on_scope", None)
+
+
+def trace_header_of(span: Any, wanted: bool) -> dict[str, str]:
+    """What the envelopes of a streamed span's trace say in their header, the segment's name among it.
+
+    It is fixed when it is first used, maybe before the segment ends; ``wanted``: fix it now.
+    """
+    segment = getattr(span, "_segment", None)
+    fix = getattr(segment, "_get_baggage", None)
+    if wanted and fix is not None:
+        fix()
+    items = getattr(getattr(segment, "_baggage", None), "sentry_items", None)
+    return items if isinstance(items, dict) else {}
+
+
+def segment_name(span: Any) -> str:
+    """The name that a streamed span's segment has now."""
+    return str(getattr(getattr(span, "_segment", None), "name", ""))
+
+
+def transaction_name_set(scope: Any) -> str | None:
+    """The name on a scope; public API can set it, and only an event tells it again."""
+    name = getattr(scope, "_transaction", None)
+    return name if isinstance(name, str) else None
+
+
+def turn_merged(merged: Any, kind: type, processors: list[Any]) -> None:
+    """Make a merged scope one of ours. The SDK runs none of a merged scope's processors, but those of its parts."""
+    merged._event_processors = processors
+    merged.__class__ = kind
+
+
+def drop_processors(scope: Any, kind: type) -> None:
+    """Take the processor of the request around out of a forked scope: a request inside a request has its own data.
+
+    There is no public way to remove a processor.
+    """
+    processors = getattr(scope, "_event_processors", None)
+    if isinstance(processors, list):
+        scope._event_processors = [processor for processor in processors if not isinstance(processor, kind)]

@@ -1,0 +1,249 @@
+"""Starts and ends the recording of a request in Sentry: scopes, trace, root span, session, errors."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import sentry_sdk
+from sentry_sdk import Scope
+
+from .._config import Config
+from .._guard import call
+from .._naming import Naming
+from .._recorder import Captured, MessageSpan
+from .._request import Name, Outcome, Request
+from . import private
+from .events import RequestProcessor, capture_error, header_pairs
+from .redaction import RedactingProcessor, RedactingScope
+from .settings import Settings, SettingsCache
+from .spans import (
+    RootSpan,
+    StartParameters,
+    StreamedRoot,
+    TransactionSpan,
+    failure_message,
+    outcome_attributes,
+)
+from .trace import incoming_trace
+
+#: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
+MOST_MESSAGE_SPANS = 1000
+
+#: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
+_SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
+
+
+class SentryRecorder:
+    """The Sentry output of one middleware."""
+
+    __slots__ = ("_config", "_settings")
+
+    key = "sentry"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._settings = SettingsCache(config.forwarding)
+
+    def active(self, protocol: str) -> bool:
+        """Whether a client would send anything, and no middleware of the SDK reports this request already."""
+        return bool(sentry_sdk.get_client().is_active()) and not private.taken_by_sdk(protocol)
+
+    def start(
+        self, request: Request, naming: Naming, captured: Captured, outcome: Outcome, live: Any
+    ) -> SentryRecording:
+        """Begin to record (see ``_recorder.Recorder``)."""
+        client = sentry_sdk.get_client()
+        recording = SentryRecording(request, naming, self._config, client, self._settings.get(client))
+        if request.kind in ("http", "websocket"):
+            recording.begin(captured, outcome, live)
+        return recording
+
+
+class SentryRecording:
+    """One request, as Sentry gets to know it. Holds the request's two scopes until it is finished."""
+
+    __slots__ = (
+        "_request",
+        "_naming",
+        "_config",
+        "_client",
+        "_settings",
+        "_isolation",
+        "_current",
+        "_processor",
+        "_span",
+        "_linked",
+        "_messages",
+    )
+
+    def __init__(self, request: Request, naming: Naming, config: Config, client: Any, settings: Settings) -> None:
+        self._request = request
+        self._naming = naming
+        self._config = config
+        self._client = client
+        self._settings = settings
+        self._isolation = Scope.get_isolation_scope().fork()
+        self._current = Scope.get_current_scope().fork()
+        self._processor: RequestProcessor | None = None
+        self._span: RootSpan | None = None
+        self._linked: str | None = None
+        self._messages = 0
+
+    def begin(self, captured: Captured, outcome: Outcome, live: Any) -> None:
+        """Give the request's scopes its data, its trace, its session and its root span."""
+        isolation, current = self._isolation, self._current
+        processor = RequestProcessor(
+            self._request, self._settings.policy, self._naming, captured, self._config.capture_body
+        )
+        processor.inherit_name(private.transaction_name_set(isolation))
+        processor.inherit_name(private.transaction_name_set(current))
+        private.drop_processors(isolation, RequestProcessor)
+        isolation.add_event_processor(cast("Any", processor))
+        private.drop_processors(current, RedactingProcessor)
+        redaction = RedactingProcessor(self._request, self._settings.policy, outcome)
+        current.add_event_processor(cast("Any", redaction))
+        current.__class__ = RedactingScope
+        isolation.clear_breadcrumbs()
+        isolation.set_tag("protocol", self._request.protocol)
+        self._processor = processor
+        with self.running():
+            trace = self._continue_trace()
+            if self._settings.sessions and private.tracks_sessions(isolation):
+                isolation.start_session(session_mode="request")
+            if self._settings.tracing and self._traces_method():
+                call(self._start_span, processor, trace, live)
+
+    def running(self) -> Running:
+        """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
+        return Running(self._isolation, self._current)
+
+    def _traces_method(self) -> bool:
+        return self._request.kind == "websocket" or self._request.method in self._config.methods
+
+    def _continue_trace(self) -> dict[str, str]:
+        """Continue the incoming trace or begin a new one, on both scopes; the headers that were followed."""
+        incoming = incoming_trace(self._request)
+        if incoming and not call(self._continues):
+            self._linked = incoming.get("sentry-trace")
+            incoming = {}
+        self._isolation.generate_propagation_context(incoming)
+        if not incoming:
+            self._isolation.set_new_propagation_context()
+        private.share_propagation_context(self._isolation, self._current)
+        self._current.span = None  # a request inside another one, in process, is no child of its spans by itself
+        return incoming
+
+    def _continues(self) -> bool:
+        wanted = self._config.continue_traces
+        return bool(wanted(self._request)) if callable(wanted) else wanted
+
+    def _start_span(self, processor: RequestProcessor, trace: dict[str, str], live: Any) -> None:
+        name = self._naming.initial()
+        sampling = {_SAMPLING_KEYS[self._request.protocol]: live, "request": self._request}
+        parameters = StartParameters(self._request, name, self._config.span_origin, trace, sampling)
+        if self._settings.streaming:
+            self._span = StreamedRoot(parameters, self._settings.ignored_statuses)
+        else:
+            self._span = TransactionSpan(parameters)
+        processor.begin_with(name)
+
+    def capture_error(self, error: BaseException, handled: bool) -> None:
+        """Send an error event (see ``_recorder.Recording``)."""
+        capture_error(error, self._client.options, self._config.mechanism_type, handled)
+
+    def body_limit(self) -> int:
+        """``max_request_body_size``, in bytes."""
+        return self._settings.body_limit
+
+    def leaves_to(self, framework: str) -> bool:
+        """Whether the SDK's own integration for this framework is switched on."""
+        return self._client.get_integration(framework) is not None
+
+    def capture_failure(self, outcome: Outcome) -> None:
+        """Send an event for a response that is a failure by its status alone."""
+        message = failure_message(self._request, outcome, self._naming.find())
+        sentry_sdk.capture_event({"level": "error", "message": message})
+
+    def trace_headers(self) -> dict[str, str]:
+        """The root span's identity as response headers (see ``_recorder.Recording``)."""
+        return self._span.trace_headers() if self._span is not None else {}
+
+    def message_span(self, op: str) -> MessageSpan | None:
+        """A child span for one ASGI message (see ``_recorder.Recording``)."""
+        if self._span is None or self._messages >= MOST_MESSAGE_SPANS:
+            return None
+        self._messages += 1
+        return self._span.message_span(op)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute of the root span, where there is one."""
+        if self._span is not None:
+            self._span.set_attribute(key, value)
+
+    def set_name(self, name: str) -> None:
+        """Name the transaction."""
+        self._naming.choose(name)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Send the root span and the session (see ``_recorder.Recording``)."""
+        try:
+            if self._span is not None:
+                self._finish_span(self._span, outcome)
+        finally:
+            self._isolation.end_session()
+
+    def _finish_span(self, span: RootSpan, outcome: Outcome) -> None:
+        name = self._naming.find()
+        processor = self._processor
+        if processor is not None and span.name is not None:
+            if processor.is_chosen(span.name, span.source):
+                span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
+            else:
+                span.set_name(processor.chosen_on(self._isolation) or name)
+        attributes: dict[str, Any] = dict(self._settings.policy.span_attributes(self._request))
+        attributes.update(outcome_attributes(self._request, outcome, name))
+        attributes.update(self._response_headers(outcome))
+        if self._linked is not None:
+            attributes["sentry.previous_trace"] = self._linked
+        for key, value in attributes.items():
+            span.set_attribute(key, value)
+        span.finish(outcome)
+
+    def _response_headers(self, outcome: Outcome) -> dict[str, list[str]]:
+        """The response headers that ``capture_response_headers`` names, sanitised like the request's."""
+        patterns = self._config.capture_response_headers
+        if not patterns:
+            return {}
+        pairs = [(name.lower(), value) for name, value in header_pairs(outcome.headers)]
+        wanted = [pair for pair in pairs if any(pattern.search(pair[0]) for pattern in patterns)]
+        reported: dict[str, list[str]] = {}
+        for pair in wanted:
+            for name, value in self._settings.policy.report_headers([pair]).items():
+                reported.setdefault("http.response.header." + name, []).append(str(value))
+        return reported
+
+
+class Running:
+    """The request's scopes as the ambient ones; on leaving, the former ones are set again, by value."""
+
+    __slots__ = ("_isolation", "_current", "_former_isolation", "_former_current", "_former_claims")
+
+    def __init__(self, isolation: Scope, current: Scope) -> None:
+        self._isolation = isolation
+        self._current = current
+
+    def __enter__(self) -> None:
+        self._former_isolation = Scope.get_isolation_scope()
+        self._former_current = Scope.get_current_scope()
+        self._former_claims = [(variable, variable.get(False)) for variable in private.applied_variables()]
+        # What can fail comes before what must be undone
+        Scope.set_isolation_scope(self._isolation)
+        Scope.set_current_scope(self._current)
+        for variable, _ in self._former_claims:
+            variable.set(private.CLAIM)
+
+    def __exit__(self, *exc_info: object) -> None:
+        for variable, former in self._former_claims:
+            variable.set(former)
+        Scope.set_current_scope(self._former_current)
+        Scope.set_isolation_scope(self._former_isolation)

@@ -1,0 +1,278 @@
+"""The root span of a request, in the SDK's two modes: a transaction, or a streamed segment span.
+
+Both take the same calls, so that the same facts arrive in both. Everything here runs inside the recording's scopes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+import sentry_sdk
+from sentry_sdk.tracing import Span, Transaction
+
+from .._guard import call
+from .._request import Name, Outcome, Request
+from . import private
+from .trace import outgoing_trace
+
+
+class RootSpan(Protocol):
+    """What a recording asks of its root span."""
+
+    @property
+    def name(self) -> str | None:
+        """The name as it is now: ours, or what somebody set meanwhile."""
+
+    @property
+    def source(self) -> str | None:
+        """How the name was found, in Sentry's words."""
+
+    def set_name(self, name: Name) -> None:
+        """Name the span and say how the name was found."""
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set a datum of the span."""
+
+    def trace_headers(self) -> dict[str, str]:
+        """The span's identity as response headers."""
+        ...
+
+    def message_span(self, op: str) -> ChildSpan:
+        """Begin a child span that nothing else becomes a child of."""
+        ...
+
+    def finish(self, outcome: Outcome) -> None:
+        """Set the status and end at the time of the last body byte."""
+
+
+class StartParameters:
+    """What starting a root span takes."""
+
+    __slots__ = ("request", "name", "origin", "trace_headers", "sampling")
+
+    def __init__(
+        self,
+        request: Request,
+        name: Name,
+        origin: str,
+        trace_headers: dict[str, str],
+        sampling: dict[str, Any],
+    ) -> None:
+        self.request = request
+        self.name = name
+        self.origin = origin
+        self.trace_headers = trace_headers
+        self.sampling = sampling
+
+    @property
+    def op(self) -> str:
+        """``http.server`` or ``websocket.server``."""
+        return self.request.kind + ".server"
+
+
+class ChildSpan:
+    """A child span of either mode."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Any) -> None:
+        self._span = span
+
+    def end(self, name: str) -> None:
+        """Name and end the span."""
+        if isinstance(self._span, Span):
+            self._span.description = name
+            self._span.finish()
+        else:
+            self._span.name = name
+            self._span.end()
+
+
+class RequestTransaction(Transaction):
+    """The transaction of a request, which may have ended while something it started goes on.
+
+    A finished transaction takes no more spans. What the application then starts itself becomes a transaction of its own
+    in the same trace; what the SDK's integrations start on their own (``origin="auto.…"``) does not, or a task that
+    polls a database for days would send a transaction for each query.
+    """
+
+    __slots__ = ()
+
+    def start_child(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a span below the request, or after it a transaction beside it."""
+        ended = self.timestamp is not None and self.sampled and kwargs.get("origin", "manual") == "manual"
+        follow_up = call(self._follow_up, kwargs) if ended else None
+        return super().start_child(*args, **kwargs) if follow_up is None else follow_up
+
+    def _follow_up(self, kwargs: dict[str, Any]) -> Any:
+        follow_up = Transaction(
+            name=kwargs.get("name") or kwargs.get("description") or kwargs.get("op") or "background work",
+            op=kwargs.get("op") or "task",
+            source="task",
+            trace_id=self.trace_id,
+            parent_span_id=self.span_id,
+            parent_sampled=True,
+            baggage=self.get_baggage(),
+        )
+        return sentry_sdk.start_transaction(follow_up)
+
+
+class TransactionSpan:
+    """Transaction mode: the root span is sent with its children in one event, when it ends."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, parameters: StartParameters) -> None:
+        transaction = sentry_sdk.continue_trace(
+            parameters.trace_headers,
+            op=parameters.op,
+            name=parameters.name.value,
+            source=parameters.name.source,
+            origin=parameters.origin,
+        )
+        private.share_propagation_context(sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope())
+        sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
+        transaction.__class__ = RequestTransaction
+        sentry_sdk.get_current_scope().span = transaction
+        private.start_profile(transaction)
+        self._transaction: Any = transaction
+
+    @property
+    def name(self) -> str | None:
+        return str(self._transaction.name)
+
+    @property
+    def source(self) -> str | None:
+        return str(self._transaction.source)
+
+    def set_name(self, name: Name) -> None:
+        sentry_sdk.get_current_scope().set_transaction_name(name.value, source=name.source)
+        self._transaction.name = name.value
+        self._transaction.source = name.source
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self._transaction.set_data(key, value)
+
+    def trace_headers(self) -> dict[str, str]:
+        transaction = self._transaction
+        return outgoing_trace(transaction.trace_id, transaction.span_id, bool(transaction.sampled))
+
+    def message_span(self, op: str) -> ChildSpan:
+        return ChildSpan(self._transaction.start_child(op=op, name=op))
+
+    def finish(self, outcome: Outcome) -> None:
+        transaction = self._transaction
+        if outcome.status is not None:
+            transaction.set_http_status(outcome.status)
+        if outcome.failed:
+            transaction.set_status("internal_error")
+        elif outcome.cancelled:
+            transaction.set_status("cancelled")
+        private.stop_profile(transaction)
+        transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))
+
+
+class StreamedRoot:
+    """Stream mode (``trace_lifecycle="stream"``): each span is sent by itself; the root is called a segment."""
+
+    __slots__ = ("_span", "_scope", "_ignored")
+
+    def __init__(self, parameters: StartParameters, ignored_statuses: Any) -> None:
+        from sentry_sdk import traces  # a release without it has no such mode
+
+        scope = sentry_sdk.get_current_scope()
+        scope.set_custom_sampling_context(parameters.sampling)
+        try:
+            self._span: Any = traces.start_span(
+                name=parameters.name.value,
+                attributes={
+                    "sentry.op": parameters.op,
+                    "sentry.origin": parameters.origin,
+                    "sentry.segment.name.source": parameters.name.source,
+                    "http.request.method": parameters.request.method,
+                    "protocol": parameters.request.protocol,
+                },
+                parent_span=None,
+            )
+        finally:
+            private.forget_sampling_context(scope)
+        private.set_server_segment(scope, self._span)
+        self._scope = scope
+        self._ignored = ignored_statuses
+
+    @property
+    def name(self) -> str | None:
+        name: str | None = self._span.name
+        return name
+
+    @property
+    def source(self) -> str | None:
+        return str(self._span.get_attributes().get("sentry.segment.name.source"))
+
+    def set_name(self, name: Name) -> None:
+        self._scope.set_transaction_name(name.value, source=name.source)
+        self._span.name = name.value
+        self._span.set_attribute("sentry.segment.name.source", name.source)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self._span.set_attribute(key, value)
+
+    def trace_headers(self) -> dict[str, str]:
+        return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))
+
+    def message_span(self, op: str) -> ChildSpan:
+        from sentry_sdk import traces
+
+        attributes: dict[str, Any] = {"sentry.op": op}
+        return ChildSpan(traces.start_span(name=op, attributes=attributes, parent_span=self._span, active=False))
+
+    def finish(self, outcome: Outcome) -> None:
+        span = self._span
+        if outcome.status is not None and outcome.status in self._ignored:
+            private.discard_streamed(span, self._scope)
+            return
+        if outcome.status is not None:
+            span.set_attribute("http.response.status_code", outcome.status)
+        # 4xx is the client's fault and leaves a server's span as it is (HTTP semantic conventions, "Status")
+        failed = outcome.failed or (outcome.status or 0) >= 500
+        span.status = "error" if failed else "ok"
+        if outcome.cancelled and not failed:
+            span.set_attribute("sentry.status", "cancelled")
+        start = getattr(span, "start_timestamp", None)
+        span.end(start + timedelta(seconds=outcome.duration or 0.0) if start is not None else None)
+
+
+def outcome_attributes(request: Request, outcome: Outcome, name: Name) -> dict[str, Any]:
+    """How the request ended, by OpenTelemetry's names where it has one."""
+    optional: Mapping[str, Any] = {
+        "http.route": name.route,
+        "http.response.body.size": outcome.body_size if request.kind == "http" else None,
+        "http.server.time_to_first_byte": outcome.time_to_first_byte,
+        "http.client.gone": outcome.client_gone or None,
+    }
+    attributes = {key: value for key, value in optional.items() if value is not None}
+    if request.kind == "websocket":
+        attributes.update(_websocket_attributes(outcome))
+    return attributes
+
+
+def _websocket_attributes(outcome: Outcome) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "websocket.messages.received": outcome.messages_in,
+        "websocket.messages.sent": outcome.messages_out,
+        "websocket.bytes.received": outcome.bytes_in,
+        "websocket.bytes.sent": outcome.body_size,
+    }
+    if outcome.close_code is not None:
+        attributes["websocket.close_code"] = outcome.close_code
+    if outcome.closed_by is not None:
+        attributes["websocket.closed_by"] = outcome.closed_by
+    return attributes
+
+
+#: What a 4xx or 5xx status says of ``mechanism``-less failures, for ``failed_request_status_codes``.
+def failure_message(request: Request, outcome: Outcome, name: Name) -> str:
+    """The message of an event for a response nobody raised for; by name, so that Sentry groups by route."""
+    return f"{request.method} {name.value} answered {outcome.status}"

@@ -1,0 +1,49 @@
+"""The trace context in and out: ``sentry-trace`` and ``baggage``, W3C's headers. Strings in, strings out; no SDK."""
+
+from __future__ import annotations
+
+from .._request import Request
+
+TRACE_HEADERS = ("sentry-trace", "baggage")
+_ZERO: set[str] = {"0" * 32, "0" * 16}
+
+
+def incoming_trace(request: Request) -> dict[str, str]:
+    """The trace headers of a request in Sentry's form: its own, else W3C's ``traceparent`` translated.
+
+    A ``traceparent`` that is not sampled leaves the decision to us: load balancers send it for every request.
+    """
+    headers = {name: value for name in TRACE_HEADERS for value in [request.header(name)] if value}
+    if "sentry-trace" not in headers:
+        translated = sentry_trace_from_traceparent(request.header("traceparent") or "")
+        if translated is not None:
+            headers["sentry-trace"] = translated
+    return headers
+
+
+def sentry_trace_from_traceparent(value: str) -> str | None:
+    """``00-<trace>-<span>-01`` → ``<trace>-<span>-1`` (W3C Trace Context, 3.2); ``None`` for a malformed one."""
+    parts = value.strip().split("-")
+    if len(parts) < 4 or (parts[0] == "00" and len(parts) != 4) or parts[0] == "ff":
+        return None
+    lengths = [len(part) for part in parts[:4]]
+    if lengths != [2, 32, 16, 2] or not all(_is_lower_hex(part) for part in parts[:4]):
+        return None
+    _, trace_id, span_id, flags = parts[:4]
+    if trace_id in _ZERO or span_id in _ZERO:
+        return None
+    return f"{trace_id}-{span_id}-1" if int(flags, 16) & 1 else f"{trace_id}-{span_id}"
+
+
+def _is_lower_hex(text: str) -> bool:
+    return not text.strip("0123456789abcdef")
+
+
+def outgoing_trace(trace_id: str, span_id: str, sampled: bool) -> dict[str, str]:
+    """A span's identity as response headers, by lower-case name.
+
+    W3C's ``traceresponse`` (Trace Context Level 2, draft), and ``Server-Timing`` entries as browsers' SDKs read them.
+    """
+    traceparent = f"00-{trace_id}-{span_id}-{int(sampled):02x}"
+    timing = f'traceparent;desc="{traceparent}", sentry-trace;desc="{trace_id}-{span_id}-{int(sampled)}"'
+    return {"server-timing": timing, "traceresponse": traceparent}

@@ -1,0 +1,151 @@
+"""Ready resolvers for the option ``route_resolver``: the route is known before sampling, and a sampler can judge by it.
+
+Without one, a request has its path for a name until the framework has chosen the route. A resolver asks the framework's
+own router before the framework does, which doubles the work of routing; that is why none is on by itself.
+
+    SentryAsgiMiddleware(app, route_resolver=starlette_resolver(app))
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any, Callable, Optional
+
+from ._frameworks.django import match_path, route_of
+from ._request import Request
+
+__all__ = ["django_resolver", "starlette_resolver", "werkzeug_resolver"]
+
+Resolver = Callable[[Request], Optional[str]]
+_DEEPEST = 20  # mounts inside mounts
+
+
+def _below(path: str, root_path: str) -> str:
+    """The path without the prefix that the deployment puts before it."""
+    return path[len(root_path) :] or "/" if root_path and path.startswith(root_path + "/") else path
+
+
+def starlette_resolver(app: Any, *, root_path: str = "") -> Resolver:
+    """A resolver for Starlette and FastAPI.
+
+    Args:
+        app: The application, or a ``Router``.
+        root_path: The prefix of the deployment, as the server has it; none by default.
+
+    Returns:
+        A function of a request that answers the template, joined to the prefixes of its mounts, or ``None``.
+    """
+    root_path = root_path.rstrip("/")
+
+    def resolve(request: Request) -> str | None:
+        host = (request.host or "").encode("latin-1", "replace")
+        scope = {
+            "type": request.kind,
+            "method": request.method,
+            "path": _below(request.path, root_path),
+            "root_path": "",
+            "headers": [(b"host", host)],
+        }
+        return _starlette_route(app, scope, _DEEPEST)
+
+    return resolve
+
+
+def _starlette_route(router: Any, scope: dict[str, Any], depth: int) -> str | None:
+    """The first route that takes the request; else the first that takes its path, for a 405."""
+    partial = None
+    for route in _starlette_routes(router) if depth else ():
+        match, child = route.matches(scope)
+        if match.name == "FULL":
+            if hasattr(route, "endpoint"):
+                return str(route.path)
+            prefix = getattr(route, "path", "")
+            if not getattr(route, "routes", None):
+                return str(prefix) or None
+            inner = _starlette_route(route, {**scope, **child}, depth - 1)
+            return None if inner is None else prefix + inner
+        if match.name == "PARTIAL" and partial is None:
+            partial = str(route.path)
+    return partial
+
+
+def _starlette_routes(router: Any) -> Iterator[Any]:
+    """A router's routes; those of FastAPI's included routers, which keep their own paths, with the joined ones."""
+    for route in router.routes:
+        contexts = getattr(route, "effective_route_contexts", None)
+        if contexts is None:
+            yield route
+            continue
+        for context in contexts():
+            plain = context.starlette_route
+            yield _Included(context) if plain is None else plain
+
+
+class _Included:
+    """A route of a router that FastAPI includes under a prefix."""
+
+    def __init__(self, context: Any) -> None:
+        self.path = context.path
+        self.endpoint = context.endpoint
+        self._context = context
+
+    def matches(self, scope: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """As Starlette's routes do it."""
+        from starlette.routing import Match
+
+        path, root_path = scope["path"], scope["root_path"]
+        if not self._context.path_regex.match(_below(path, root_path)):
+            return Match.NONE, {}
+        methods = self._context.methods
+        return Match.PARTIAL if methods and scope["method"] not in methods else Match.FULL, {}
+
+
+def werkzeug_resolver(url_map: Any, *, root_path: str = "") -> Resolver:
+    """A resolver for Flask, Quart and werkzeug's routing.
+
+    Args:
+        url_map: A ``werkzeug.routing.Map``, or an application that has one as ``url_map``.
+        root_path: The prefix of the deployment (``SCRIPT_NAME``); none by default.
+
+    Returns:
+        A function of a request that answers the rule, or ``None``.
+    """
+    from werkzeug.exceptions import HTTPException
+
+    url_map = getattr(url_map, "url_map", url_map)
+    root_path = root_path.rstrip("/")
+
+    def resolve(request: Request) -> str | None:
+        adapter = url_map.bind(request.host or "localhost", url_scheme=request.scheme)
+        try:
+            rule, _ = adapter.match(
+                _below(request.path, root_path),
+                request.method,
+                return_rule=True,
+                websocket=request.kind == "websocket",
+            )
+        except HTTPException:  # not found, wrong method, or a redirect
+            return None
+        return str(rule.rule)
+
+    return resolve
+
+
+def django_resolver(*, root_path: str = "") -> Resolver:
+    """A resolver for Django, by ``ROOT_URLCONF``: a middleware that sets ``request.urlconf`` has not run yet.
+
+    Args:
+        root_path: The prefix of the deployment (``FORCE_SCRIPT_NAME``); none by default.
+
+    Returns:
+        A function of a request that answers the template, such as ``/books/{number}``, or ``None``.
+    """
+    importlib.import_module("django.urls")  # where match_path looks; no types to be had
+    root_path = root_path.rstrip("/")
+
+    def resolve(request: Request) -> str | None:
+        match = match_path(_below(request.path, root_path))
+        return None if match is None else route_of(match)
+
+    return resolve

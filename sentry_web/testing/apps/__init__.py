@@ -1,0 +1,64 @@
+"""Compiles an application script into a real application: WSGI, ASGI 3 or ASGI 2.
+
+Every frame of a compiled application lies in this package, in ``steps`` or in ``connections``, which is how its
+traceback depth is counted. Nothing about servers may enter: what the server does is in ``drivers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Callable
+
+from sentry_web.testing.apps.asgi import AsgiRun
+from sentry_web.testing.apps.wsgi import WsgiRun
+from sentry_web.testing.script import Script
+from sentry_web.testing.transcript import Recorder
+
+WsgiApp = Callable[[Any, Any], Any]
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+Asgi2App = Callable[[Any], Callable[[Any, Any], Awaitable[None]]]
+
+
+def compile_wsgi(script: Script, recorder: Recorder | None = None) -> WsgiApp:
+    """A WSGI application (PEP 3333) that does what the script says, at every call anew."""
+    recorder = recorder or Recorder()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        recorder.entered(environ)
+        recorder.returned = WsgiRun(script, recorder, environ, start_response).respond()
+        return recorder.returned
+
+    return app
+
+
+def compile_asgi(script: Script, recorder: Recorder | None = None) -> AsgiApp:
+    """An ASGI 3 application that does what the script says, at every call anew.
+
+    It raises ``ValueError`` for any scope but ``http``, as applications without lifespan support do.
+    """
+    recorder = recorder or Recorder()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        recorder.entered(scope)
+        if scope["type"] != "http":
+            raise ValueError(f"unsupported scope type {scope['type']!r}")
+        await AsgiRun(script, recorder, receive, send).respond()
+
+    return app
+
+
+def compile_asgi2(script: Script, recorder: Recorder | None = None) -> Asgi2App:
+    """An ASGI 2 (double callable) application that does what the script says, at every call anew."""
+    return double_callable(compile_asgi(script, recorder))
+
+
+def double_callable(single: AsgiApp) -> Asgi2App:
+    """An ASGI 3 application as one of ASGI 2."""
+
+    def app(scope: Any) -> Callable[[Any, Any], Awaitable[None]]:
+        async def instance(receive: Any, send: Any) -> None:
+            await single(scope, receive, send)
+
+        return instance
+
+    return app

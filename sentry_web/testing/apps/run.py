@@ -1,0 +1,51 @@
+"""What the run of a script has in common in all protocols: acts, and work that outlives the request."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+
+from sentry_web.testing.script import Script
+from sentry_web.testing.steps import Act, SpawnThread, Step, StopReading
+from sentry_web.testing.transcript import Call, Recorder
+
+BACKGROUND_TIMEOUT = 5.0  # seconds that background work waits for the end of its request
+
+
+class Run:
+    """One request's run of a script."""
+
+    def __init__(self, script: Script, recorder: Recorder) -> None:
+        self.script = script
+        self.recorder = recorder
+        self.reading = True
+
+    def common(self, step: Step) -> bool:
+        """Do a step that is the same in all protocols; False when it is not one."""
+        if isinstance(step, Act):
+            step.act(self.recorder)
+        elif isinstance(step, StopReading):
+            self.reading = False
+        elif isinstance(step, SpawnThread):
+            self.spawn_thread(step.steps)
+        else:
+            return False
+        return True
+
+    def spawn_thread(self, steps: tuple[Act, ...]) -> None:
+        def work() -> None:
+            self.recorder.over.wait(BACKGROUND_TIMEOUT)
+            self.in_background(steps)
+
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+        self.recorder.threads.append(thread)
+        thread.start()
+
+    def in_background(self, steps: tuple[Act, ...]) -> None:
+        aside = Recorder(calls=self.recorder.background)  # not among the calls, where its place would be chance
+        try:
+            for step in steps:
+                step.act(aside)
+        except Exception as error:  # has no server to go to
+            self.recorder.background.append(Call("background", "raised", (repr(error),)))
+        self.recorder.background.append(Call("background", "done"))

@@ -1,0 +1,154 @@
+"""How each step of a script is done in WSGI, and the response objects an application may return. No ASGI here."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable
+
+from sentry_web.testing.apps.run import Run
+from sentry_web.testing.script import Returns, Script
+from sentry_web.testing.steps import ChildSpan, ReadBody, RestartWithExcInfo, SendChunk, Sleep, StartResponse, Step
+from sentry_web.testing.transcript import Recorder
+
+
+class WsgiRun(Run):
+    """One request's run of a script in WSGI."""
+
+    def __init__(self, script: Script, recorder: Recorder, environ: Any, start_response: Any) -> None:
+        super().__init__(script, recorder)
+        self.environ = environ
+        self.start_response = start_response
+        self.write: Any = None
+        self.failed = False
+
+    def respond(self) -> Any:
+        steps, returns = self.script.steps, self.script.returns
+        if returns is Returns.LAZY_GENERATOR:
+            return self.chunks(steps)
+        if returns in (Returns.GENERATOR, Returns.ITERATOR):
+            head = _head(steps)
+            deque(self.chunks(steps[:head]), maxlen=0)  # sends no chunk
+            stream = self.chunks(steps[head:])
+            return stream if returns is Returns.GENERATOR else ClosingIterator(stream, self.close)
+        if returns is Returns.WRITE:
+            for chunk in self.chunks(steps):
+                self.write(chunk)
+            return []
+        return self.pack(list(self.chunks(steps)), returns)
+
+    def pack(self, chunks: list[bytes], returns: Returns) -> Any:
+        if returns is Returns.TUPLE:
+            return tuple(chunks)
+        if returns is Returns.SIZED:
+            return SizedIterable(chunks, self.close)
+        if returns is Returns.FILE_WRAPPER:
+            return self.environ["wsgi.file_wrapper"](ClosingFile(b"".join(chunks), self.close))
+        return chunks if returns is Returns.LIST else None
+
+    def close(self) -> None:
+        self.recorder.app("close")
+        if not self.failed:
+            deque(self.chunks(self.script.after), maxlen=0)
+
+    def chunks(self, steps: Iterable[Step]) -> Iterator[bytes]:
+        """Do the steps; yields where a chunk is sent."""
+        try:
+            for step in steps:
+                yield from self.perform(step)
+        except GeneratorExit:
+            self.recorder.app("generator closed")
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+
+    def perform(self, step: Step) -> Iterator[bytes]:
+        if self.common(step):
+            return
+        if isinstance(step, SendChunk):
+            yield step.data
+        elif isinstance(step, ChildSpan):
+            with step.open():
+                for inner in step.steps:
+                    yield from self.perform(inner)
+        elif isinstance(step, StartResponse):
+            self.write = self.start_response(_status_line(step), list(step.headers))
+        elif isinstance(step, RestartWithExcInfo):
+            self.restart(step)
+        elif isinstance(step, ReadBody):
+            self.read(step.size)
+        elif isinstance(step, Sleep):
+            time.sleep(step.seconds)
+        else:
+            raise NotImplementedError(f"{step!r} cannot be done in WSGI")
+
+    def restart(self, step: RestartWithExcInfo) -> None:
+        try:
+            step.error.act(self.recorder)
+        except BaseException:
+            line = f"{step.status} Status"
+            self.write = self.start_response(line, list(step.headers), sys.exc_info())
+
+    def read(self, size: int) -> None:
+        if self.reading:
+            # PEP 3333: an application should not read past CONTENT_LENGTH; many servers would block.
+            limit = int(self.environ.get("CONTENT_LENGTH") or 0)
+            self.recorder.app("read", self.environ["wsgi.input"].read(limit if size < 0 else size))
+
+
+class ClosingIterator:
+    """An iterator with ``close()``."""
+
+    def __init__(self, chunks: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._chunks = chunks
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._chunks)
+
+
+class SizedIterable:
+    """An iterable with ``len()`` and ``close()`` that is no list, as werkzeug's and Django's responses may be."""
+
+    def __init__(self, chunks: list[bytes], close: Callable[[], None]) -> None:
+        self._chunks = chunks
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._chunks)
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+
+class ClosingFile:
+    """A file with ``close()``. No io class, since those close themselves when they are collected."""
+
+    def __init__(self, content: bytes, close: Callable[[], None]) -> None:
+        self._content = content
+        self.close = close
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes."""
+        piece, self._content = self._content[:size], self._content[size:]
+        return piece
+
+
+def _status_line(step: StartResponse) -> str:
+    return str(step.status) if step.reason is None else f"{step.status} {step.reason}"
+
+
+def _head(steps: tuple[Step, ...]) -> int:
+    """How many steps a streaming application does in the call: those up to the start of the response."""
+    for index, step in enumerate(steps):
+        if isinstance(step, (SendChunk, ChildSpan)):
+            return index
+        if isinstance(step, StartResponse):
+            return index + 1
+    return len(steps)

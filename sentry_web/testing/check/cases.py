@@ -1,0 +1,252 @@
+"""The strategies that examples are drawn from: a dict of named values for each property.
+
+The names are those that the property's code uses. What the code does with them is in ``properties``; of middlewares
+and of Sentry nothing may enter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from sentry_web.testing import strategies
+from sentry_web.testing.drivers import Driver
+from sentry_web.testing.request import Request
+from sentry_web.testing.script import CLOSABLE, Peer, Returns, Script
+from sentry_web.testing.steps import (
+    Cancel,
+    CaptureMessage,
+    ChildSpan,
+    Raise,
+    ReadBody,
+    ReadVariable,
+    SendChunk,
+    SetTag,
+    SetVariable,
+    Sleep,
+    SpawnThread,
+    StartResponse,
+    Step,
+)
+
+Cases = st.SearchStrategy[dict[str, Any]]
+
+SECRETS = {
+    "header": "hidden-in-header",
+    "cookie": "hidden-in-cookie",
+    "query": "hidden-in-query",
+    "address": "198.51.100.77",
+}
+STREAMED = (Returns.GENERATOR, Returns.LAZY_GENERATOR, Returns.ITERATOR)
+PAUSE = 0.02  # seconds in which the body is made
+LATE_PAUSE = 0.2  # seconds of work after the last byte
+
+_ERRORS = (RuntimeError, ValueError, KeyError, OSError)
+
+
+def _protocols(drivers: Sequence[Driver]) -> tuple[Any, ...]:
+    return tuple(driver.protocol for driver in drivers)
+
+
+def _fixed(drivers: Sequence[Driver], **more: st.SearchStrategy[Any]) -> Cases:
+    return st.fixed_dictionaries({"driver": st.sampled_from(list(drivers)), **more})
+
+
+def requests() -> st.SearchStrategy[Request]:
+    """Requests, of which the simplest is the plainest that there is."""
+    return st.one_of(st.just(Request()), strategies.requests(), strategies.requests())
+
+
+def traced_requests() -> st.SearchStrategy[Request]:
+    """Requests with methods of which every middleware makes a transaction."""
+    return requests().filter(lambda request: request.method not in ("HEAD", "OPTIONS", "PROPFIND"))
+
+
+def anything(drivers: Sequence[Driver]) -> Cases:
+    """Any application, any request, valid or not."""
+    valid, odd = strategies.scripts(_protocols(drivers)), strategies.odd_scripts(drivers[0].protocol)
+    closing = st.builds(_closing, valid, st.sampled_from(sorted(CLOSABLE, key=str)), strategies.raises())
+    scripts = st.one_of(valid, streaming(), streaming(), odd, closing)
+    return _fixed(drivers, script=scripts, request=st.one_of(requests(), strategies.odd_requests()))
+
+
+def streaming() -> st.SearchStrategy[Script]:
+    """Applications that send a body in pieces, do something between them, and may break there."""
+    between: list[Step] = [
+        SendChunk(b""),
+        ReadBody(),
+        SetVariable("v1", "1"),
+        SpawnThread((ReadVariable("v1"),)),
+        CaptureMessage("hello"),
+        ChildSpan("query"),
+    ]
+    body = st.lists(st.one_of(st.just(SendChunk()), st.sampled_from(between)), min_size=1, max_size=4)
+    ending = st.one_of(st.just(()), st.tuples(strategies.raises()))
+    return st.builds(
+        lambda steps, ending, returns: Script((StartResponse(), *steps, *ending), returns),
+        body,
+        ending,
+        st.sampled_from([Returns.LIST, *STREAMED, Returns.TUPLE, Returns.SIZED]),
+    )
+
+
+def _closing(script: Script, returns: Returns, error: Raise) -> Script:
+    """The same, but it raises when the body is sent: in ``close()``, where there is one."""
+    return Script(script.steps, returns, (error,))
+
+
+def valid(drivers: Sequence[Driver]) -> Cases:
+    """Any application that keeps to its protocol, any ordinary request."""
+    scripts = st.one_of(strategies.scripts(_protocols(drivers)), streaming())
+    return _fixed(drivers, script=scripts, request=traced_requests())
+
+
+def sparse(drivers: Sequence[Driver]) -> Cases:
+    """A server that leaves out what it may leave out, or what careless test clients forget."""
+    protocol = drivers[0].protocol.value
+    wsgi = ["QUERY_STRING", "SCRIPT_NAME", "PATH_INFO", "REMOTE_ADDR", "HTTP_HOST", "SERVER_PROTOCOL"]
+    asgi = ["headers", "query_string", "root_path", "raw_path", "client", "server", "scheme", "http_version"]
+    scripts = strategies.scripts(_protocols(drivers))
+    return _fixed(drivers, script=scripts, missing=st.sampled_from(wsgi if protocol == "wsgi" else asgi))
+
+
+def failing_before(drivers: Sequence[Driver]) -> Cases:
+    """An exception before the response."""
+    scripts = st.builds(lambda kind: Script((Raise(kind),)), st.sampled_from(_ERRORS))
+    return _fixed(drivers, script=scripts, request=traced_requests())
+
+
+def failing_amid(drivers: Sequence[Driver]) -> Cases:
+    """An exception in the middle of a streamed body."""
+    scripts = st.builds(
+        lambda status, kind, returns: Script((StartResponse(status), SendChunk(), Raise(kind)), returns),
+        st.sampled_from([200, 201, 404]),
+        st.sampled_from(_ERRORS),
+        st.sampled_from(STREAMED),
+    )
+    return _fixed(drivers, script=scripts, request=traced_requests())
+
+
+def raising(drivers: Sequence[Driver], kind: type[BaseException], args: tuple[object, ...] = ()) -> Cases:
+    """One kind of exception, before the response or in the middle of it."""
+    places: list[tuple[Step, ...]] = [(), (StartResponse(),), (StartResponse(), SendChunk())]
+    scripts = st.builds(
+        lambda steps, returns: Script((*steps, Raise(kind, args)), returns),
+        st.sampled_from(places),
+        st.sampled_from(STREAMED),
+    )
+    return _fixed(drivers, script=scripts, request=traced_requests())
+
+
+def leaving(drivers: Sequence[Driver]) -> Cases:
+    """A client that goes away amid the body; under ASGI also by a cancelled task."""
+    gone: Any = st.builds(
+        lambda returns, after: Script((StartResponse(), SendChunk(), SendChunk()), returns, (), Peer(after)),
+        st.sampled_from(STREAMED),
+        st.sampled_from([0, 1]),
+    )
+    cancelled = Script((StartResponse(), Cancel()))
+    if cancelled.expressible_in(drivers[0].protocol):
+        gone = st.one_of(gone, st.just(cancelled))
+    return _fixed(drivers, script=gone, request=traced_requests())
+
+
+def killed() -> list[type[BaseException]]:
+    """The exceptions by which an application is ended from outside, those of greenlet where it is in use."""
+    greenlet = sys.modules.get("greenlet")
+    return [GeneratorExit, asyncio.CancelledError, *([greenlet.GreenletExit] if greenlet else [])]
+
+
+def slow(drivers: Sequence[Driver]) -> Cases:
+    """An application that takes its time to make the body."""
+    steps = [
+        (StartResponse(), SendChunk(), Sleep(PAUSE), SendChunk()),
+        (StartResponse(), SendChunk(), ChildSpan("query", (Sleep(PAUSE),))),
+    ]
+    scripts = st.builds(Script, st.sampled_from(steps), st.sampled_from(STREAMED))
+    return _fixed(drivers, script=scripts, pause=st.just(PAUSE))
+
+
+def late(drivers: Sequence[Driver]) -> Cases:
+    """An application that works on when the body is sent."""
+    scripts = st.builds(
+        lambda status, after: Script((StartResponse(status), SendChunk()), Returns.ITERATOR, after),
+        st.sampled_from([200, 404]),
+        st.sampled_from([(Sleep(LATE_PAUSE),), (ChildSpan("background", (Sleep(LATE_PAUSE),)),)]),
+    )
+    return _fixed(drivers, script=scripts, pause=st.just(LATE_PAUSE))
+
+
+def two_paths(drivers: Sequence[Driver]) -> Cases:
+    """Two requests for different paths."""
+    cases = _fixed(drivers, request=traced_requests(), other=traced_requests())
+    return cases.filter(lambda case: case["request"].path != case["other"].path)
+
+
+def planted(drivers: Sequence[Driver], *errors: Step) -> Cases:
+    """A request with one secret or several, and an application that reports something."""
+    credentials = ["Authorization", "X-Api-Key", "X-Auth-Token", "X-CSRF-Token", "Cf-Access-Jwt-Assertion"]
+    header = st.sampled_from(credentials).map(lambda name: (name, SECRETS["header"]))
+    cookie = st.sampled_from(["sessionid", "a=b; token"]).map(lambda name: ("Cookie", f"{name}={SECRETS['cookie']}"))
+    address = st.sampled_from(["X-Forwarded-For", "X-Real-IP"]).map(lambda name: (name, SECRETS["address"]))
+    headers = st.lists(st.one_of(header, cookie, address), max_size=3, unique_by=lambda pair: pair[0]).map(tuple)
+    names = ["token", "a=1&password", "api_key"]
+    query = st.one_of(st.just(""), st.sampled_from(names).map(lambda name: f"{name}={SECRETS['query']}"))
+    scripts = st.sampled_from([Script((error,)) for error in errors])
+    return _fixed(drivers, script=scripts, request=st.builds(Request, headers=headers, query=query))
+
+
+def silent(drivers: Sequence[Driver]) -> Cases:
+    """Secrets, and an application without an error."""
+    return planted(drivers, StartResponse(), CaptureMessage("hello"))
+
+
+def broken(drivers: Sequence[Driver]) -> Cases:
+    """Secrets, and an application that raises."""
+    return planted(drivers, Raise())
+
+
+def interleaved(drivers: Sequence[Driver]) -> Cases:
+    """Two applications at once, each with a tag of its own."""
+    scripts = st.one_of(streaming(), strategies.scripts(_protocols(drivers)))
+
+    def tagged(tag: str) -> st.SearchStrategy[Script]:
+        return scripts.map(lambda script: Script((SetTag(tag, "1"), *script.steps), script.returns, script.after))
+
+    return _fixed(drivers, first=tagged("first"), second=tagged("second"))
+
+
+def parallel(drivers: Sequence[Driver], sdk: dict[str, Any]) -> Cases:
+    """One request for all protocols, with and without personal data."""
+    exits = st.builds(lambda kind: Script((Raise(kind, (1,)),)), st.sampled_from([SystemExit, KeyboardInterrupt]))
+    return st.fixed_dictionaries(
+        {
+            "script": st.one_of(streaming(), strategies.scripts(_protocols(drivers)), streaming(), exits),
+            "request": requests(),
+            "sdk": st.sampled_from([sdk, {**sdk, "send_default_pii": True}]),
+        }
+    )
+
+
+def paths(known: tuple[str, ...]) -> st.SearchStrategy[str]:
+    """An application's own paths, their parameters filled in, and others."""
+    filled = [re.sub(r"<[^>]*>|\{[^}]*\}", "1", path) for path in known]
+    return st.one_of(*([st.sampled_from(filled)] if filled else []), st.just("/"), strategies.paths())
+
+
+def addressed(drivers: Sequence[Driver], known: tuple[str, ...]) -> Cases:
+    """Requests for an application's own paths, and for others."""
+    addressing = st.builds(
+        Request,
+        method=strategies.methods(),
+        path=paths(known),
+        query=strategies.queries(),
+        headers=strategies.headers(),
+        body=strategies.bodies(),
+    )
+    return _fixed(drivers, request=addressing)

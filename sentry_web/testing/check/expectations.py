@@ -1,0 +1,252 @@
+"""What must hold after each run of ``runs``: the aspects of a promise, one row each.
+
+A new aspect is a new row here; which rows belong to which run is in ``properties``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from sentry_web.testing.check.cases import SECRETS
+from sentry_web.testing.transcript import Transcript
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must hold.
+
+    Attributes:
+        aspect: Its short name.
+        holds: A Python expression.
+        broken: What it means when that is false.
+        defect: A known fault that looks like this.
+        residual: Look at it only where all the others hold, since it says the same less clearly.
+        shows: An expression whose text shows what was seen, instead of the property's own.
+    """
+
+    aspect: str
+    holds: str
+    broken: str
+    defect: str | None = None
+    residual: bool = False
+    shows: str | None = None
+
+
+MISSING_KEY = "a key that the scope may lack raises KeyError before the application runs"
+ERASED_CHAIN = "`raise … from None` erases the chain of the exception (getsentry/sentry-python#5624)"
+EARLY_END = "the transaction ends before the body (getsentry/sentry-python#3736)"
+STILL_OK = "an error in mid-stream leaves the transaction ok"
+BACKGROUND = "background work after the response counts as duration"
+CONSTANT = "every request is called “generic WSGI request” (getsentry/sentry-python#969)"
+HOST = "the name is a URL with the bind address (getsentry/sentry-python#2341)"
+CLEARED_MARK = "the mark of an instrumented request is cleared before iteration"
+BRIDGED = "WSGI bridged into ASGI makes two transactions"
+LOST_LENGTH = "the wrapped response has lost len(), so that wsgiref drops Content-Length"
+SWALLOWED = "close() swallows the application's own AttributeError"
+WRAPPED_FILE = "the object of wsgi.file_wrapper is wrapped"
+CLIENT_GONE = "a client gone away is an error (getsentry/sentry-python#571, #3204)"
+EXITS = "SystemExit(1) is reported on WSGI and not on ASGI"
+KILLED = "GreenletExit and GeneratorExit are reported as errors"
+FORWARDED = "forwarded scheme and host count on one protocol only"
+ADDRESS = "user.ip_address is set on one protocol only"
+SENT = {
+    "header": "the list of sensitive headers is short, and written with underscores",
+    "cookie": None,
+    "query": "secrets in the query are sent (getsentry/sentry-python#6501)",
+    "address": "headers that carry the client's address are sent",
+}
+FRAMES = "secrets leave the process in frame variables"
+
+_FAILED = '("internal_error", "error")'
+_PLACES = {"the call": ("call",), "the iteration": ("iter", "next"), "close()": ("close",), "len()": ("len",)}
+_PAIRS = "for a, b in zip(bare.exceptions, wrapped.exceptions) if a.what == b.what"
+
+
+def _exceptions_out_of(place: str, defect: str | None = None) -> Expectation:
+    bare, wrapped = (
+        f"[e.what for e in {run}.exceptions if e.where in {_PLACES[place]}]" for run in ("bare", "wrapped")
+    )
+    broken = f"the exceptions that come out of {place} are others than without the middleware"
+    return Expectation(f"exception out of {place}", f"{bare} == {wrapped}", broken, defect)
+
+
+def _field(name: str, broken: str) -> Expectation:
+    return Expectation(name, f"bare.{name} == wrapped.{name}", broken)
+
+
+TRANSPARENT = (
+    _exceptions_out_of("the call"),
+    _exceptions_out_of("the iteration"),
+    _exceptions_out_of("close()", SWALLOWED),
+    _exceptions_out_of("len()"),
+    Expectation(
+        "exception object",
+        f"all(a.own == b.own {_PAIRS})",
+        "the exception is another object than the one that was raised",
+    ),
+    Expectation(
+        "exception chain",
+        f"all(a.chain == b.chain {_PAIRS})",
+        "__cause__, __context__ or __suppress_context__ of an exception was changed",
+        ERASED_CHAIN,
+    ),
+    Expectation(
+        "traceback",
+        f"all(a.depth == b.depth {_PAIRS})",
+        "frames of the application are lost from the traceback of an exception",
+    ),
+    Expectation(
+        "wsgi.file_wrapper",
+        "script.returns is not Returns.FILE_WRAPPER or bare.own_object == wrapped.own_object",
+        "the server does not get the file wrapper itself, and cannot send the file by the operating system",
+        WRAPPED_FILE,
+    ),
+    Expectation(
+        "response object",
+        "script.returns is Returns.FILE_WRAPPER or bare.own_object == wrapped.own_object",
+        "the server gets another object than the list that the application returned",
+    ),
+    Expectation("len()", "bare.length == wrapped.length", "the response has another len(), or none", LOST_LENGTH),
+    Expectation("close()", "bare.closed == wrapped.closed", "close() does not reach the application as often"),
+    _field("status", "the status is another"),
+    _field("headers", "the headers are others"),
+    _field("body", "the bytes of the body are others"),
+    _field("own_scope", "the application does not get the server's own scope or environ"),
+    _field("variables", "context variables that the application sets are not seen by the server as before"),
+    _field("scope_restored", "the SDK's scope is not put back when the server has the control again"),
+    _field("background", "what outlives the request is disturbed"),
+    _field("violations", "the rules of the protocol are broken, or a breach by the application is hidden"),
+    Expectation(
+        "calls",
+        "bare.calls == wrapped.calls",
+        "the calls between server and application are others, or in another order",
+        residual=True,
+    ),
+)
+
+MISSING_KEYS = (
+    Expectation(
+        "missing keys",
+        "bare.count('app', 'called') == wrapped.count('app', 'called')",
+        "the application is not called when the server leaves out a key",
+        MISSING_KEY,
+    ),
+)
+
+
+def once(how: str = "", defect: str | None = None) -> tuple[Expectation, ...]:
+    """One request is one transaction and at most one error event."""
+    return (
+        Expectation(f"transactions{how}", "len(roots) == 1", "one request is not one transaction", defect),
+        Expectation(f"errors{how}", "len(events.errors) <= 1", "one exception is reported more than once", defect),
+    )
+
+
+BODY_COUNTS = (
+    Expectation(
+        "body",
+        "min(seconds, default=pause) >= pause * 0.9",
+        "the transaction ends before the body's last byte",
+        EARLY_END,
+    ),
+)
+BACKGROUND_DOES_NOT = (
+    Expectation(
+        "background", "max(seconds, default=0) < pause * 0.9", "work after the last byte counts as duration", BACKGROUND
+    ),
+)
+
+
+def reported(what: str, defect: str | None = None) -> Expectation:
+    """It is an error event."""
+    return Expectation(f"{what} reported", "len(events.errors) == 1", f"{what} is not one error event", defect)
+
+
+def failed(what: str, defect: str | None = None) -> Expectation:
+    """It makes the transaction an error."""
+    holds = f"all(root.status in {_FAILED} for root in roots)"
+    return Expectation(f"{what}: status", holds, f"{what} does not make the transaction an error", defect)
+
+
+def harmless(what: str, defect: str) -> tuple[Expectation, ...]:
+    """It is nobody's fault."""
+    status = f"not any(root.status in {_FAILED} for root in roots)"
+    return (
+        Expectation(f"{what} reported", "events.errors == []", f"{what} is reported as an error", defect),
+        Expectation(f"{what}: status", status, f"{what} makes the transaction an error", defect, residual=True),
+    )
+
+
+NAMES = (
+    Expectation("constant", "len(set(names)) > 1", "requests for different paths have one name", CONSTANT),
+    Expectation("host", "not any(request.host in name for name in names)", "the host is part of the name", HOST),
+)
+PRIVATE = (
+    *(
+        Expectation(
+            place, f"{secret!r} not in others", f"a secret ({place}) is sent with personal data off", SENT[place]
+        )
+        for place, secret in SECRETS.items()
+    ),
+    *(
+        Expectation(
+            f"{place} in frames",
+            f"{secret!r} not in frames",
+            f"a secret ({place}) is sent with personal data off, inside of the exception",
+            FRAMES,
+        )
+        for place, secret in SECRETS.items()
+    ),
+)
+ISOLATED = (
+    Expectation("tags", "both_tags == []", "tags of two requests at once meet in one event"),
+    Expectation("request", "strayed == []", "an event has the tags of one request and the data of another"),
+)
+
+_PARALLEL = {
+    "errors": EXITS,
+    "messages": None,
+    "names": CONSTANT,
+    "status": None,
+    "tags": None,
+    "spans": EARLY_END,
+    "url": FORWARDED,
+    "query": None,
+    "headers": None,
+    "user": ADDRESS,
+    "peer": ADDRESS,
+}
+SAME = tuple(
+    Expectation(
+        fact,
+        f"wsgi[{fact!r}] == asgi[{fact!r}]",
+        f"WSGI and ASGI report the same request with different facts: {fact}",
+        defect,
+        shows=f"(wsgi[{fact!r}], asgi[{fact!r}])",
+    )
+    for fact, defect in _PARALLEL.items()
+)
+
+
+def _steady(fact: str) -> str:
+    """Equal; or not even equal in two runs without the middleware."""
+    bare, again, wrapped = (fact.format(run) for run in ("bare", "again", "wrapped"))
+    return f"{wrapped} in ({bare}, {again}) or {bare} != {again}"
+
+
+APPLICATION_SAME = (
+    *(
+        Expectation(field.name, _steady("{}." + field.name), f"{field.name}: another inside sentry_web's middleware")
+        for field in fields(Transcript)
+        if field.name not in ("calls", "exceptions")
+    ),
+    Expectation(
+        "exceptions",
+        _steady("[(e.where, e.what, e.chain) for e in {}.exceptions]"),
+        "exceptions: others inside sentry_web's middleware",
+    ),
+    Expectation("calls", _steady("{}.calls"), "calls: others inside sentry_web's middleware", residual=True),
+)
+NO_VIOLATIONS = (
+    Expectation("violations", "seen.violations == ()", "the application itself breaks the rules of its protocol"),
+)

@@ -1,0 +1,159 @@
+"""The properties that a subject is held to: examples from ``cases``, a text of ``runs``, rows of ``expectations``.
+
+What is printed for a finding is what was run to find it, so that the two cannot drift apart. How examples are searched
+for is in ``search``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sentry_web.testing.check import cases, expectations, runs
+from sentry_web.testing.check.expectations import Expectation
+from sentry_web.testing.check.subject import Side, Subject
+from sentry_web.testing.drivers import BRIDGE_BOTH
+
+
+class Needs(enum.Enum):
+    """What a middleware must report for a property to make sense."""
+
+    NOTHING = "nothing"
+    ERRORS = "errors"
+    TRACES = "transactions"
+
+
+@dataclass(frozen=True)
+class Property:
+    """One promise, for one side of what is under test.
+
+    Attributes:
+        name: The promise.
+        protocol: The side.
+        cases: Where examples come from.
+        run: What is run with each.
+        expects: What must hold then.
+        shows: An expression whose text shows what was seen.
+        imports: Import lines that ``run`` needs.
+        needs: What must be reported for it to make sense.
+        weight: How many examples to try, as a multiple of those asked for.
+        repeats: In how many runs of one example an expectation must break, where clocks are involved.
+    """
+
+    name: str
+    protocol: str
+    cases: cases.Cases
+    run: str
+    expects: tuple[Expectation, ...]
+    shows: str = "events"
+    imports: tuple[str, ...] = ()
+    needs: Needs = Needs.TRACES
+    weight: float = 1.0
+    repeats: int = 1
+
+
+def properties_of(subject: Subject) -> Iterator[Property]:
+    """The properties that a subject is held to, the most important first."""
+    if subject.app is not None:
+        yield from _of_application(subject)
+    for side in subject.sides:
+        if side.protocol == "both":
+            yield from _of_pair(side, subject)
+        else:
+            yield from _transparent(side)
+            yield from _once(side)
+            yield from _duration(side)
+            yield from _outcome(side)
+            yield from _told(side)
+
+
+def _transparent(side: Side) -> Iterator[Property]:
+    for examples, run, expects, weight in (
+        (cases.anything(side.drivers), runs.TWO_RUNS, expectations.TRANSPARENT, 3.0),
+        (cases.sparse(side.drivers), runs.SPARSE[side.protocol], expectations.MISSING_KEYS, 1.0),
+    ):
+        shows, needs = "bare.diff(wrapped)", Needs.NOTHING
+        yield Property("transparent", side.protocol, examples, run, expects, shows, needs=needs, weight=weight)
+
+
+def _once(side: Side) -> Iterator[Property]:
+    valid = cases.valid(side.drivers)
+    yield Property("once", side.protocol, valid, runs.REPORTED, expectations.once())
+    twice = expectations.once(", wrapped twice")
+    yield Property("once", side.protocol, valid, runs.REPORTED_TWICE, twice, weight=0.5)
+    if side.protocol == "wsgi":
+        between = expectations.once(", wrapped twice around a generator", expectations.CLEARED_MARK)
+        yield Property("once", side.protocol, valid, runs.REPORTED_AROUND_GENERATOR, between, weight=0.5)
+
+
+def _duration(side: Side) -> Iterator[Property]:
+    for examples, expects, weight in (
+        (cases.slow(side.drivers), expectations.BODY_COUNTS, 0.1),
+        (cases.late(side.drivers), expectations.BACKGROUND_DOES_NOT, 0.05),
+    ):
+        yield Property(
+            "duration",
+            side.protocol,
+            examples,
+            runs.TIMED,
+            expects,
+            shows="seconds",
+            imports=runs.TIMED_IMPORTS,
+            weight=weight,
+            repeats=3,
+        )
+
+
+def _outcome(side: Side) -> Iterator[Property]:
+    for examples, expects in _outcomes(side):
+        yield Property("outcome", side.protocol, examples, runs.REPORTED, expects, needs=Needs.ERRORS, weight=0.3)
+
+
+def _outcomes(side: Side) -> Iterator[tuple[cases.Cases, tuple[Expectation, ...]]]:
+    drivers, expect = side.drivers, expectations
+    what = "an error in the call"
+    yield cases.failing_before(drivers), (expect.reported(what), expect.failed(what))
+    what = "an error in mid-stream"
+    yield cases.failing_amid(drivers), (expect.reported(what), expect.failed(what, expect.STILL_OK))
+    yield cases.raising(drivers, SystemExit, (1,)), (expect.reported("SystemExit(1)", expect.EXITS),)
+    yield cases.raising(drivers, KeyboardInterrupt), (expect.reported("KeyboardInterrupt", expect.EXITS),)
+    for kind in cases.killed():
+        defect = expect.KILLED if "Exit" in kind.__name__ else expect.CLIENT_GONE
+        yield cases.raising(drivers, kind), expect.harmless(kind.__name__, defect)
+    yield cases.leaving(drivers), expect.harmless("a client gone away", expect.CLIENT_GONE)
+
+
+def _told(side: Side) -> Iterator[Property]:
+    drivers, protocol = side.drivers, side.protocol
+    paths = cases.two_paths(drivers)
+    yield Property("name", protocol, paths, runs.NAMED, expectations.NAMES, shows="names", weight=0.5)
+    for examples in (cases.silent(drivers), cases.broken(drivers)):
+        yield Property(
+            "private",
+            protocol,
+            examples,
+            runs.SECRETIVE,
+            expectations.PRIVATE,
+            shows="events.describe()[:2000]",
+            needs=Needs.ERRORS,
+        )
+    two = cases.interleaved(drivers)
+    yield Property("isolation", protocol, two, runs.INTERLEAVED, expectations.ISOLATED, needs=Needs.ERRORS)
+
+
+def _of_pair(side: Side, subject: Subject) -> Iterator[Property]:
+    bridged, once = cases.valid((BRIDGE_BOTH,)), expectations.once(", bridged", expectations.BRIDGED)
+    yield Property("once", side.protocol, bridged, runs.REPORTED, once, weight=0.5)
+    alike = cases.parallel(side.drivers, subject.sdk)
+    yield Property("same", side.protocol, alike, runs.PARALLEL, expectations.SAME, shows="(wsgi, asgi)")
+
+
+def _of_application(subject: Subject) -> Iterator[Property]:
+    protocol = subject.protocol
+    requests = cases.addressed((subject.driver,), subject.paths)
+    same, shows = expectations.APPLICATION_SAME, "bare.diff(wrapped)"
+    yield Property("transparent", protocol, requests, runs.APPLICATION, same, shows, needs=Needs.NOTHING)
+    checked = cases.addressed((subject.oracle,), subject.paths)
+    rules, shows = expectations.NO_VIOLATIONS, "seen.violations"
+    yield Property("protocol", protocol, checked, runs.PROTOCOL, rules, shows, needs=Needs.NOTHING)

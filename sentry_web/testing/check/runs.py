@@ -1,0 +1,118 @@
+"""What is run for each property, as Python source. It is executed to look for faults, and printed to show them.
+
+The names in it: those of ``sentry_web.testing``; the example's values, see ``cases``; ``wrap``, the middleware under
+test, or ``app``, the application; ``sdk``, options for sentry-sdk. It must make sense to somebody who sees only one of
+these texts, in a report about their own middleware.
+"""
+
+from __future__ import annotations
+
+TWO_RUNS = """
+with recording(**sdk):
+    bare = driver.run(script, request)
+    wrapped = driver.run(script, request, wrap)
+"""
+
+# The server drops a key from its own dict, which it hands on: own_scope goes on to be looked at.
+_SPARSE = """
+def forgetful(inner):
+    def server({given}, *rest):
+        {given}.pop(missing, None)
+        return inner({given}, *rest)
+    return server
+
+server = Wrap({protocol}=forgetful)
+with recording(**sdk):
+    bare = driver.run(script, wrap=server)
+    wrapped = driver.run(script, wrap=server.around(wrap))
+"""
+SPARSE = {
+    "wsgi": _SPARSE.format(given="environ", protocol="wsgi"),
+    "asgi": _SPARSE.format(given="scope", protocol="asgi"),
+}
+
+_REPORTED = """
+with recording(**sdk) as events:
+    driver.run(script, request, {wrap})
+roots = events.transactions + events.segments
+"""
+REPORTED = _REPORTED.format(wrap="wrap")
+REPORTED_TWICE = _REPORTED.format(wrap="wrap.around(wrap)")
+
+_GENERATOR = """
+def lazy(inner):
+    def app(environ, start_response):
+        yield from inner(environ, start_response)
+    return app
+
+between = Wrap(wsgi=lazy)
+"""
+REPORTED_AROUND_GENERATOR = _GENERATOR + _REPORTED.format(wrap="wrap.around(between).around(wrap)")
+
+TIMED = """
+def when(time):
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+
+with recording(**sdk) as events:
+    driver.run(script, wrap=wrap)
+seconds = [when(root["timestamp"]) - when(root["start_timestamp"]) for root in events.transactions]
+seconds += [root["end_timestamp"] - root["start_timestamp"] for root in events.segments]
+"""
+TIMED_IMPORTS = ("from datetime import datetime",)
+
+NAMED = """
+with recording(**sdk) as events:
+    driver.run(Script((StartResponse(),)), request, wrap)
+    driver.run(Script((StartResponse(),)), other, wrap)
+names = [root.name for root in events.transactions + events.segments]
+"""
+
+SECRETIVE = """
+with recording(**sdk) as events:
+    driver.run(script, request, wrap)
+frames = str([event["exception"] for event in events.errors])
+others = str([[value for key, value in event.payload.items() if key != "exception"] for event in events])
+"""
+
+INTERLEAVED = """
+with recording(**sdk) as events:
+    driver.run_interleaved([(first, Request(path="/first")), (second, Request(path="/second"))], wrap)
+both_tags = [event for event in events if {"first", "second"} <= set(event.tags)]
+strayed = [event for event in events.of(Request(path="/first")) if "second" in event.tags]
+strayed += [event for event in events.of(Request(path="/second")) if "first" in event.tags]
+"""
+
+PARALLEL = """
+def facts(driver):
+    with recording(**sdk) as events:
+        driver.run(script, request, wrap)
+    reports = events.errors + events.transactions
+    requests = [report.get("request") or {} for report in reports]
+    return {
+        "errors": [error.exception for error in events.errors],
+        "messages": [message.message for message in events.messages],
+        "names": sorted({str(transaction.name) for transaction in events.transactions}),
+        "status": [transaction.status for transaction in events.transactions],
+        "tags": [{key: tag for key, tag in report.tags.items() if key != "protocol"} for report in events],
+        "spans": [[span["description"] for span in each["spans"]] for each in events.transactions],
+        "url": [found.get("url") for found in requests],
+        "query": [found.get("query_string") for found in requests],
+        "headers": [{key.lower(): text for key, text in found.get("headers", {}).items()} for found in requests],
+        "user": [(report.get("user") or {}).get("ip_address") for report in reports],
+        "peer": [found.get("env", {}).get("REMOTE_ADDR") for found in requests],
+    }
+
+wsgi, asgi = facts(WSGI), facts(ASGI3)
+"""
+
+APPLICATION = """
+with recording(**sdk):
+    bare = driver.run_app(app, request)
+    again = driver.run_app(app, request)
+    wrapped = driver.run_app(app, request, Wrap.ours())
+"""
+
+PROTOCOL = """
+with recording(**sdk):
+    seen = driver.run_app(app, request)
+"""

@@ -1,0 +1,201 @@
+"""Looks for examples in which a promise breaks, and makes each of them small.
+
+One sweep over a property's examples tells which aspects break at all. Then, for each aspect, Hypothesis draws the same
+examples again, judged only once, and shrinks the first that breaks it. What is promised is in ``properties``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from types import CodeType
+from typing import Any, NamedTuple
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis.errors import NoSuchExample
+
+import sentry_web.testing as names
+from sentry_web.testing.check.expectations import Expectation
+from sentry_web.testing.check.properties import Needs, Property, properties_of
+from sentry_web.testing.check.snippets import Source, assignments, imports_for
+from sentry_web.testing.check.subject import Side, Subject
+from sentry_web.testing.check.verdict import Finding, Verdict
+from sentry_web.testing.script import Script
+from sentry_web.testing.steps import Raise, StartResponse
+from sentry_web.testing.transport import recording
+
+_FEWEST = 3  # examples of a property, however little it weighs
+_UNCHECKED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.nested_given)
+_SHOWN = 3000  # characters of what was seen in an example
+
+
+class Judged(NamedTuple):
+    """An example's values, and the aspects that break with them."""
+
+    values: dict[str, Any]
+    broken: frozenset[str]
+
+
+class Trial:
+    """One property of one subject, and all the examples that it was tried with.
+
+    Args:
+        tested: The property.
+        constants: What the code sees besides the example's values.
+        examples: How many to try.
+        seed: Which.
+        deadline: When to stop trying, by ``time.monotonic``.
+    """
+
+    def __init__(
+        self, tested: Property, constants: dict[str, Any], *, examples: int, seed: int, deadline: float
+    ) -> None:
+        self.tested = tested
+        self.judged: dict[str, Judged] = {}
+        self.out_of_time = False
+        self._constants = constants
+        self._examples = examples
+        self._seed = seed
+        self._deadline = deadline
+        self._run = _compiled("\n".join([*tested.imports, tested.run]), "exec")
+        self._holds = [(expected, _compiled(expected.holds, "eval")) for expected in tested.expects]
+
+    def sweep(self) -> list[Expectation]:
+        """Try all examples; return what does not hold in all of them."""
+        self._draw(lambda judged: False)
+        broken = {aspect for judged in self.judged.values() for aspect in judged.broken}
+        return [expected for expected in self.tested.expects if expected.aspect in broken]
+
+    def smallest(self, expected: Expectation) -> dict[str, Any]:
+        """The values of the shortest example, in source, that breaks this. It must be known to break."""
+        self._draw(lambda judged: expected.aspect in judged.broken)
+        breaking = [text for text, judged in self.judged.items() if expected.aspect in judged.broken]
+        return self.judged[min(breaking, key=lambda text: (len(text), text))].values
+
+    def _draw(self, wanted: Callable[[Judged], bool]) -> None:
+        settings = hypothesis.settings(
+            max_examples=self._examples,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=_UNCHECKED,
+        )
+        with suppress(NoSuchExample):
+            hypothesis.find(
+                self.tested.cases,
+                lambda values: wanted(self.judge(values)),
+                settings=settings,
+                random=Random(self._seed),  # noqa: S311 - that it can be foreseen is the point
+            )
+
+    def judge(self, values: dict[str, Any]) -> Judged:
+        """Run an example, unless that was done before or the time is over."""
+        values = dict(sorted(values.items()))  # in whatever order they were drawn
+        text = repr(values)
+        if text not in self.judged:
+            if time.monotonic() > self._deadline:
+                self.out_of_time = True
+                return Judged(values, frozenset())
+            broken = self.broken_by(values)
+            for _ in range(self.tested.repeats - 1):
+                broken &= self.broken_by(values) if broken else broken
+            self.judged[text] = Judged(values, broken)
+        return self.judged[text]
+
+    def broken_by(self, values: dict[str, Any]) -> frozenset[str]:
+        """The aspects that break in one run."""
+        seen = self.seen(values)
+        broken: set[str] = set()
+        for expected, holds in self._holds:
+            if not (expected.residual and broken) and not eval(holds, seen):  # noqa: S307 - the table's own source
+                broken.add(expected.aspect)
+        return frozenset(broken)
+
+    def seen(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The names after a run."""
+        seen = {**self._constants, **values}
+        exec(self._run, seen)  # noqa: S102 - the table's own source
+        return seen
+
+
+def _compiled(source: str, mode: str) -> CodeType:
+    return compile(source, "<sentry_web.testing.check>", mode)
+
+
+def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: frozenset[str]) -> Verdict:
+    """Hold a subject to every property that makes sense for it, or only to those of these names."""
+    start = time.monotonic()
+    findings: list[Finding] = []
+    counts: dict[str, int] = {}
+    sides = {side.protocol: side for side in subject.sides}
+    silent = {protocol: _not_reported(side, subject) for protocol, side in sides.items()}
+    notes = [_note(protocol, needs) for protocol, missing in silent.items() for needs in sorted(missing, key=str)]
+    chosen = [p for p in properties_of(subject) if not only or p.name in only]
+    tested = [p for p in chosen if p.needs not in silent.get(p.protocol, ())]
+    for position, each in enumerate(tested):
+        now = time.monotonic()
+        share = (start + seconds - now) * _cost(each) / sum(map(_cost, tested[position:]))
+        side = sides.get(each.protocol)
+        number = max(_FEWEST, round(examples * each.weight))
+        trial = Trial(each, constants_of(subject, side), examples=number, seed=seed, deadline=now + share)
+        known = {
+            finding.aspect for finding in findings if (finding.property, finding.protocol) == (each.name, each.protocol)
+        }
+        findings += [_finding(trial, e, subject, side) for e in trial.sweep() if e.aspect not in known]
+        counts[each.name] = counts.get(each.name, 0) + len(trial.judged)
+        if trial.out_of_time:
+            notes.append(f"{each.name} ({each.protocol}) ran out of time after {len(trial.judged)} examples.")
+    return Verdict(subject.title, tuple(findings), counts, tuple(notes), time.monotonic() - start)
+
+
+def _cost(tested: Property) -> float:
+    """What part of the time it may take, in relation to others; those that wait for clocks are slow."""
+    return tested.weight * 10.0 if tested.repeats > 1 else max(tested.weight, 0.3)
+
+
+def constants_of(subject: Subject, side: Side | None) -> dict[str, Any]:
+    """The names that every run sees."""
+    public = {name: getattr(names, name) for name in names.__all__}
+    return {**public, "sdk": subject.sdk, "app": subject.app, "wrap": side and side.wrap}
+
+
+def _not_reported(side: Side, subject: Subject) -> set[Needs]:
+    """What the middleware does not report at all."""
+    with recording(**subject.sdk) as events:
+        side.drivers[0].run(Script((StartResponse(),)), wrap=side.wrap)
+        side.drivers[0].run(Script((Raise(),)), wrap=side.wrap)
+    found = {Needs.ERRORS: events.errors, Needs.TRACES: events.transactions + events.segments}
+    return {needs for needs, reported in found.items() if not reported}
+
+
+def _note(protocol: str, needs: Needs) -> str:
+    return f"It reports no {needs.value} to Sentry ({protocol}); what is promised of them was not checked."
+
+
+def _finding(trial: Trial, expected: Expectation, subject: Subject, side: Side | None) -> Finding:
+    tested, values = trial.tested, trial.smallest(expected)
+    evidence = str(eval(expected.shows or tested.shows, trial.seen(values)))[:_SHOWN]  # noqa: S307 - the table's own
+    return Finding(
+        tested.name,
+        expected.aspect,
+        f"{expected.broken}\n{evidence}".rstrip(),
+        snippet_of(tested, expected, values, side.source if side else subject.source, subject),
+        expected.defect,
+        tested.protocol,
+    )
+
+
+def snippet_of(
+    tested: Property, expected: Expectation, values: dict[str, Any], source: Source, subject: Subject
+) -> str:
+    """The example as a script of its own."""
+    under_test = "app" if subject.app is not None else "wrap"
+    lines = [] if source.expression == under_test else [f"{under_test} = {source.expression}"]
+    lines += [assignments({"sdk": subject.sdk, **values}), tested.run.rstrip("\n")]
+    lines.append(f"assert {expected.holds}, {expected.shows or tested.shows}")
+    body = "\n".join(lines)
+    imports = imports_for(body, values.values())
+    return "\n".join([*dict.fromkeys([*tested.imports, *source.imports, *imports]), "", body, ""])

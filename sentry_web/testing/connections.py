@@ -1,0 +1,155 @@
+"""Scripts for the two kinds of ASGI connection that WSGI does not have: websocket and lifespan.
+
+As in ``script``: values that say what the application and its client do, and their compilation into ASGI applications.
+What the server does is in ``drivers``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sentry_web.testing.request import Described, encode_header
+from sentry_web.testing.steps import Act, Step
+from sentry_web.testing.transcript import Recorder
+
+if TYPE_CHECKING:
+    from sentry_web.testing.apps import AsgiApp
+
+
+@dataclass(frozen=True, repr=False)
+class Accept(Step):
+    """Accept the handshake."""
+
+    subprotocol: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Receive(Step):
+    """Wait for the client's next message; after its last one that is the disconnect."""
+
+
+@dataclass(frozen=True, repr=False)
+class Send(Step):
+    """Send a text (str) or binary (bytes) message."""
+
+    data: str | bytes = "message"
+
+
+@dataclass(frozen=True, repr=False)
+class CloseSocket(Step):
+    """Close; before ``Accept`` this refuses the handshake, which servers answer with 403."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Deny(Step):
+    """Refuse the handshake with a response of one's own (the websocket.http.response extension)."""
+
+    status: int = 401
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
+    body: bytes = b"denied"
+
+
+@dataclass(frozen=True, repr=False)
+class WsScript(Described):
+    """What an application and its client do on a websocket.
+
+    Args:
+        steps: ``Act`` steps, and those of this module.
+        messages: What the client sends after the handshake.
+        leaves_with: The close code with which the client leaves after its last message.
+        gone_after: The client is gone, without a close frame, once it has received that many messages; ``send`` then
+            raises ``OSError``. ``None``: it stays.
+    """
+
+    steps: tuple[Step, ...] = (Accept(),)
+    messages: tuple[str | bytes, ...] = ()
+    leaves_with: int = 1000
+    gone_after: int | None = None
+
+    def compile(self, recorder: Recorder) -> AsgiApp:
+        """As an ASGI 3 application."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            recorder.entered(scope)
+            await receive()  # websocket.connect
+            for step in self.steps:
+                if isinstance(step, Act):
+                    step.act(recorder)
+                elif isinstance(step, Receive):
+                    recorder.app("received", dict(await receive()))
+                else:
+                    for message in _messages(step):
+                        await send(message)
+
+        return app
+
+
+def _messages(step: Step) -> list[dict[str, Any]]:
+    if isinstance(step, Accept):
+        return [{"type": "websocket.accept", "subprotocol": step.subprotocol, "headers": _encoded(step.headers)}]
+    if isinstance(step, Send):
+        return [{"type": "websocket.send", ("text" if isinstance(step.data, str) else "bytes"): step.data}]
+    if isinstance(step, CloseSocket):
+        return [{"type": "websocket.close", "code": step.code, "reason": step.reason}]
+    if isinstance(step, Deny):
+        kind = "websocket.http.response"
+        start = {"type": f"{kind}.start", "status": step.status, "headers": _encoded(step.headers)}
+        return [start, {"type": f"{kind}.body", "body": step.body}]
+    raise NotImplementedError(f"{step!r} cannot be done on a websocket")
+
+
+def _encoded(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    return [(encode_header(name.lower()), encode_header(value)) for name, value in headers]
+
+
+@dataclass(frozen=True, repr=False)
+class LifespanScript(Described):
+    """What an application does in its lifespan.
+
+    Args:
+        before: Steps before the first ``receive``. A ``Raise`` here is how applications say that they do not support
+            lifespan.
+        startup: Steps on ``lifespan.startup``.
+        state: What it writes to ``scope["state"]`` during start-up.
+        startup_failed: The message of ``lifespan.startup.failed``; ``None``: start-up succeeds.
+        shutdown: Steps on ``lifespan.shutdown``.
+        shutdown_failed: The message of ``lifespan.shutdown.failed``; ``None``: shut-down succeeds.
+    """
+
+    before: tuple[Act, ...] = ()
+    startup: tuple[Act, ...] = ()
+    state: tuple[tuple[str, Any], ...] = ()
+    startup_failed: str | None = None
+    shutdown: tuple[Act, ...] = ()
+    shutdown_failed: str | None = None
+
+    def compile(self, recorder: Recorder) -> AsgiApp:
+        """As an ASGI 3 application."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            recorder.entered(scope)
+            for step in self.before:
+                step.act(recorder)
+            await receive()
+            for step in self.startup:
+                step.act(recorder)
+            scope["state"].update(self.state)
+            await send(_outcome("startup", self.startup_failed))
+            if self.startup_failed is None:
+                await receive()
+                for step in self.shutdown:
+                    step.act(recorder)
+                await send(_outcome("shutdown", self.shutdown_failed))
+
+        return app
+
+
+def _outcome(phase: str, failure: str | None) -> dict[str, Any]:
+    if failure is None:
+        return {"type": f"lifespan.{phase}.complete"}
+    return {"type": f"lifespan.{phase}.failed", "message": failure}

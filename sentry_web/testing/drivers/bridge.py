@@ -1,0 +1,43 @@
+"""A WSGI application served by ASGI through asgiref's bridge, the middleware inside, outside, or on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from asgiref.sync import SyncToAsync
+from asgiref.wsgi import WsgiToAsgi
+
+from sentry_web.testing import apps
+from sentry_web.testing.drivers.asgi import AsgiDriver
+from sentry_web.testing.drivers.base import Job, Wrap
+from sentry_web.testing.script import Protocol, Script
+from sentry_web.testing.transcript import Recorder
+
+
+class BridgeDriver(AsgiDriver):
+    """Serves WSGI applications to an ASGI server.
+
+    Args:
+        inside: Wrap the WSGI application, before it is bridged.
+        outside: Wrap the bridged ASGI application.
+    """
+
+    def __init__(self, name: str, inside: bool, outside: bool, timeout: float = 10.0) -> None:
+        super().__init__(Protocol.BRIDGE, name, timeout)
+        self.inside = inside
+        self.outside = outside
+
+    def compile(self, script: Script, recorder: Recorder) -> Any:
+        return apps.compile_wsgi(script, recorder)
+
+    def wrap(self, app: Any, wrap: Wrap) -> Any:
+        make: Any = WsgiToAsgi  # asgiref leaves it untyped
+        bridged = make(wrap.wsgi(app) if self.inside else app)
+        return wrap.asgi(bridged) if self.outside else bridged
+
+    def serve(self, jobs: Sequence[Job]) -> None:
+        super().serve(jobs)
+        # asgiref never closes a response: it is dropped when the thread has let go of the call, which it does when it
+        # gets another one.
+        SyncToAsync.single_thread_executor.submit(int).result()

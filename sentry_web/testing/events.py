@@ -1,0 +1,216 @@
+"""What would have been sent to Sentry, as typed objects that read well in a failing assertion.
+
+Everything here is parsed from serialised envelopes, the very bytes that leave the process. No client, scope or
+transport may enter.
+"""
+
+from __future__ import annotations
+
+import json
+import pprint
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+from urllib.parse import urlsplit
+
+from sentry_sdk.envelope import Envelope
+
+from sentry_web.testing.request import Request
+
+SPAN_CONTENT_TYPE = "application/vnd.sentry.items.span.v2+json"
+
+
+@dataclass(frozen=True, repr=False)
+class Reported:
+    """One thing that was reported: an error event, a message, a transaction, a span, a session.
+
+    Attributes:
+        kind: The envelope item's type, such as ``event``, ``transaction``, ``span`` or ``sessions``.
+        payload: The item as Sentry gets it. ``reported["key"]`` is short for ``reported.payload["key"]``.
+    """
+
+    kind: str
+    payload: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.payload[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of a mapping."""
+        return self.payload.get(key, default)
+
+    @property
+    def exception(self) -> tuple[str, str] | None:
+        """Type and value of the exception (the outermost of a chain), or ``None``."""
+        last = self._last_exception
+        return (last["type"], last["value"]) if last else None
+
+    @property
+    def mechanism(self) -> Mapping[str, Any]:
+        """How the exception was caught; empty without an exception."""
+        return self._last_exception.get("mechanism") or {}
+
+    @property
+    def _last_exception(self) -> dict[str, Any]:
+        values: list[dict[str, Any]] = (self.get("exception") or {}).get("values") or [{}]
+        return values[-1]
+
+    @property
+    def message(self) -> str | None:
+        """The text of a message event."""
+        text: str | None = self.get("message") or (self.get("logentry") or {}).get("message")
+        return text
+
+    @property
+    def name(self) -> str | None:
+        """The transaction's or the span's name."""
+        text: str | None = self.get("transaction") or self.get("name")
+        return text
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags."""
+        return dict(self.get("tags") or {})
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """A streamed span's attributes, their values unwrapped."""
+        return {key: item["value"] for key, item in (self.get("attributes") or {}).items()}
+
+    @property
+    def trace(self) -> Mapping[str, Any]:
+        """The trace context; of a streamed span, the span itself."""
+        return self.payload if self.kind == "span" else (self.get("contexts") or {}).get("trace") or {}
+
+    @property
+    def status(self) -> str | None:
+        """The outcome: of the root span, or of a streamed span."""
+        return self.trace.get("status")
+
+    @property
+    def method_and_path(self) -> tuple[str | None, str | None]:
+        """Method and path of the request it belongs to, where it says so."""
+        request = self.get("request")
+        if request:
+            return request.get("method"), urlsplit(request.get("url") or "").path
+        attributes = self.attributes
+        return attributes.get("http.request.method"), attributes.get("url.path")
+
+    def __repr__(self) -> str:
+        text = self.exception or self.message or self.name or ""
+        method, path = self.method_and_path
+        where = f" in {method} {path}" if method else ""
+        return f"<{self.kind} {text!r}{where} status={self.status} tags={self.tags}>"
+
+
+class Events:
+    """All that was reported so far, or a part of it. Iterable, with a length, and readable in a failing assertion.
+
+    Args:
+        source: Gives the serialised envelopes so far, oldest first.
+        keep: Which of them count.
+    """
+
+    def __init__(self, source: Callable[[], Iterable[bytes]], keep: Callable[[Reported], bool] | None = None) -> None:
+        self._source = source
+        self._keep = keep
+
+    @property
+    def envelopes(self) -> list[bytes]:
+        """The serialised envelopes, also those that hold nothing of this part."""
+        return list(self._source())
+
+    @property
+    def all_bytes(self) -> bytes:
+        """Every byte that would have left the process."""
+        return b"".join(self.envelopes)
+
+    @property
+    def all(self) -> list[Reported]:
+        """Everything, in order."""
+        found = [reported for envelope in self.envelopes for reported in parse(envelope)]
+        return found if self._keep is None else [reported for reported in found if self._keep(reported)]
+
+    @property
+    def errors(self) -> list[Reported]:
+        """Events with an exception."""
+        return [event for event in self.all if event.kind == "event" and event.exception is not None]
+
+    @property
+    def messages(self) -> list[Reported]:
+        """Events without an exception."""
+        return [event for event in self.all if event.kind == "event" and event.exception is None]
+
+    @property
+    def transactions(self) -> list[Reported]:
+        """Transactions, in the SDK's transaction mode."""
+        return [event for event in self.all if event.kind == "transaction"]
+
+    @property
+    def spans(self) -> list[Reported]:
+        """Spans, in the SDK's stream mode."""
+        return [event for event in self.all if event.kind == "span"]
+
+    @property
+    def segments(self) -> list[Reported]:
+        """Root spans, in the SDK's stream mode."""
+        return [span for span in self.spans if span["is_segment"]]
+
+    @property
+    def sessions(self) -> list[Reported]:
+        """Sessions and aggregates of sessions."""
+        return [event for event in self.all if event.kind in ("session", "sessions")]
+
+    def of(self, which: Request | Callable[[Reported], bool]) -> Events:
+        """The part that belongs to a request (by method and path; spans by their segment) or fulfils a predicate."""
+        if not isinstance(which, Request):
+            return Events(self._source, lambda reported: self._kept(reported) and which(reported))
+        expected = (which.method, which.wire_path)
+
+        def keep(reported: Reported) -> bool:
+            return self._kept(reported) and (
+                reported.method_and_path == expected
+                or reported.attributes.get("sentry.segment.id") in self._segment_ids(expected)
+            )
+
+        return Events(self._source, keep)
+
+    def _kept(self, reported: Reported) -> bool:
+        return self._keep is None or self._keep(reported)
+
+    def _segment_ids(self, expected: tuple[str, str]) -> set[str]:
+        return {span["span_id"] for span in self.segments if span.method_and_path == expected}
+
+    def __iter__(self) -> Iterator[Reported]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def __repr__(self) -> str:
+        found = self.all
+        return f"<Events: {len(found)}>" + "".join(f"\n  {reported!r}" for reported in found)
+
+    def describe(self) -> str:
+        """Everything with its whole payload, for people."""
+        return "\n".join(f"{reported!r}\n{pprint.pformat(reported.payload, width=120)}" for reported in self.all)
+
+
+def parse(envelope: bytes) -> list[Reported]:
+    """The items of a serialised envelope; what is not JSON (an attachment) has its size as payload."""
+    found: list[Reported] = []
+    for item in Envelope.deserialize(envelope).items:
+        kind, content = str(item.type), item.get_bytes()
+        if item.headers.get("content_type") == SPAN_CONTENT_TYPE:
+            found.extend(Reported(kind, span) for span in json.loads(content)["items"])
+        else:
+            found.append(Reported(kind, _payload(content)))
+    return found
+
+
+def _payload(content: bytes) -> Mapping[str, Any]:
+    try:
+        loaded = json.loads(content)
+    except ValueError:
+        loaded = None
+    return loaded if isinstance(loaded, dict) else {"size": len(content)}

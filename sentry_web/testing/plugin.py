@@ -1,0 +1,59 @@
+"""The pytest plugin (entry point ``pytest11``): fixtures for what an application reports; readable transcripts.
+
+Example:
+    >>> def test_the_shop_reports_a_broken_order(sentry_events):
+    ...     shop.test_client().post("/orders")
+    ...     assert sentry_events.errors[0].exception == ("KeyError", "'price'")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Callable
+
+import pytest
+
+from sentry_web.testing.events import Events
+from sentry_web.testing.transcript import Transcript
+from sentry_web.testing.transport import recording
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", "sentry(**init_options): options of sentry_sdk.init for the sentry_events fixture"
+    )
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Explain ``transcript == transcript`` by a diff."""
+    if op == "==" and isinstance(left, Transcript) and isinstance(right, Transcript):
+        return ["two runs of one script", *left.diff(right).splitlines()]
+    return None
+
+
+@pytest.fixture
+def sentry_init() -> Iterator[Callable[..., Events]]:
+    """A function like ``sentry_sdk.init`` that records instead of sending and gives the ``Events``.
+
+    Everything is put back at the end of the test. Integrations are off except those asked for.
+    """
+    with ExitStack() as stack:
+
+        def init(**options: Any) -> Events:
+            return stack.enter_context(recording(**options))
+
+        yield init
+
+
+@pytest.fixture
+def sentry_events(request: pytest.FixtureRequest) -> Iterator[Events]:
+    """The ``Events`` of a test, with tracing on.
+
+    ``@pytest.mark.sentry(option=…)`` sets options of ``sentry_sdk.init``.
+    """
+    marker = request.node.get_closest_marker("sentry")
+    options = {"traces_sample_rate": 1.0, **(marker.kwargs if marker else {})}
+    with recording(**options) as events:
+        yield events

@@ -1,0 +1,226 @@
+"""Which secrets of a request would leave the process through somebody's application, and where (``check --privacy``).
+
+The application is really called, once for each path and each place of ``places``, inside this package's middleware and
+with the SDK's settings that it made itself; what would be sent is kept in memory. No server and no network.
+"""
+
+from __future__ import annotations
+
+import secrets as randomness
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sentry_sdk
+
+from sentry_web.testing.check.subject import WrongSubjectError, subject_of
+from sentry_web.testing.drivers import Driver, Wrap
+from sentry_web.testing.events import Events
+from sentry_web.testing.places import PLACES, Place, traces_of
+from sentry_web.testing.request import Request
+from sentry_web.testing.transport import recording
+
+#: What of the application's own ``sentry_sdk.init`` decides what is sent.
+_SETTINGS = (
+    "attach_stacktrace",
+    "before_send",
+    "before_send_transaction",
+    "include_local_variables",
+    "include_source_context",
+    "max_request_body_size",
+    "max_value_length",
+    "trace_lifecycle",
+)
+
+
+class ProbeError(Exception):
+    """Reported in each request, from a frame that holds its scope or environ: as bad as it may come."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A secret that would leave.
+
+    Attributes:
+        place: Where in the request it was.
+        path: The path that was asked for.
+        where: Where in what is sent it was found, such as ``event: exception.values.0.value``.
+    """
+
+    place: str
+    path: str
+    where: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it.
+
+    Attributes:
+        subject: The application.
+        settings: The settings of its ``sentry_sdk.init`` that count, where they are not the SDK's own.
+        places: Where secrets were planted.
+        paths: The paths that were asked for.
+        leaks: What would leave, in the order of the places.
+        requests: How many requests were made.
+    """
+
+    subject: str
+    settings: Mapping[str, Any]
+    places: tuple[str, ...]
+    paths: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+    requests: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing would leave."""
+        return not self.leaks
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.settings.items()) or "the SDK's own"
+        lines = [f"Privacy of {self.subject}", f"Settings: {shown}", f"Paths: {', '.join(self.paths)}", ""]
+        width = max(map(len, self.places))
+        for place in self.places:
+            found = [leak for leak in self.leaks if leak.place == place]
+            lines.append(f"{place:{width}}  {'LEAVES' if found else 'stays'}")
+            lines += [f"{'':{width}}    {leak.path}: {where}" for leak in found for where in leak.where]
+        count = len({leak.place for leak in self.leaks})
+        return "\n".join([*lines, "", f"{count} of {len(self.places)} leave; {self.requests} requests were made."])
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in types that JSON has."""
+        return {
+            "subject": self.subject,
+            "ok": self.ok,
+            "settings": {name: repr(value) for name, value in self.settings.items()},
+            "places": list(self.places),
+            "paths": list(self.paths),
+            "leaks": [{"place": leak.place, "path": leak.path, "where": list(leak.where)} for leak in self.leaks],
+            "requests": self.requests,
+        }
+
+
+def privacy_report(
+    app: Any, *, paths: Iterable[str] = (), sdk: Mapping[str, Any] | None = None, name: str | None = None
+) -> Report:
+    """Send secrets through an application, one at a time, and look where they would leave.
+
+    Args:
+        app: A WSGI or ASGI application. It is really called, with methods ``GET`` and ``POST``.
+        paths: Paths to ask for, besides those that its router tells.
+        sdk: Options of ``sentry_sdk.init``; if not given, those that the application gave itself.
+        name: ``"module:attribute"``, for the report.
+
+    Raises:
+        WrongSubjectError: it is no application, or does not show its kind.
+    """
+    subject = subject_of(app, kind="app", name=name, sdk={}, paths=tuple(paths))
+    settings = dict(_settings_of(sentry_sdk.get_client()) if sdk is None else sdk)
+    asked = tuple(dict.fromkeys(subject.paths)) or ("/",)
+    places = [place for place in PLACES if place.answer is None]  # what is answered is the application's own
+    leaks = [
+        Leak(place.name, path, where)
+        for place in places
+        for path in asked
+        for where in [_found(subject.driver, app, place, path, settings)]
+        if where
+    ]
+    names = tuple(place.name for place in places)
+    return Report(subject.title, settings, names, asked, tuple(leaks), len(places) * len(asked))
+
+
+def _settings_of(client: Any) -> dict[str, Any]:
+    """The settings of an active client that are not the SDK's defaults."""
+    if not client.is_active():
+        return {}
+    options = client.options
+    with recording():
+        defaults = dict(sentry_sdk.get_client().options)
+    chosen = {name: options[name] for name in _SETTINGS if name in options and options[name] != defaults.get(name)}
+    collection = options.get("data_collection")
+    if isinstance(collection, Mapping) and collection.get("provided_by_user"):
+        chosen["data_collection"] = {key: value for key, value in collection.items() if key != "provided_by_user"}
+    elif options.get("send_default_pii"):
+        chosen["send_default_pii"] = True
+    return chosen
+
+
+def _found(driver: Driver, app: Any, place: Place, path: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where a new secret in this place is found in what one request would send."""
+    secret = _new_secret(place)
+    request = place.plant(Request(path=path, query="page=2"), secret)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the application, and of settings that are going out of use
+        with recording(**{"traces_sample_rate": 1.0, **settings}) as events:
+            driver.run_app(app, request, Wrap.ours().around(Wrap(wsgi=_probed_wsgi, asgi=_probed_asgi)))
+            return tuple(_where(events, [trace.decode() for trace in traces_of(place, secret)]))
+
+
+def _new_secret(place: Place) -> str:
+    """A value that was never seen before; an address where the place asks for one."""
+    if place.holds == "address":
+        return "81." + ".".join(str(100 + randomness.randbelow(150)) for _ in range(3))
+    return "".join(randomness.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(20))
+
+
+def _where(events: Events, texts: list[str]) -> Iterator[str]:
+    """Kind and path of every place in what was sent that holds one of the texts."""
+    known = False
+    for reported in events:
+        for path, value in _strings(reported.payload):
+            if any(text in value for text in texts):
+                known = True
+                yield f"{reported.kind}: {path}"
+    if not known and any(text.encode() in events.all_bytes for text in texts):
+        yield "header of an envelope"
+
+
+def _strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every string of a payload, keys too, with its path."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield path, str(key)
+            yield from _strings(item, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _strings(item, f"{path}.{number}".lstrip("."))
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _report_probe(request: Any) -> None:
+    """Report an error from a frame that holds the request as the server gave it."""
+    try:
+        _fail(request)
+    except ProbeError as error:
+        sentry_sdk.capture_exception(error)
+
+
+def _fail(request: Any) -> None:
+    raise ProbeError(f"a probe of {type(request).__name__}")
+
+
+def _probed_wsgi(app: Any) -> Any:
+    def probed(environ: Any, start_response: Any) -> Any:
+        _report_probe(environ)
+        return app(environ, start_response)
+
+    return probed
+
+
+def _probed_asgi(app: Any) -> Any:
+    async def probed(scope: Any, receive: Any, send: Any) -> Any:
+        _report_probe(scope)
+        return await app(scope, receive, send)
+
+    def probed_double(scope: Any) -> Any:
+        _report_probe(scope)
+        return app(scope)
+
+    try:
+        double = subject_of(app, kind="app", name=None, sdk={}, paths=()).driver.protocol.value == "asgi2"
+    except WrongSubjectError:
+        double = False
+    return probed_double if double else probed

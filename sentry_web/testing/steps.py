@@ -1,0 +1,266 @@
+"""The steps of an application script, and what each means where the protocols do not differ.
+
+A step is a frozen value. ``Act`` steps touch neither request nor response and do their work here, for every protocol
+the same; the others are done in ``apps``. No environ, scope or message may enter this file.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import enum
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sentry_sdk
+
+from sentry_web.testing.request import Described
+
+if TYPE_CHECKING:
+    from sentry_web.testing.transcript import Recorder
+
+LOGGER_NAME = "sentry_web.testing.app"
+
+# ContextVars are never freed by CPython when made at run time, hence one per name for the life of the process.
+_VARIABLES: dict[str, contextvars.ContextVar[str]] = {}
+
+
+class Feature(enum.Enum):
+    """Something a script may need and that not every protocol has."""
+
+    CLOSE = "the server calls close() on the response (PEP 3333)"
+    EXC_INFO = "start_response with exc_info (PEP 3333)"
+    WRITE = "the write callable (PEP 3333)"
+    FILE_WRAPPER = "wsgi.file_wrapper (PEP 3333)"
+    ITERATION = "a server that iterates: closes early, abandons, or changes threads"
+    NO_RESPONSE_OBJECT = "an application that returns None instead of an iterable"
+    LATE_WORK = "code that runs after the last body byte"
+    TASK = "an event loop to run tasks on"
+    CANCEL = "a server that cancels the application's task"
+
+
+class Step(Described):
+    """The base of all steps."""
+
+    def needs(self) -> Iterator[Feature]:
+        """The protocol features without which this step is impossible."""
+        return iter(())
+
+
+class Act(Step):
+    """A step that touches neither request nor response."""
+
+    def act(self, recorder: Recorder) -> None:
+        """Do it now, in the current context. ``recorder`` is told what the application sees."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, repr=False)
+class SetTag(Act):
+    """Set a tag on the request's Sentry scope."""
+
+    key: str
+    value: str
+
+    def act(self, recorder: Recorder) -> None:
+        sentry_sdk.set_tag(self.key, self.value)
+
+
+@dataclass(frozen=True, repr=False)
+class Log(Act):
+    """Write to the logger ``sentry_web.testing.app``."""
+
+    message: str
+    level: int = logging.INFO
+
+    def act(self, recorder: Recorder) -> None:
+        logging.getLogger(LOGGER_NAME).log(self.level, self.message)
+
+
+@dataclass(frozen=True, repr=False)
+class Breadcrumb(Act):
+    """Add a breadcrumb."""
+
+    message: str
+    category: str = "app"
+
+    def act(self, recorder: Recorder) -> None:
+        sentry_sdk.add_breadcrumb(message=self.message, category=self.category)
+
+
+@dataclass(frozen=True, repr=False)
+class CaptureMessage(Act):
+    """Send a message event."""
+
+    message: str
+
+    def act(self, recorder: Recorder) -> None:
+        sentry_sdk.capture_message(self.message)
+
+
+@dataclass(frozen=True, repr=False)
+class SetVariable(Act):
+    """Set a ContextVar; the server can see it afterwards (``Transcript.variables``)."""
+
+    name: str
+    value: str
+
+    def act(self, recorder: Recorder) -> None:
+        variable(self.name).set(self.value)
+
+
+@dataclass(frozen=True, repr=False)
+class ReadVariable(Act):
+    """Look at a ContextVar that an earlier step has set, maybe in another thread."""
+
+    name: str
+
+    def act(self, recorder: Recorder) -> None:
+        recorder.app("variable", self.name, variable(self.name).get(None))
+
+
+@dataclass(frozen=True, repr=False)
+class Raise(Act):
+    """Raise a new exception.
+
+    Args:
+        kind: Its class, called with ``args``.
+        args: The arguments.
+        cause: Class of its ``__cause__`` (as by ``raise … from``).
+        context: Class of its ``__context__``, the exception that was being handled.
+        suppress: Its ``__suppress_context__``; ``None``: as Python sets it.
+    """
+
+    kind: type[BaseException] = RuntimeError
+    args: tuple[object, ...] = ("boom",)
+    cause: type[BaseException] | None = None
+    context: type[BaseException] | None = None
+    suppress: bool | None = None
+
+    def act(self, recorder: Recorder) -> None:
+        raise self.make(recorder)
+
+    def make(self, recorder: Recorder) -> BaseException:
+        """The exception, with its chain, known to the recorder as the application's own."""
+        error = self.kind(*self.args)
+        if self.cause is not None:
+            error.__cause__ = self.cause("cause")
+        if self.context is not None:
+            error.__context__ = self.context("context")
+        if self.suppress is not None:
+            error.__suppress_context__ = self.suppress
+        recorder.raised.append(error)
+        return error
+
+
+@dataclass(frozen=True, repr=False)
+class ReadBody(Step):
+    """Read up to ``size`` bytes of the request body; a negative size reads to the end."""
+
+    size: int = -1
+
+
+@dataclass(frozen=True, repr=False)
+class StopReading(Step):
+    """Ignore every later ``ReadBody``: the rest of the body stays with the server."""
+
+
+@dataclass(frozen=True, repr=False)
+class StartResponse(Step):
+    """Send status and headers.
+
+    ``reason`` is the status line's phrase under WSGI; ``None``: a status line without one.
+    """
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
+    reason: str | None = "Status"
+
+
+@dataclass(frozen=True, repr=False)
+class RestartWithExcInfo(Step):
+    """Call start_response with the exc_info of a just handled exception (PEP 3333, "Error Handling")."""
+
+    status: int = 500
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
+    error: Raise = Raise()
+
+    def needs(self) -> Iterator[Feature]:
+        yield Feature.EXC_INFO
+
+
+@dataclass(frozen=True, repr=False)
+class SendChunk(Step):
+    """Send a piece of the response body."""
+
+    data: bytes = b"chunk"
+
+
+@dataclass(frozen=True, repr=False)
+class Sleep(Step):
+    """Wait, in seconds; under ASGI the event loop goes on."""
+
+    seconds: float = 0.001
+
+
+@dataclass(frozen=True, repr=False)
+class ChildSpan(Step):
+    """Do ``steps`` inside a span. Chunks among them are sent while the span is open."""
+
+    name: str
+    steps: tuple[Step, ...] = ()
+    op: str = "function"
+
+    def needs(self) -> Iterator[Feature]:
+        for step in self.steps:
+            yield from step.needs()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """The span, of the kind that the SDK's trace lifecycle asks for."""
+        if sentry_sdk.get_client().options.get("trace_lifecycle") == "stream":
+            from sentry_sdk import traces  # a release without it has no such mode
+
+            span: Any = traces.start_span(name=self.name, attributes={"sentry.op": self.op})
+        else:
+            span = sentry_sdk.start_span(name=self.name, op=self.op)
+        with span:
+            yield
+
+
+@dataclass(frozen=True, repr=False)
+class SpawnThread(Step):
+    """Start a thread, in a copy of the current context, that does ``steps`` when the request is over."""
+
+    steps: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class SpawnTask(Step):
+    """Start an asyncio task that does ``steps`` when the request is over."""
+
+    steps: tuple[Act, ...] = ()
+
+    def needs(self) -> Iterator[Feature]:
+        yield Feature.TASK
+
+
+@dataclass(frozen=True, repr=False)
+class Cancel(Step):
+    """Be cancelled here, as by a server whose client has gone: CancelledError comes out of the next ``await``."""
+
+    def needs(self) -> Iterator[Feature]:
+        yield Feature.CANCEL
+
+
+def variable(name: str) -> contextvars.ContextVar[str]:
+    """The ContextVar of that name, the same one each time."""
+    return _VARIABLES.setdefault(name, contextvars.ContextVar(name))
+
+
+def visible_variables() -> tuple[tuple[str, str], ...]:
+    """The scripted ContextVars that are set in the current context, by name."""
+    found = [(name, known.get(None)) for name, known in sorted(_VARIABLES.items())]
+    return tuple((name, value) for name, value in found if value is not None)

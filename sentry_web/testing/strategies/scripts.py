@@ -1,0 +1,225 @@
+"""Strategies for application scripts, websocket and lifespan scripts. Nothing of requests may enter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import lru_cache
+
+from hypothesis import strategies as st
+
+from sentry_web.testing.connections import (
+    Accept,
+    CloseSocket,
+    Deny,
+    LifespanScript,
+    Receive,
+    Send,
+    WsScript,
+)
+from sentry_web.testing.script import CLOSABLE, Close, Peer, Protocol, Returns, Script
+from sentry_web.testing.steps import (
+    Act,
+    Breadcrumb,
+    Cancel,
+    CaptureMessage,
+    ChildSpan,
+    Log,
+    Raise,
+    ReadBody,
+    ReadVariable,
+    RestartWithExcInfo,
+    SendChunk,
+    SetTag,
+    SetVariable,
+    Sleep,
+    SpawnTask,
+    SpawnThread,
+    StartResponse,
+    Step,
+    StopReading,
+)
+
+EVERY_PROTOCOL: tuple[Protocol, ...] = tuple(Protocol)
+
+_WORDS = st.sampled_from(["a", "b", "order", "42", "Zoë", "🜚"])
+
+# Hypothesis prepares a strategy when it is first drawn from; made anew for each draw, that would be most of the work.
+_once = lru_cache(maxsize=None)
+
+_ERRORS: tuple[type[BaseException], ...] = (RuntimeError, ValueError, KeyError, AttributeError, OSError)
+_ODD_ERRORS: tuple[type[BaseException], ...] = (
+    *_ERRORS,
+    SystemExit,
+    KeyboardInterrupt,
+    GeneratorExit,
+    asyncio.CancelledError,
+)
+
+
+@_once
+def acts() -> st.SearchStrategy[Act]:
+    """Steps that touch neither request nor response."""
+    return st.one_of(
+        st.builds(SetTag, st.sampled_from(["t1", "t2"]), _WORDS),
+        st.builds(Log, _WORDS),
+        st.builds(Breadcrumb, _WORDS),
+        st.builds(CaptureMessage, _WORDS),
+        st.builds(SetVariable, st.sampled_from(["v1", "v2"]), _WORDS),
+        st.builds(ReadVariable, st.sampled_from(["v1", "v2"])),
+    )
+
+
+@_once
+def raises(kinds: tuple[type[BaseException], ...] = _ERRORS) -> st.SearchStrategy[Raise]:
+    """Exceptions with every kind of chain."""
+    linked = st.sampled_from([None, ValueError, KeyError])
+    return st.builds(
+        Raise,
+        kind=st.sampled_from(kinds),
+        cause=linked,
+        context=linked,
+        suppress=st.sampled_from([None, True, False]),
+    )
+
+
+@_once
+def _quiet() -> st.SearchStrategy[Step]:
+    """Steps that leave the response alone."""
+    return st.one_of(
+        acts(),
+        st.builds(ReadBody, st.sampled_from([-1, 1, 5])),
+        st.just(StopReading()),
+        st.just(Sleep(0.0)),
+        st.builds(SpawnThread, st.lists(acts(), max_size=2).map(tuple)),
+    )
+
+
+@_once
+def _within(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
+    """The same, some of it inside a span."""
+    return st.one_of(inner, st.builds(ChildSpan, _WORDS, st.lists(inner, max_size=2).map(tuple)))
+
+
+@_once
+def _chunks() -> st.SearchStrategy[Step]:
+    return st.builds(SendChunk, st.sampled_from([b"", b"x", b"chunk"]))
+
+
+@_once
+def _starts() -> st.SearchStrategy[StartResponse]:
+    headers = st.sampled_from([(), (("X-A", "1"),), (("Set-Cookie", "a=b"), ("Set-Cookie", "c=d"))])
+    typed = headers.map(lambda others: (("Content-Type", "text/plain"), *others))
+    return st.builds(StartResponse, status=st.sampled_from([200, 201, 302, 404, 500, 503]), headers=typed)
+
+
+@_once
+def _many(steps: st.SearchStrategy[Step], most: int) -> st.SearchStrategy[list[Step]]:
+    return st.lists(steps, max_size=most)
+
+
+@_once
+def _either(*strategies: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
+    return st.one_of(*strategies)
+
+
+@_once
+def _kinds(protocols: tuple[Protocol, ...]) -> st.SearchStrategy[Returns]:
+    return st.sampled_from([kind for kind in Returns if _in_all(Script(returns=kind), protocols)])
+
+
+def _is_response(returns: Returns) -> bool:
+    return returns is not Returns.NOTHING  # PEP 3333: the application returns an iterable, always
+
+
+@_once
+def _peers(protocol: Protocol) -> st.SearchStrategy[Peer]:
+    gone_after = st.sampled_from([None, None, 0, 1, 2])
+    if Script(peer=Peer(thread_hopping=True)).expressible_in(protocol):
+        return st.builds(Peer, gone_after, st.sampled_from(list(Close)), st.booleans())
+    return st.builds(Peer, gone_after)
+
+
+def _in_all(script: Script, protocols: tuple[Protocol, ...]) -> bool:
+    return all(script.expressible_in(protocol) for protocol in protocols)
+
+
+@st.composite
+def scripts(draw: st.DrawFn, protocols: Iterable[Protocol] = EVERY_PROTOCOL, raising: bool = True) -> Script:
+    """Scripts that are valid, and mean the same, in all of these protocols.
+
+    Args:
+        draw: Given by Hypothesis.
+        protocols: The protocols that must be able to express the script.
+        raising: Whether the script may raise: at any point, an ``Exception``.
+    """
+    protocols = tuple(protocols)
+    quiet = _within(_quiet())
+    steps = [*draw(_many(quiet, 3)), draw(_starts()), *draw(_many(_either(_within(_chunks()), quiet), 5))]
+    if raising and draw(st.booleans()):
+        where = draw(st.integers(0, len(steps)))
+        steps[where:] = [draw(raises())]
+    returns = draw(_kinds(protocols).filter(_is_response))
+    after: tuple[Step, ...] = ()
+    if returns in CLOSABLE and _in_all(Script(returns=returns, after=(Sleep(),)), protocols):
+        after = tuple(draw(_many(_within(acts()), 2)))
+    return Script(tuple(steps), returns, after)
+
+
+@_once
+def _any_step(protocol: Protocol) -> st.SearchStrategy[Step]:
+    odd: list[Step] = [
+        StartResponse(reason=None),
+        StartResponse(204, ()),
+        RestartWithExcInfo(),
+        RestartWithExcInfo(error=Raise(KeyError, cause=ValueError)),
+        SpawnTask((CaptureMessage("late"),)),
+        Cancel(),
+    ]
+    usual = _within(st.one_of(_quiet(), _chunks(), _starts(), raises(_ODD_ERRORS)))
+    return st.one_of(usual, st.sampled_from([step for step in odd if Script((step,)).expressible_in(protocol)]))
+
+
+@st.composite
+def odd_scripts(draw: st.DrawFn, protocol: Protocol) -> Script:
+    """Scripts that this protocol can express, valid use or not: any step anywhere, any exception, any peer."""
+    returns = draw(_kinds((protocol,)))
+    steps = tuple(draw(_many(_any_step(protocol), 8)))
+    peer = draw(_peers(protocol))
+    after: tuple[Step, ...] = ()
+    if returns in CLOSABLE:
+        after = tuple(draw(_many(_either(acts(), raises(_ODD_ERRORS)), 2)))
+    script = Script(steps, returns, after, peer)
+    return script if script.expressible_in(protocol) else Script(steps, returns, (), peer)
+
+
+def websocket_scripts() -> st.SearchStrategy[WsScript]:
+    """Websockets: accepted, refused, denied, closed by either side, broken by an exception."""
+    data = st.sampled_from(["", "text", b"", b"\xff"])
+    opened = st.lists(st.one_of(acts(), st.just(Receive()), st.builds(Send, data), raises()), max_size=5).map(
+        lambda steps: (Accept(), *steps)
+    )
+    closed = st.tuples(opened, st.sampled_from([1000, 1011, 4000])).map(lambda pair: (*pair[0], CloseSocket(pair[1])))
+    refused = st.sampled_from([(CloseSocket(),), (Deny(),), (Raise(),)])
+    return st.builds(
+        WsScript,
+        steps=st.one_of(opened, closed, refused),
+        messages=st.lists(data, max_size=3).map(tuple),
+        leaves_with=st.sampled_from([1000, 1001, 1006]),
+        gone_after=st.sampled_from([None, None, 0, 1]),
+    )
+
+
+def lifespan_scripts() -> st.SearchStrategy[LifespanScript]:
+    """Lifespans: supported or not, failing or raising at either end."""
+    steps = st.lists(st.one_of(acts(), raises()), max_size=2).map(tuple)
+    failure = st.sampled_from([None, None, "no database"])
+    return st.builds(
+        LifespanScript,
+        before=steps,
+        startup=steps,
+        state=st.sampled_from([(), (("pool", 1),)]),
+        startup_failed=failure,
+        shutdown=steps,
+        shutdown_failed=failure,
+    )

@@ -1,0 +1,210 @@
+"""What happened between a server and an application, as a value that can be compared.
+
+A Recorder collects while the request runs; the Transcript is frozen from it. Two transcripts are equal when neither the
+server nor the application could tell the two runs apart. Nothing here knows a protocol or a vendor's data; the only
+question to the SDK is whether its ambient scope was left as it was found.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import zlib
+from dataclasses import dataclass, field, fields
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import sentry_sdk
+
+_SHOWN = 300  # characters of a value's repr
+_MAXIMUM_CHAIN = 10  # a chain of exceptions may be a cycle
+
+
+class Call(NamedTuple):
+    """One thing that one side did or saw."""
+
+    side: str  # "server", "app" or "background"
+    name: str
+    details: tuple[object, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.side}: {self.name}({', '.join(_shown(detail) for detail in self.details)})"
+
+
+class ExceptionFacts(NamedTuple):
+    """What the server can know about an exception that reached it.
+
+    ``where`` it came out; ``what`` it is; whether it is the application's ``own`` object (``None``: unknown); its
+    ``chain`` of cause, context and suppress flags; the number of its traceback entries in the application's code
+    (``depth``).
+    """
+
+    where: str
+    what: str
+    own: bool | None
+    chain: tuple[str, ...]
+    depth: int
+
+    def __str__(self) -> str:
+        return f"{self.what} out of {self.where}, own={self.own}, depth={self.depth}, chain: {' '.join(self.chain)}"
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One request, as server and application saw it.
+
+    Attributes:
+        status: The status as the server got it: a status line (WSGI), a number (ASGI), ``None`` without a response.
+        headers: The response headers as the server got them.
+        body: The bytes of the response body.
+        calls: Everything in order.
+        background: What outlived the request, sorted, since its order is chance.
+        exceptions: What came out of the application, in order.
+        own_object: Whether the server got the application's own response object, where servers care (file wrapper,
+            list).
+        own_scope: Whether the application got the server's own environ or scope dict; ``None`` when it is not known.
+        length: ``len()`` of the response object, where it has one.
+        variables: Scripted ContextVars visible to the server afterwards.
+        scope_restored: Whether the SDK's ambient scopes were, whenever the server was in control, the ones from before.
+        violations: Breaches of PEP 3333 or of the ASGI specification.
+    """
+
+    status: str | int | None = None
+    headers: tuple[tuple[Any, Any], ...] = ()
+    body: bytes = b""
+    calls: tuple[Call, ...] = ()
+    background: tuple[Call, ...] = ()
+    exceptions: tuple[ExceptionFacts, ...] = ()
+    own_object: bool | None = None
+    own_scope: bool | None = None
+    length: int | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    scope_restored: bool = True
+    violations: tuple[str, ...] = ()
+
+    def count(self, side: str, name: str) -> int:
+        """How often that call was made."""
+        return sum(call.side == side and call.name == name for call in self.calls)
+
+    @property
+    def closed(self) -> int:
+        """How often the server's ``close()`` reached the application."""
+        return self.count("app", "close")
+
+    def lines(self, ignore: tuple[str, ...] = ()) -> list[str]:
+        """One line for each fact, for people and for ``diff``. ``ignore``: names of attributes to leave out."""
+        lines: list[str] = []
+        for attribute in fields(self):
+            if attribute.name in ignore:
+                continue
+            value = getattr(self, attribute.name)
+            if attribute.name in ("calls", "background", "exceptions", "violations"):
+                lines.extend(f"{attribute.name}[{index}] {entry}" for index, entry in enumerate(value))
+            else:
+                lines.append(f"{attribute.name} = {_shown(value)}")
+        return lines
+
+    def differing(self, other: Transcript) -> tuple[str, ...]:
+        """The names of the attributes in which the two differ."""
+        return tuple(
+            attribute.name
+            for attribute in fields(self)
+            if getattr(self, attribute.name) != getattr(other, attribute.name)
+        )
+
+    def diff(self, other: Transcript, ignore: tuple[str, ...] = ()) -> str:
+        """What differs, as a unified diff from this transcript to the other; empty when nothing does."""
+        if not set(self.differing(other)) - set(ignore):
+            return ""
+        return "\n".join(
+            difflib.unified_diff(self.lines(ignore), other.lines(ignore), "expected", "actual", lineterm="", n=2)
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+@dataclass
+class Recorder:
+    """Collects while a request runs. Safe to use from several threads: it only ever appends."""
+
+    calls: list[Call] = field(default_factory=list)
+    background: list[Call] = field(default_factory=list)
+    raised: list[BaseException] = field(default_factory=list)
+    exceptions: list[ExceptionFacts] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
+    tasks: list[Any] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    offered: Any = None  # the server's environ or scope
+    returned: Any = None  # the application's response object
+    own_scope: bool | None = None
+    scope_restored: bool = True
+    _ambient: tuple[object, object] | None = None
+
+    def server(self, name: str, *details: object) -> None:
+        """The server did or saw something."""
+        self.calls.append(Call("server", name, details))
+
+    def app(self, name: str, *details: object) -> None:
+        """The application did or saw something."""
+        self.calls.append(Call("app", name, details))
+
+    def entered(self, given: object) -> None:
+        """The application was called with this environ or scope."""
+        if self.offered is not None:
+            self.own_scope = given is self.offered
+        self.app("called")
+
+    def violation(self, text: str) -> None:
+        """A rule of the protocol was broken."""
+        self.violations.append(text)
+
+    def exception(self, where: str, error: BaseException, filenames: frozenset[str]) -> None:
+        """An exception reached the server; ``filenames`` are the application's source files."""
+        own = any(error is known for known in self.raised) if self.raised else None
+        depth = traceback_depth(error.__traceback__, filenames)
+        self.exceptions.append(ExceptionFacts(where, _name(error), own, _chain(error), depth))
+        self.server("exception", where, _name(error))
+
+    def look_around(self) -> None:
+        """Note whether the SDK's ambient scopes are those of the first time this was called."""
+        found = (sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope())
+        if self._ambient is None:
+            self._ambient = found
+        self.scope_restored &= found[0] is self._ambient[0] and found[1] is self._ambient[1]
+
+
+def traceback_depth(traceback: TracebackType | None, filenames: frozenset[str]) -> int:
+    """The number of traceback entries in those files; others do not count, as a middleware's own ``send``."""
+    depth = 0
+    while traceback is not None:
+        depth += traceback.tb_frame.f_code.co_filename in filenames
+        traceback = traceback.tb_next
+    return depth
+
+
+def _shown(value: object) -> str:
+    """The repr, cut in the middle when long; the checksum keeps two long values apart in a diff."""
+    text = repr(value)
+    if len(text) <= _SHOWN:
+        return text
+    checksum = zlib.crc32(text.encode("utf-8", "backslashreplace"))
+    return f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 4 :]} ({len(text)} characters, crc32 {checksum:08x})"
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}{error.args!r}"
+
+
+def _chain(error: BaseException) -> tuple[str, ...]:
+    found: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(found) < _MAXIMUM_CHAIN:
+        cause, context = current.__cause__, current.__context__
+        found.append(
+            f"[cause={_name(cause) if cause else None} context={_name(context) if context else None}"
+            f" suppress={current.__suppress_context__}]"
+        )
+        current = cause or context
+    return tuple(found)

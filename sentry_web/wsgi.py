@@ -1,0 +1,276 @@
+"""The WSGI adapter (PEP 3333): environ, ``start_response`` and the response iterable turned into calls of the Exchange.
+
+No header is parsed here, no vendor named, nothing decided. Each call into the package goes through ``_guard.call``;
+what the server passes is passed on as it is, and what the application raises leaves by a bare ``raise``.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+import weakref
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from ._body import InputTee, parts_of
+from ._config import Config
+from ._entry import Entry
+from ._environ import EnvironRequest
+from ._exchange import Exchange
+from ._guard import call, pass_on
+from ._http import parse_status
+from ._recorder import Recorder
+
+
+class WsgiMiddleware:
+    """Records the requests of a WSGI application with any recorders.
+
+    :param app: the application.
+    :param recorders: the outputs.
+    :param config: validated options.
+    """
+
+    __slots__ = ("app", "_entry", "__weakref__")
+
+    def __init__(self, app: Any, *, recorders: Sequence[Recorder], config: Config) -> None:
+        self.app = app
+        self._entry = Entry(app, config, recorders, "wsgi", EnvironRequest)
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Serve one request."""
+        __traceback_hide__ = True  # noqa: F841 - read by sentry-sdk: our frame holds the environ, with all its secrets
+        exchange = call(self._entry.open, environ)
+        if exchange is None:
+            return self.app(environ, start_response)
+        call(_watch_input, exchange, environ)
+        try:
+            start = call(_StartResponse, exchange, start_response) or start_response
+            response = _run(exchange, self.app, environ, start)
+        except BaseException:
+            call(exchange.close)  # there is no response that a server could close
+            raise
+        body = call(_wrap, exchange, response) if call(_is_watched, response, environ) else None
+        if body is None:
+            call(_end_now, exchange, response)
+            return response
+        return body
+
+
+def _watch_input(exchange: Exchange, environ: Any) -> None:
+    """Put the tee before the input stream of a request that may have a body (RFC 9112, 6.3)."""
+    if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
+        environ["wsgi.input"] = InputTee(environ["wsgi.input"], functools.partial(call, _note_read, exchange))
+
+
+def _note_read(exchange: Exchange, read: Any) -> None:
+    for part in parts_of(read):
+        exchange.body_read(part)
+
+
+def _inside(exchange: Exchange, function: Callable[..., Any], *args: Any) -> Any:
+    """Run application code inside the request's context."""
+    __traceback_hide__ = True  # noqa: F841
+    entered = call(exchange.enter)
+    try:
+        return function(*args)
+    finally:
+        call(exchange.leave, entered)
+
+
+def _run(exchange: Exchange, function: Callable[..., Any], *args: Any) -> Any:
+    """Run application code inside the request's context; an exception is an error of the request, and passes."""
+    __traceback_hide__ = True  # noqa: F841
+    try:
+        return _inside(exchange, function, *args)
+    except BaseException:
+        call(pass_on, exchange.failed)
+        raise
+
+
+def _is_watched(response: Any, environ: Any) -> bool:
+    """Whether the response may be wrapped; else the server gets the very object.
+
+    It must where it compares by identity or type, and may where there is nothing to watch. A list or tuple runs no
+    application code any more, and wsgiref asks for its ``len()``. A file behind ``wsgi.file_wrapper`` is sent by the
+    operating system (uWSGI compares the pointer). What is no iterable is the server's to complain of.
+    """
+    if type(response) in (list, tuple) or not (hasattr(response, "__iter__") or hasattr(response, "__getitem__")):
+        return False
+    wrapper = environ.get("wsgi.file_wrapper")
+    if wrapper is None:
+        return True
+    return not (hasattr(response, "fileno") or (isinstance(wrapper, type) and isinstance(response, wrapper)))
+
+
+def _end_now(exchange: Exchange, response: Any) -> None:
+    """End the exchange of a response that is not watched; the parts of a list are counted."""
+    try:
+        if type(response) in (list, tuple):
+            exchange.body_sent(sum(len(part) for part in response if isinstance(part, bytes)))
+        if response is not None:
+            exchange.body_ended()
+    finally:
+        exchange.close()
+
+
+def _wrap(exchange: Exchange, response: Any) -> _Body:
+    return (_SizedBody if hasattr(type(response), "__len__") else _Body)(exchange, response)
+
+
+#: What ``next()`` answers at the end; no iterator of an application yields it.
+_END: Any = object()
+
+
+class _StartResponse:
+    """The server's ``start_response``, with the application's own arguments handed on as they are."""
+
+    __slots__ = ("_exchange", "_start_response", "_server_write")
+
+    def __init__(self, exchange: Exchange, start_response: Any) -> None:
+        self._exchange = exchange
+        self._start_response = start_response
+        self._server_write: Any = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        __traceback_hide__ = True  # noqa: F841
+        args, kwargs = call(self._amended, args, kwargs) or (args, kwargs)
+        write = self._start_response(*args, **kwargs)
+        call(self._note, args, kwargs)
+        if write is None:
+            return None
+        self._server_write = write
+        return self.write
+
+    def _amended(self, args: Any, kwargs: Any) -> Any:
+        """The arguments with the headers that the user asked for; ``None``: as they are."""
+        extra = self._exchange.extra_headers
+        if not extra or len(args) < 2:
+            return None
+        status, headers, *rest = args
+        return (status, [*headers, *((name.title(), value) for name, value in extra)], *rest), kwargs
+
+    def _note(self, args: Any, kwargs: Any) -> None:
+        given = {**dict(zip(("status", "headers", "exc_info"), args)), **kwargs}
+        exc_info = given.get("exc_info")
+        if exc_info:
+            self._exchange.handled(exc_info[1])
+        headers = given.get("headers", given.get("response_headers", ()))  # servers differ in the name of the second
+        self._exchange.response_started(parse_status(given.get("status")), headers)
+
+    def write(self, data: bytes) -> Any:
+        """Write a part of the body the old way (PEP 3333, "The write Callable")."""
+        __traceback_hide__ = True  # noqa: F841
+        try:
+            result = self._server_write(data)
+        except OSError:
+            call(pass_on, self._exchange.client_gone)
+            raise
+        call(self._note_written, data)
+        return result
+
+    def _note_written(self, data: Any) -> None:
+        self._exchange.body_sent(len(data) if isinstance(data, bytes) else 0)
+
+
+class _Body:
+    """The application's response iterable; each piece of application code runs inside the request's context.
+
+    A server may iterate on another thread, interleave responses, close before, amid or after iteration, or drop the
+    object without a word: nothing is held across a ``yield``, and a finalizer ends the exchange of what was dropped.
+    """
+
+    __slots__ = ("_exchange", "_response", "_iterator", "_finalizer", "__weakref__")
+
+    def __init__(self, exchange: Exchange, response: Any) -> None:
+        self._exchange = exchange
+        self._response = response
+        self._iterator: Any = None
+        self._finalizer: weakref.finalize[Any, Any] = weakref.finalize(self, call, exchange.abandoned)
+        self._finalizer.atexit = False
+
+    def __iter__(self) -> _Body:
+        __traceback_hide__ = True  # noqa: F841
+        self._iterator = _run(self._exchange, iter, self._response)
+        return self
+
+    def __next__(self) -> Any:
+        __traceback_hide__ = True  # noqa: F841
+        if self._iterator is None:
+            # A server that calls next() on what it was given relies on the application's having made an iterator
+            self._iterator = self._response
+        try:
+            part = _run(self._exchange, next, self._iterator, _END)
+        except BaseException:
+            call(self._iterated)
+            raise
+        if part is _END:
+            call(self._exhausted)
+            raise StopIteration
+        call(self._note, part)
+        return part
+
+    def _note(self, part: Any) -> None:
+        self._exchange.body_sent(len(part) if isinstance(part, bytes) else 0)
+
+    def _exhausted(self) -> None:
+        self._exchange.body_ended()
+        self._iterated()
+
+    def _iterated(self) -> None:
+        """Iteration is over; the exchange stays open for the application's own ``close``, where that runs any code.
+
+        Not every server closes (asgiref's ``WsgiToAsgi`` never does); a finished generator has nothing to do there
+        (PEP 342).
+        """
+        if isinstance(self._response, types.GeneratorType) or not hasattr(self._response, "close"):
+            self._exchange.close()
+
+    def close(self) -> None:
+        """Close the application's iterable, then end the exchange (PEP 3333, "Handling the Start of the Response")."""
+        __traceback_hide__ = True  # noqa: F841
+        call(self._finalizer.detach)
+        try:
+            _run(self._exchange, _close, self._response)
+        finally:
+            call(self._exchange.closed_by_server)
+
+
+class _SizedBody(_Body):
+    """A response that tells its length, by which wsgiref and others decide on Content-Length."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Any:
+        __traceback_hide__ = True  # noqa: F841
+        super().__iter__()
+        return call(_Unsized, self) or self  # what tells its length is the iterable, not its iterator
+
+    def __len__(self) -> int:
+        __traceback_hide__ = True  # noqa: F841
+        # Servers ask on trial and catch what it raises: no error of the request
+        length: int = _inside(self._exchange, len, self._response)
+        return length
+
+
+class _Unsized:
+    """The iterator of a sized response; it keeps the response, and with it the exchange, alive."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: _Body) -> None:
+        self._body = body
+
+    def __iter__(self) -> _Unsized:
+        return self
+
+    def __next__(self) -> Any:
+        __traceback_hide__ = True  # noqa: F841
+        return next(self._body)
+
+
+def _close(response: Any) -> None:
+    """Look ``close`` up, then call it: an AttributeError from inside it is the application's own."""
+    __traceback_hide__ = True  # noqa: F841
+    close = getattr(response, "close", _END)
+    if close is not _END:
+        close()

@@ -1,0 +1,316 @@
+"""The cases of the fault tests: a handful of requests that take every path of the core, over every driver and mode.
+
+Which function runs in which case is watched by ``test_faults``, not listed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, Callable, NamedTuple
+
+import pytest
+
+from sentry_web.testing import (
+    ASGI3,
+    WSGI,
+    Accept,
+    Breadcrumb,
+    Cancel,
+    CaptureMessage,
+    ChildSpan,
+    Close,
+    CloseSocket,
+    Deny,
+    Driver,
+    LifespanScript,
+    Peer,
+    Raise,
+    ReadBody,
+    Receive,
+    Request,
+    RestartWithExcInfo,
+    Returns,
+    Script,
+    Send,
+    SendChunk,
+    SetTag,
+    SpawnTask,
+    SpawnThread,
+    StartResponse,
+    Transcript,
+    Wrap,
+    WsScript,
+)
+from sentry_web.testing.steps import Act
+
+from .breaking import Breaker, Function
+from .properties import ALL_DRIVERS, ASGI_DRIVERS, EVERYTHING, MODES, ONCE, TRACED, TWICE, altered, sdk
+
+
+class CustomError(RuntimeError):
+    """An exception that takes weak references."""
+
+
+class OpenSpan(Act):
+    """A span begun and ended by hand, as background work does."""
+
+    def act(self, recorder: Any) -> None:
+        with ChildSpan("late").open():
+            pass
+
+
+class LogRecord(Act):
+    """A record of Sentry's own logger, where the SDK has one."""
+
+    def act(self, recorder: Any) -> None:
+        if importlib.util.find_spec("sentry_sdk.logger") is not None:
+            importlib.import_module("sentry_sdk.logger").info("about secret-token")
+
+
+ANSWER = (StartResponse(), SendChunk(b"one"), SendChunk(b"two"))
+ACTS = (
+    SetTag("t", "v"),
+    Breadcrumb("b"),
+    CaptureMessage("m"),
+    ChildSpan("fetch secret-token", (CaptureMessage("inner"),)),
+)
+MULTIPART = (
+    b'--X\r\nContent-Disposition: form-data; name="password"\r\n\r\nhunter2-hunter2\r\n'
+    b'--X\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\n\r\ndata\r\n--X--\r\n'
+)
+ASKS = Request(
+    method="POST",
+    path="/café/%20",
+    query="token=secret-token&q=1",
+    root_path="/api",
+    client=("10.0.0.1", 4711),
+    headers=(
+        ("Cookie", "sid=0123456789; theme=dark"),
+        ("Authorization", "Basic dXNlcjpwYXNzd29yZA=="),
+        ("Referer", "https://user:pass@shop.example/?token=another-secret"),
+        ("X-Forwarded-For", "198.51.100.7, 10.0.0.2"),
+        ("X-Forwarded-Proto", "https"),
+        ("Forwarded", 'for="[2001:db8::1]:443";proto=https;host=shop.example'),
+        ("User-Agent", "agent/1.0"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ),
+)
+FORM = Request(**{**vars(ASKS), "headers": (("Content-Type", "application/x-www-form-urlencoded"),), "body": (b"a=b",)})
+JSON = Request(
+    **{
+        **vars(ASKS),
+        "headers": (*ASKS.headers, ("Content-Type", "application/json")),
+        "body": (b'{"password": ["', b'secret \\\\ \\"x"]}'),
+    }
+)
+SCANNED = Request(path="/never/seen/7")
+UPLOAD = Request(
+    **{**vars(ASKS), "headers": (("Content-Type", "multipart/form-data; boundary=X"),), "body": (MULTIPART,)}
+)
+
+SCRIPTS: dict[str, tuple[Script, Request]] = {
+    "generator": (Script((*ACTS, *ANSWER)), ASKS),
+    "raises first": (Script((ReadBody(), *ACTS, Raise(cause=KeyError))), JSON),
+    "raises amid": (Script((ReadBody(3), StartResponse(), SendChunk(), Raise(ValueError, context=KeyError))), UPLOAD),
+    "form": (Script((ReadBody(), CaptureMessage("m"), *ANSWER)), FORM),
+    "list": (Script(ANSWER, Returns.LIST), ASKS),
+    "500": (Script((StartResponse(500), SendChunk()), Returns.TUPLE), ASKS),
+    "sized": (Script((*ACTS, *ANSWER), Returns.SIZED, after=ACTS), ASKS),
+    "lazy": (Script((StartResponse(reason=None), *ACTS, SendChunk()), Returns.LAZY_GENERATOR), ASKS),
+    "iterator": (Script(ANSWER, Returns.ITERATOR, after=(*ACTS, Raise(AttributeError))), ASKS),
+    "file": (Script(ANSWER, Returns.FILE_WRAPPER), ASKS),
+    "write": (Script(ANSWER, Returns.WRITE), ASKS),
+    "write to a client gone": (Script(ANSWER, Returns.WRITE, peer=Peer(gone_after=1)), ASKS),
+    "exc_info": (Script((StartResponse(), RestartWithExcInfo(), SendChunk())), ASKS),
+    "exc_info too late": (Script((StartResponse(), SendChunk(), RestartWithExcInfo())), ASKS),
+    "client gone": (Script((*ANSWER, *ACTS), peer=Peer(gone_after=1)), ASKS),
+    "client listens no more": (Script((*ANSWER, ReadBody(100)), peer=Peer(gone_after=0)), ASKS),
+    "closed before": (Script(ANSWER, Returns.ITERATOR, peer=Peer(close=Close.BEFORE)), ASKS),
+    "closed amid": (Script(ANSWER, peer=Peer(close=Close.DURING)), ASKS),
+    "abandoned": (Script(ANSWER, peer=Peer(close=Close.NEVER)), ASKS),
+    "thread-hopping": (Script((*ANSWER, *ACTS), Returns.ITERATOR, peer=Peer(thread_hopping=True)), ASKS),
+    "cancelled": (Script((StartResponse(), Cancel(), SendChunk())), ASKS),
+    "task": (Script((SpawnTask(ACTS[:3]), *ANSWER)), ASKS),
+    "thread": (Script((SpawnThread(ACTS[:3]), *ANSWER)), ASKS),
+    "exits": (Script((Raise(SystemExit, (1,)),)), ASKS),
+    "nothing": (Script((), Returns.NOTHING), ASKS),
+    "reported twice": (
+        Script((StartResponse(), RestartWithExcInfo(error=Raise(CustomError)), SendChunk(), Raise(CustomError))),
+        ASKS,
+    ),
+    "late span": (Script((SpawnThread((OpenSpan(),)), *ANSWER)), ASKS),
+    "HEAD": (Script((*ACTS, StartResponse(204, ()))), Request(method="HEAD")),
+}
+WEBSOCKETS: dict[str, WsScript] = {
+    "talks": WsScript(
+        (Accept(), Receive(), Send("ü"), Send(b"x"), *ACTS[:3], Receive(), CloseSocket(1011)), ("hi", b"x")
+    ),
+    "refuses": WsScript((CloseSocket(),)),
+    "denies": WsScript((Deny(),)),
+    "raises": WsScript((Accept(), Raise())),
+    "client gone": WsScript((Accept(), Send(), Send(), Receive()), gone_after=1),
+}
+LOGS = Script((ReadBody(), LogRecord(), SetTag("t", "v"), *ANSWER))
+LIFESPANS: dict[str, LifespanScript] = {
+    "runs": LifespanScript(startup=ACTS[:3], state=(("pool", 1),), shutdown=ACTS[:1]),
+    "unsupported": LifespanScript(before=(Raise(),)),
+    "fails": LifespanScript(startup=(Raise(),)),
+}
+
+
+TRUSTING = Wrap.ours(trusted_proxies=["10.0.0.0/8"])
+NAMED = Wrap.ours(on_request=lambda recording, request: recording.set_name(repr(request)), transaction_style="url")
+
+
+UNLIMITED = {"max_request_body_size": "always"}
+
+
+def _hiding_wsgi(app: Any) -> Any:
+    """Take the headers that our option adds out of the response again: all else must be as without us."""
+
+    def outer(environ: Any, start_response: Any) -> Any:
+        def start(status: Any, headers: Any, *rest: Any) -> Any:
+            return start_response(status, [pair for pair in headers if pair[0].lower() not in ADDED], *rest)
+
+        return app(environ, start)
+
+    return outer
+
+
+def _hiding_asgi(app: Any) -> Any:
+    """The same for ASGI 3 and, called with a scope alone, for ASGI 2."""
+
+    def outer(scope: Any, *rest: Any) -> Any:
+        if not rest:
+            instance = app(scope)
+            return lambda receive, send: instance(receive, hiding(send))
+        return app(scope, rest[0], hiding(rest[1]))
+
+    def hiding(send: Any) -> Any:
+        async def sends(message: Any) -> None:
+            if "headers" in message:
+                kept = [pair for pair in message["headers"] if pair[0].decode("latin-1").lower() not in ADDED]
+                message = {**message, "headers": kept}
+            await send(message)
+
+        return sends
+
+    return outer
+
+
+ADDED = ("traceresponse", "server-timing")
+TELLING = Wrap(_hiding_wsgi, _hiding_asgi).around(Wrap.ours(trace_response_headers=ADDED))
+
+
+def read_in_every_way(environ: Any, start_response: Any) -> list[bytes]:
+    """A WSGI application that reads its input by each method of PEP 3333's input stream."""
+    stream = environ["wsgi.input"]
+    first, buffer = stream.read(1), bytearray(4)
+    parts = [first, stream.read1(2), stream.readline(3), next(stream), *iter(iter(stream))]
+    stream.seek(0)
+    parts += [*stream.readlines(), str(stream.readinto(buffer)).encode(), bytes(buffer)]
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"".join(parts)]
+
+
+def run_reading(**arguments: Any) -> Transcript:
+    """Such an application behind a server whose stream offers more than the PEP asks."""
+    content = b"first line\nsecond\nthird"
+    with altered(lambda environ: environ.update({"wsgi.input": io.BytesIO(content), "CONTENT_LENGTH": "23"})):
+        return WSGI.run_app(read_in_every_way, JSON, **arguments)
+
+
+def flask_app() -> Any:
+    """A Flask application whose views raise, which Flask answers by itself."""
+    flask = pytest.importorskip("flask")
+    app = flask.Flask("faults", root_path=".")
+
+    @app.route("/<path:path>", methods=["POST"])
+    def view(path: str) -> str:
+        raise RuntimeError(path)
+
+    return app
+
+
+async def routed(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application that leaves in the scope what Starlette leaves there."""
+    scope["endpoint"] = partial(routed)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x"})
+
+
+PLAIN: tuple[tuple[tuple[Any, ...], Request], ...] = (
+    (ANSWER, ASKS),
+    ((ReadBody(), Raise()), JSON),
+    ((StartResponse(500), SendChunk(), Raise()), ASKS),
+)
+
+
+class Case(NamedTuple):
+    """One way of a request through the house."""
+
+    driver: Driver
+    name: str
+    mode: str
+    run: Callable[..., Transcript]  # takes the wrap
+    wrap: Wrap = EVERYTHING
+    options: dict[str, Any] = {}  # noqa: RUF012 - a NamedTuple's default, never changed; of the SDK, beside the mode's
+
+    def __repr__(self) -> str:
+        return f"{self.driver} {self.name} ({self.mode})"
+
+    def outermost(self, change: Callable[[Any], Any]) -> Wrap:
+        """A wrap that is applied once, when all that this driver wraps is wrapped."""
+        return Wrap(asgi=change) if getattr(self.driver, "outside", False) else Wrap(change, change)
+
+    def outcome(self, breaker: Breaker | None = None, broken: Iterable[Function] = (), **options: Any) -> Transcript:
+        """The transcript with ours, and with functions broken while the request runs."""
+        breaker = breaker or Breaker()
+        with sdk(self.mode, **{**self.options, **options}), breaker.breaking(*broken):
+            return self.run(wrap=self.outermost(breaker.arm).around(self.wrap))
+
+    def expected(self, **options: Any) -> Transcript:
+        """The transcript without ours."""
+        with sdk(self.mode, **{**self.options, **options}):
+            return self.run()
+
+
+def _cases() -> Iterator[Case]:
+    for mode in MODES:
+        for driver in ALL_DRIVERS:
+            for name, (script, request) in SCRIPTS.items():
+                if script.expressible_in(driver.protocol):
+                    yield Case(driver, name, mode, partial(driver.run, script, request))
+        for driver in ASGI_DRIVERS:
+            for name, script in WEBSOCKETS.items():
+                yield Case(driver, f"websocket {name}", mode, partial(driver.run_websocket, script, ASKS))
+            for name, script in LIFESPANS.items():
+                yield Case(driver, f"lifespan {name}", mode, partial(driver.run_lifespan, script))
+
+
+def _special_cases() -> Iterator[Case]:
+    """What the options of the SDK, other options of ours, and frameworks make run."""
+    script = Script((ReadBody(), *ACTS, *ANSWER, Raise()))
+    for driver in ALL_DRIVERS:
+        run, logs = partial(driver.run, script, JSON), partial(driver.run, LOGS, JSON)
+        for mode in TRACED:
+            yield Case(driver, "PII", mode, run, EVERYTHING, options={"send_default_pii": True})
+            yield Case(driver, "trusting", mode, run, ONCE, options={"send_default_pii": True})
+            yield Case(driver, "collecting", mode, run, TRUSTING, options={"data_collection": {"user_info": True}})
+            yield Case(driver, "ignored", mode, run, EVERYTHING, options={"trace_ignore_status_codes": {200}})
+            yield Case(driver, "twice", mode, run, TWICE)
+            yield Case(driver, "named", mode, run, NAMED)
+            yield Case(driver, "crowded", mode, partial(driver.run, script, SCANNED), Wrap.ours(max_path_names=1))
+            yield Case(driver, "telling", mode, run, TELLING)
+            yield Case(driver, "logging", mode, logs, EVERYTHING, options={"enable_logs": True})
+            yield Case(driver, "excluded", mode, run, Wrap.ours(excluded_urls="caf"))
+    for mode in TRACED:
+        yield Case(WSGI, "reads in every way", mode, run_reading, EVERYTHING, options=UNLIMITED)
+        yield Case(WSGI, "Flask", mode, partial(WSGI.run_app, flask_app(), ASKS))
+        yield Case(ASGI3, "routed", mode, partial(ASGI3.run_app, routed, ASKS))
+
+
+CASES = [*_cases(), *_special_cases()]

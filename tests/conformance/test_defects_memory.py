@@ -1,0 +1,153 @@
+"""Defects in what a request leaves behind in memory (shared/defects.md: 12, 42).
+
+The servers here are minimal, since the drivers themselves keep scope, environ and exceptions for the transcript.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import threading
+import weakref
+from contextlib import suppress
+from typing import Any, Callable
+
+import pytest
+
+from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web.testing import Request, recording
+from sentry_web.testing.drivers import make_environ, make_scope
+
+MODES = pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
+REQUESTS = 20
+
+
+class Application:
+    """What frameworks put into ``scope["app"]``."""
+
+
+async def _discard(message: Any) -> None: ...
+
+
+def _outlived_by_a_task(fails: bool) -> tuple[bool, bool]:
+    """Serve an ASGI request that starts a task: whether the scope's content is alive afterwards, and the task too."""
+
+    async def serve() -> tuple[bool, bool]:
+        over, tasks = asyncio.Event(), []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            tasks.append(asyncio.ensure_future(over.wait()))
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body"})
+            if fails:
+                raise RuntimeError("boom")
+
+        scope = make_scope(Request(headers=(("X-Api-Key", "1"),)))
+        scope["app"] = Application()
+        pinned = weakref.ref(scope["app"])
+        with suppress(RuntimeError):
+            await SentryAsgiMiddleware(app)(scope, _discard, _discard)
+        del scope
+        result = pinned() is not None, not tasks[0].done()
+        over.set()
+        await tasks[0]
+        return result
+
+    return asyncio.run(serve())
+
+
+def _outlived_by_a_thread(fails: bool) -> tuple[bool, bool]:
+    """The same for a WSGI request that starts a thread in a copy of its context."""
+    over, threads = threading.Event(), []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        threads.append(threading.Thread(target=contextvars.copy_context().run, args=(over.wait, 10)))
+        threads[0].start()
+        start_response("200 OK", [])
+        if fails:
+            raise RuntimeError("boom")
+        return iter([b"hello"])
+
+    environ = make_environ(Request(headers=(("X-Api-Key", "1"),)))
+    environ["app"] = Application()
+    pinned = weakref.ref(environ["app"])
+    with suppress(RuntimeError):
+        body = SentryWsgiMiddleware(app)(environ, lambda *args: _discard)
+        assert list(body) == [b"hello"]
+        del body
+    del environ
+    result = pinned() is not None, threads[0].is_alive()
+    over.set()
+    threads[0].join(10)
+    return result
+
+
+@MODES
+@pytest.mark.parametrize("fails", [False, True], ids=["ok", "fails"])
+@pytest.mark.parametrize("serve", [_outlived_by_a_task, _outlived_by_a_thread])
+def test_defect_12_what_outlives_a_request_does_not_pin_it(serve, fails, sdk):
+    gc.disable()  # what only the collector can free is pinned for a while, too
+    try:
+        with recording(traces_sample_rate=1.0, **sdk):
+            pinned, runs = serve(fails)
+    finally:
+        gc.enable()
+    assert runs
+    assert not pinned
+
+
+def _serve_wsgi(wrap: Callable[[Any], Any]) -> Callable[[], None]:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise RuntimeError("boom")
+
+    wrapped = wrap(app)
+
+    def serve() -> None:
+        with suppress(RuntimeError):
+            wrapped(make_environ(Request()), lambda *args: None)
+
+    return serve
+
+
+def _serve_asgi(wrap: Callable[[Any], Any]) -> Callable[[], None]:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("boom")
+
+    wrapped = wrap(app)
+
+    def serve() -> None:
+        # A coroutine that never waits needs no event loop, which would leave cycles of its own
+        with suppress(RuntimeError):
+            wrapped(make_scope(Request()), _discard, _discard).send(None)
+
+    return serve
+
+
+def _garbage(serve: Callable[[], None]) -> int:
+    """How many objects only the collector can free, after some requests."""
+    for _ in range(3):
+        serve()  # caches fill
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(REQUESTS):
+            serve()
+        return gc.collect()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("make", "wrap"), [(_serve_wsgi, SentryWsgiMiddleware), (_serve_asgi, SentryAsgiMiddleware)], ids=["wsgi", "asgi"]
+)
+def test_defect_42_no_cycles_after_an_exception(make, wrap):
+    """Until PEP 667 (Python 3.13) a look at ``frame.f_locals`` leaves a copy of the locals in the frame: an exception
+    that is a local of one of our frames holds itself, since the SDK looks at every frame of a traceback.
+
+    In stream mode the SDK's own spans are cycles (``StreamedSpan._segment``), hence only the other mode here.
+    """
+    with recording(traces_sample_rate=1.0):
+        bare = _garbage(make(lambda app: app))
+        serve = make(wrap)
+        assert any(_garbage(serve) <= bare for _ in range(3))  # threads of earlier tests may leave cycles meanwhile

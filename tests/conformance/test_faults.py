@@ -1,0 +1,251 @@
+"""Transparent even when we fail: every function of ours raises in turn, and everything of sentry-sdk that can raise.
+
+The functions are found by introspection (``breaking``), so that a new one is covered without being listed. A few cases
+take every path; which function runs in which case is watched, not listed either.
+"""
+
+from __future__ import annotations
+
+import logging
+import types
+from collections import defaultdict
+from functools import partial
+from typing import Any
+
+import pytest
+import sentry_sdk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sentry_web.testing import Accept, Raise, Receive, Script, Send, Wrap, WsScript
+
+from .breaking import Breaker, Function, InternalError, functions, functions_of_sdk, watching
+from .cases import CASES, PLAIN, Case
+from .properties import ALL_DRIVERS, ASGI_DRIVERS, TRACED, sdk
+
+pytestmark = [
+    # Since sentry-sdk 2.75, which has ``data_collection``; most users still have it
+    pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated"),
+    # By the SDK's own middlewares; not by ours
+    pytest.mark.filterwarnings("ignore:The `trace_ignore_status_codes` parameter is ignored in span streaming"),
+]
+
+FUNCTIONS = functions()
+
+#: What may not fail: through these, and nothing else, the application's own calls and the server's go.
+ENTRY_POINTS = {
+    "asgi.AsgiMiddleware.__call__": "what the server calls",
+    "asgi._DoubleCallable.__call__": "what the server calls (ASGI 2)",
+    "asgi._converse": "what awaits the application",
+    "asgi._Receive.__call__": "what the application calls",
+    "asgi._Send.__call__": "what the application calls",
+    "wsgi.WsgiMiddleware.__call__": "what the server calls",
+    "wsgi._run": "what calls the application",
+    "wsgi._inside": "what calls the application",
+    "wsgi._close": "what calls the application's close()",
+    "wsgi._StartResponse.__call__": "what the application calls",
+    "wsgi._StartResponse.write": "what the application calls",
+    "wsgi._Body.__iter__": "what the server calls",
+    "wsgi._Body.__next__": "what the server calls",
+    "wsgi._Body.close": "what the server calls",
+    "wsgi._SizedBody.__iter__": "what the server calls",
+    "wsgi._SizedBody.__len__": "what the server calls",
+    "wsgi._Unsized.__iter__": "what the server calls",
+    "wsgi._Unsized.__next__": "what the server calls",
+    "_body.InputTee.read": "what the application calls",
+    "_body.InputTee.readline": "what the application calls",
+    "_body.InputTee.readlines": "what the application calls",
+    "_body.InputTee.__iter__": "what the application calls",
+    "_body.InputTee.__next__": "what the application calls",
+    "_body.InputTee.__getattr__": "what the application calls",
+    "_body._Lines.__iter__": "what the application calls",
+    "_body._Lines.__next__": "what the application calls",
+    "_body._Watched.__call__": "what the application calls",
+    "_body._WatchedInto.__call__": "what the application calls",
+    "_sentry.redaction.RedactingScope._capture_span": "what sentry-sdk calls in the application's own call",
+    "_sentry.redaction.RedactingScope._merge_scopes": "what sentry-sdk calls in the application's own call",
+    "_sentry.redaction._MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
+    "_sentry.spans.RequestTransaction.start_child": "what the application calls, by start_span()",
+    "_guard.call": "the guard itself",
+    "_guard.report": "the guard itself",
+}
+
+#: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
+RESTORING = ("_exchange.Exchange.leave", "_sentry.recorder.Running.__exit__")
+
+#: What no case can reach, or need.
+UNREACHED = {
+    "_config._bad": "raises at construction, by intent",
+    "_exchange.Exchange.state": "for tests",
+    "_recorder._Identity.__hash__": "what defines equality must have one",
+    "_paths.PathNames.__init__": "made at import, for the process",
+    "_paths.PathNames.clear": "for tests",
+    "_sentry.redaction._blank": "where redaction itself has failed: see test_several_functions_raise_now_and_then",
+    "_request.Request._read_headers": "each protocol has its own",
+    "_sentry.private.Claim.__bool__": "asked by the SDK's own middlewares",
+    "asgi._Send._note": "each kind of connection has its own",
+    **{
+        name: "tests/frameworks/test_faults.py breaks it, with the frameworks themselves"
+        for name in FUNCTIONS
+        if name.startswith("_frameworks.")
+    },
+    "_entry._note_route": "tests/frameworks/test_faults.py breaks it too",
+    "_naming.Naming.tell": "tests/frameworks/test_faults.py breaks it too",
+    **{name: "a hook of the user's choice: see HOOKS" for name in FUNCTIONS if name.startswith("resolvers.")},
+}
+
+#: The most cases in which one function is broken; they are spread over all in which it runs.
+MOST = 12
+
+
+@pytest.fixture(scope="module")
+def ways() -> dict[types.CodeType, list[Case]]:
+    """In which cases which code of ours runs. Each case is proved transparent on the way."""
+    found: dict[types.CodeType, list[Case]] = defaultdict(list)
+    for case in CASES:
+        with watching() as seen:
+            actual = case.outcome()
+        assert case.expected() == actual, case
+        for code in frozenset(seen):
+            found[code].append(case)
+    return found
+
+
+def spread(cases: list[Case]) -> list[Case]:
+    """Some of the cases, evenly."""
+    step = max(1, len(cases) // MOST)
+    return cases[::step]
+
+
+def check(case: Case, breaker: Breaker, broken: list[Function]) -> None:
+    """Run the case with these functions broken; compare all that does not need them."""
+    expected = case.expected()
+    actual = case.outcome(breaker, broken)
+    ignore = ("scope_restored",) if any(item.name in RESTORING for item in broken) else ()
+    difference = expected.diff(actual, ignore)
+    if difference:
+        pytest.fail(f"{case}, broken: {', '.join(item.name for item in broken)}\n{difference}")
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - ENTRY_POINTS.keys()))
+@pytest.mark.parametrize("calls", [None, frozenset({0})], ids=["always", "at first"])
+def test_a_function_of_ours_raises(name, calls, ways):
+    broken = FUNCTIONS[name]
+    for case in spread(ways.get(broken.code, [])):
+        check(case, Breaker(calls), [broken])
+
+
+def test_every_function_runs_in_some_case(ways):
+    """A function that no case reaches is not proved; what is new needs a case, or a reason here."""
+    unreached = {name for name, function in FUNCTIONS.items() if function.code not in ways}
+    assert unreached - UNREACHED.keys() - ENTRY_POINTS.keys() == set()
+
+
+def test_lists_are_up_to_date():
+    assert ENTRY_POINTS.keys() <= FUNCTIONS.keys()
+    assert UNREACHED.keys() <= FUNCTIONS.keys()
+    assert set(RESTORING) <= FUNCTIONS.keys()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    case=st.sampled_from(CASES),
+    names=st.sets(st.sampled_from(sorted(FUNCTIONS.keys() - ENTRY_POINTS.keys())), min_size=1, max_size=3),
+    calls=st.one_of(st.none(), st.frozensets(st.integers(0, 20), min_size=1, max_size=4)),
+)
+def test_several_functions_raise_now_and_then(case, names, calls):
+    check(case, Breaker(calls), [FUNCTIONS[name] for name in sorted(names)])
+
+
+def raising(*args: Any, **kwargs: Any) -> Any:
+    """A hook, sampler, processor or filter of the user's that fails."""
+    raise InternalError("the user's own")
+
+
+#: What users hang into the SDK: options of ``sentry_sdk.init``.
+USERS_OPTIONS = ["traces_sampler", "before_send", "before_send_transaction", "before_breadcrumb", "error_sampler"]
+#: What users hang into ours.
+HOOKS: dict[str, Any] = {
+    "route_resolver": raising,
+    "continue_traces": raising,
+    "on_request": raising,
+    "on_response": raising,
+    "failed_request_status_codes": type("Codes", (), {"__contains__": raising})(),
+}
+
+
+@pytest.mark.parametrize("option", USERS_OPTIONS)
+def test_an_option_of_the_sdk_raises(option):
+    for case in plain_cases():
+        assert case.expected(**{option: raising}) == case.outcome(**{option: raising}), case
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_raises(hook):
+    for case in spread(CASES):
+        assert case.expected() == case._replace(wrap=Wrap.ours(**{hook: HOOKS[hook]})).outcome(), case
+
+
+@pytest.mark.parametrize(
+    "scope", [sentry_sdk.get_global_scope, sentry_sdk.get_isolation_scope, sentry_sdk.get_current_scope]
+)
+def test_an_event_processor_raises(scope):
+    """Added by the user before the request; a processor cannot be taken off again, so it stops by itself."""
+    failing = True
+
+    def processor(event: Any, hint: Any) -> Any:
+        return raising() if failing else event
+
+    def add(app: Any) -> Any:
+        scope().add_event_processor(processor)
+        return app
+
+    for case in plain_cases():
+        with sdk(case.mode):
+            actual = case.run(wrap=case.outermost(add).around(case.wrap))
+        assert case.expected() == actual, case
+    failing = False
+
+
+@pytest.mark.parametrize("broken", ["filter", "handler"])
+def test_logging_raises(broken, monkeypatch):
+    """Where we report that we have failed."""
+    logger = logging.getLogger("sentry_web")
+    handler = logging.Handler()
+    handler.handle = raising  # type: ignore[method-assign]
+    monkeypatch.setattr(logger, "filters", [raising] if broken == "filter" else [])
+    monkeypatch.setattr(logger, "handlers", [handler])
+    failing = FUNCTIONS["_exchange.Exchange.response_started"]
+    for case in spread(CASES):
+        check(case, Breaker(), [failing])
+
+
+def plain_cases() -> list[Case]:
+    """Cases in which the application itself does not use the SDK, so that it may fail altogether."""
+    plain: list[Case] = []
+    for driver in ALL_DRIVERS:
+        for steps, request in PLAIN:
+            script = Script(steps)
+            plain.extend(Case(driver, repr(script), mode, partial(driver.run, script, request)) for mode in TRACED)
+    for driver in ASGI_DRIVERS:
+        script = WsScript((Accept(), Receive(), Send(), Raise()), ("x",))
+        plain.extend(Case(driver, repr(script), mode, partial(driver.run_websocket, script)) for mode in TRACED)
+    return plain
+
+
+def test_a_function_of_the_sdk_raises(subtests):
+    """Those that run because of us."""
+    found: dict[types.CodeType, list[Case]] = defaultdict(list)
+    for case in plain_cases():
+        with watching() as seen:
+            case.outcome()
+        with watching() as without:
+            case.expected()
+        for code in seen - without:
+            found[code].append(case)
+    known = functions_of_sdk()
+    for code, cases in found.items():
+        if code in known:
+            with subtests.test(known[code].name):
+                for case in cases[:: max(1, len(cases) // 4)]:
+                    check(case, Breaker(), [known[code]])

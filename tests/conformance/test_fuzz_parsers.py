@@ -1,0 +1,173 @@
+"""Every parser of ours takes any text: no exception, and time that grows as the text does (issue 4, "fuzz").
+
+Linear is told by the ratio of two sizes; a limit in seconds would be the machine's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sentry_web._address import Forwarding, forwarded_addresses, parse_address, parse_forwarded
+from sentry_web._body import parse
+from sentry_web._http import split_host, split_query
+from sentry_web._privacy import Policy, Rule, scrub_path
+from sentry_web._redactor import Redactor
+from sentry_web._request import Request
+from sentry_web._secrets import Secrets
+
+PLAIN = Rule()
+POLICY = Policy(
+    user_info=False,
+    headers=PLAIN,
+    query=PLAIN,
+    cookies=PLAIN,
+    fields=PLAIN,
+    bodies=True,
+    forwarding=Forwarding("*"),
+)
+BOUNDARY = "multipart/form-data; boundary=b"
+
+
+class Given(Request):
+    """A request with one header."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, name: str, value: str) -> None:
+        super().__init__(protocol="wsgi", query=value if name == "query" else "", path=value)
+        self._given = [(name, value)]
+
+    def _read_headers(self) -> Any:
+        return self._given
+
+
+def secrets_of(name: str) -> Callable[[str], Any]:
+    return lambda text: Redactor(Secrets(Given(name, text), POLICY).values(), repr).search({"text": text})
+
+
+#: What is parsed, each from one text.
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "address": parse_address,
+    "Forwarded": parse_forwarded,
+    "Forwarded, resolved": lambda text: Forwarding("*").client_address("10.0.0.1", {"forwarded": text}.get),
+    "Forwarded, host": lambda text: Forwarding("*").scheme_and_host("10.0.0.1", {"forwarded": text}.get),
+    "X-Forwarded-For": lambda text: forwarded_addresses({"x-forwarded-for": text}.get),
+    "X-Forwarded-For, resolved": lambda text: Forwarding(1).client_address("1.2.3.4", {"x-forwarded-for": text}.get),
+    "cookies": POLICY.report_cookies,
+    "query": POLICY.report_query,
+    "query pairs": split_query,
+    "URL": POLICY.scrub_url,
+    "path": scrub_path,
+    "host": split_host,
+    "multipart": lambda text: parse(BOUNDARY, text.encode("utf-8", "replace")),
+    "content type": lambda text: parse(text, b"{}"),
+    "form": lambda text: parse("application/x-www-form-urlencoded", text.encode("utf-8", "replace")),
+    "JSON": lambda text: parse("application/json", text.encode("utf-8", "replace")),
+    "secrets of Cookie": secrets_of("cookie"),
+    "secrets of Authorization": secrets_of("authorization"),
+    "secrets of the query": secrets_of("query"),
+    "secrets of X-Forwarded-For": secrets_of("x-forwarded-for"),
+}
+
+WHATEVER = st.one_of(
+    st.text(max_size=200),
+    st.text('=;,&"\\[]()<>:/?#@%+. \t-a1', max_size=200),
+    st.lists(
+        st.sampled_from(
+            [
+                "for=",
+                "by=",
+                '"',
+                "\\",
+                "[::1]",
+                "1.2.3.4",
+                ":80",
+                ";",
+                ",",
+                "%",
+                "%zz",
+                "--b",
+                "\r\n",
+                "name=",
+                "{",
+                "[",
+            ]
+        ),
+        max_size=40,
+    ).map("".join),
+)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_no_text_is_too_odd(name):
+    @given(WHATEVER)
+    @example("")
+    @example("\x00")
+    @example("\ud800")
+    @example("%")
+    @example('--b\r\nContent-Disposition: form-data; name="a\r\n\r\n')
+    def check(text: str) -> None:
+        PARSERS[name](text)
+
+    check()
+
+
+@given(st.one_of(WHATEVER, st.from_regex(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", fullmatch=True)))
+def test_no_trace_header_is_too_odd(text):
+    from sentry_web._sentry import trace
+
+    header = trace.sentry_trace_from_traceparent(text)
+    assert header is None or header[:32] == text.strip()[3:35]
+
+
+#: What repeats in hostile texts.
+PIECES = [
+    'a="',
+    "\\",
+    ",",
+    ";",
+    "=",
+    "for=",
+    'for="\\"',
+    "%25",
+    "a=b&",
+    "a=b; ",
+    "//a:b@",
+    "[",
+    "--b\r\n",
+    " ",
+    ":",
+    "@",
+]
+
+
+def seconds(function: Callable[[str], Any], text: str) -> float:
+    """The least of three: what disturbs only adds."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        function(text)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_time_is_linear(name):
+    """Eight times the text takes no more than about eight times the time; a quadratic parser would take 64 times."""
+    parser = PARSERS[name]
+    for piece in PIECES:
+        small = piece * (8_000 // len(piece))
+        if seconds(parser, small * 8) > 0.005:  # less says nothing of a ratio
+            ratio = seconds(parser, small * 8) / seconds(parser, small)
+            assert ratio < 30, piece
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_megabyte_ends(name):
+    for piece in PIECES[::3]:
+        PARSERS[name](piece * (1_000_000 // len(piece)))

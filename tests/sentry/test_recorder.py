@@ -1,0 +1,536 @@
+"""``_sentry.recorder``: scopes, trace, session, root span, profile and errors of a request."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk import Scope
+
+from sentry_web._config import build_config
+from sentry_web._naming import Naming
+from sentry_web._recorder import Captured
+from sentry_web._request import Outcome
+from sentry_web._scope import ScopeRequest
+from sentry_web._sentry import SentryRecorder, private
+from sentry_web._sentry.recorder import MOST_MESSAGE_SPANS
+from sentry_web.testing import (
+    ASGI3,
+    WSGI,
+    Breadcrumb,
+    CaptureMessage,
+    Driver,
+    Events,
+    Raise,
+    Request,
+    Script,
+    SendChunk,
+    SetTag,
+    StartResponse,
+    Wrap,
+    WsScript,
+    recording,
+)
+from sentry_web.testing.connections import Accept, Send
+from sentry_web.testing.steps import Act
+from sentry_web.testing.transcript import Recorder
+
+STREAM = {"trace_lifecycle": "stream"}
+BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+SECRET = "Hunter2-Zx81"
+pytestmark = pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning")
+
+
+def started(**options: Any) -> Any:
+    """A recording of a request, outside of any middleware."""
+    scope = {"type": "http", "method": "GET", "path": "/books/7", "headers": []}
+    request = ScopeRequest(scope)
+    naming = Naming(request, "endpoint", scope, None)
+    return SentryRecorder(build_config(**options)).start(request, naming, Captured(), Outcome(0.0), scope)
+
+
+def root_of(events: Events) -> Any:
+    (root,) = events.transactions + events.segments
+    return root
+
+
+def data_of(root: Any) -> dict[str, Any]:
+    return dict(root.attributes or root.trace["data"])
+
+
+# --- scopes ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_done_without_a_client_that_sends() -> None:
+    recorder = SentryRecorder(build_config())
+    assert not recorder.active("asgi")
+    with recording():
+        assert recorder.active("asgi")
+        assert recorder.active("wsgi")
+
+
+def test_a_request_that_a_middleware_of_the_sdk_reports_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentry_sdk.integrations import wsgi  # noqa: F401 - its variable is looked up in sys.modules
+
+    recorder = SentryRecorder(build_config())
+    variable = private.applied_variables()[-1]
+    with recording():
+        token = variable.set(True)
+        assert not recorder.active("wsgi")
+        variable.set(private.CLAIM)
+        assert recorder.active("wsgi")
+        variable.reset(token)
+
+
+def test_what_is_set_in_a_request_stays_in_it(driver: Driver) -> None:
+    inside = Script((SetTag("shelf", "7"), Breadcrumb("seen"), StartResponse(), CaptureMessage("inside"), SendChunk()))
+    with recording() as events:
+        sentry_sdk.set_tag("server", "a")
+        sentry_sdk.add_breadcrumb(message="at the start")
+        driver.run(inside, Request(path="/a"), Wrap.ours())
+        sentry_sdk.capture_message("outside")
+    within, without = events.messages
+    assert within.tags.items() >= {"shelf": "7", "server": "a"}.items()
+    assert within.tags["protocol"] in ("wsgi", "asgi")
+    assert [crumb["message"] for crumb in within["breadcrumbs"]["values"]] == ["seen"]
+    assert without.tags == {"server": "a"}
+    assert "request" not in without.payload
+    assert [crumb["message"] for crumb in without["breadcrumbs"]["values"]] == ["at the start"]
+
+
+def test_scopes_are_entered_again_and_again_nested_and_from_other_threads() -> None:
+    with recording(traces_sample_rate=1.0):
+        outside = (Scope.get_isolation_scope(), Scope.get_current_scope())
+        record = started()
+        seen: list[Any] = []
+
+        def enter() -> None:
+            with record.running():
+                seen.append(Scope.get_isolation_scope())
+                with record.running():
+                    seen.append(Scope.get_isolation_scope())
+                seen.append(Scope.get_isolation_scope())
+
+        enter()
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        assert (Scope.get_isolation_scope(), Scope.get_current_scope()) == outside
+        assert len({id(scope) for scope in seen}) == 1
+        assert len(seen) == 6
+        record.finish(Outcome(0.0))
+
+
+def test_the_sdks_middlewares_are_told_that_the_request_is_taken() -> None:
+    from sentry_sdk.integrations import asgi, wsgi  # noqa: F401
+
+    with recording():
+        record = started()
+        before = [variable.get(False) for variable in private.applied_variables()]
+        with record.running():
+            assert all(variable.get(False) is private.CLAIM for variable in private.applied_variables())
+        assert [variable.get(False) for variable in private.applied_variables()] == before
+
+
+def test_the_lifespan_has_scopes_and_nothing_else() -> None:
+    scope = {"type": "lifespan"}
+    request = ScopeRequest(scope)
+    with recording(traces_sample_rate=1.0) as events:
+        naming = Naming(request, "endpoint", scope, None)
+        record = SentryRecorder(build_config()).start(request, naming, Captured(), Outcome(0.0), scope)
+        with record.running():
+            sentry_sdk.set_tag("lifespan", "yes")
+            sentry_sdk.capture_message("starting")
+        record.set_attribute("key", 1)
+        record.finish(Outcome(0.0))
+    assert events.transactions == events.sessions == []
+    (message,) = events.messages
+    assert message.tags == {"lifespan": "yes"}
+    assert "request" not in message.payload
+    assert record.trace_headers() == {}
+    assert record.message_span("x") is None
+
+
+# --- traces ----------------------------------------------------------------------------------------------------------
+
+TRACEPARENT = ("traceparent", f"00-{TRACE}-{SPAN}-01")
+SENTRY_TRACE = ("sentry-trace", f"{TRACE}-{SPAN}-0")
+
+
+@BOTH_MODES
+def test_an_incoming_trace_is_continued(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    root = root_of(run(driver, request=Request(headers=(TRACEPARENT,)), sdk=sdk))
+    assert root.trace["trace_id"] == TRACE
+    assert root.trace["parent_span_id"] == SPAN
+
+
+@BOTH_MODES
+def test_the_decision_of_who_came_before_counts_where_his_trace_is_continued(
+    driver: Driver, run: Any, sdk: dict[str, Any]
+) -> None:
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
+    events = run(driver, script, Request(headers=(SENTRY_TRACE,)), sdk=sdk)
+    assert events.transactions == events.segments == []
+    (message,) = events.messages
+    assert message.trace["trace_id"] == TRACE
+
+
+def never(request: Any) -> bool:
+    return bool(request.header("host") != "shop.example")
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("continue_traces", [False, never], ids=["False", "callable"])
+@pytest.mark.parametrize("header", [TRACEPARENT, SENTRY_TRACE], ids=["w3c", "sentry"])
+def test_a_trace_not_continued_is_linked_and_its_decision_ignored(
+    driver: Driver, run: Any, sdk: dict[str, Any], continue_traces: Any, header: tuple[str, str]
+) -> None:
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
+    request = Request(headers=(header, ("baggage", f"sentry-trace_id={TRACE},sentry-sample_rand=0.99")))
+    events: Events = run(driver, script, request, sdk=sdk, continue_traces=continue_traces)
+    root = root_of(events)
+    assert root.trace["trace_id"] != TRACE
+    assert root.trace.get("parent_span_id") is None
+    decision = "1" if header is TRACEPARENT else "0"
+    assert data_of(root)["sentry.previous_trace"] == f"{TRACE}-{SPAN}-{decision}"
+    assert events.messages[0].trace["trace_id"] == root.trace["trace_id"]
+
+
+@BOTH_MODES
+def test_a_callable_may_let_a_trace_be_continued(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    request = Request(headers=(TRACEPARENT,))
+    root = root_of(run(driver, request=request, sdk=sdk, continue_traces=lambda request: request.method == "GET"))
+    assert root.trace["trace_id"] == TRACE
+    assert "sentry.previous_trace" not in data_of(root)
+
+
+def broken(*args: Any) -> Any:
+    raise ValueError("the user's own fault")
+
+
+@BOTH_MODES
+@pytest.mark.parametrize(("sampling", "options"), [({}, {"continue_traces": broken}), ({"traces_sampler": broken}, {})])
+def test_a_callable_of_the_users_that_raises_does_not_lose_the_error(
+    driver: Driver, run: Any, sdk: dict[str, Any], sampling: dict[str, Any], options: dict[str, Any]
+) -> None:
+    request = Request(query=f"token={SECRET}", headers=(TRACEPARENT,))
+    events: Events = run(driver, Script((Raise(),)), request, sdk={**sdk, **sampling}, **options)
+    (error,) = events.errors
+    assert error["request"]["url"] == request.url
+    assert SECRET.encode() not in events.all_bytes
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "head"])
+def test_methods_that_make_no_root_span_have_a_trace_of_their_own(
+    driver: Driver, run: Any, sdk: dict[str, Any], method: str
+) -> None:
+    script = Script((StartResponse(), CaptureMessage("here")))
+    first: Events = run(driver, script, Request(method), sdk=sdk)
+    second: Events = run(driver, script, Request(method, headers=(TRACEPARENT,)), sdk=sdk)
+    assert first.transactions == first.segments == second.transactions == second.segments == []
+    assert second.messages[0].trace["trace_id"] == TRACE
+    assert first.messages[0].trace["trace_id"] != TRACE
+
+
+@BOTH_MODES
+def test_the_sampler_sees_scope_or_environ_and_the_request(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    seen: list[Any] = []
+
+    def sampler(context: Any) -> float:
+        seen.append(context)
+        return 1.0
+
+    root_of(run(driver, sdk={**sdk, "traces_sample_rate": None, "traces_sampler": sampler}))
+    (context,) = seen
+    live = context.get("asgi_scope") or context.get("wsgi_environ")
+    assert live.get("path", live.get("PATH_INFO")) == "/books/7"
+    assert context["request"].path == "/books/7"
+
+
+def test_the_sampler_sees_the_resolved_route(driver: Driver, run: Any) -> None:
+    names: list[str] = []
+
+    def sampler(context: Any) -> float:
+        names.append(context["transaction_context"]["name"])
+        return 1.0
+
+    sdk = {"traces_sample_rate": None, "traces_sampler": sampler}
+    root = root_of(run(driver, sdk=sdk, route_resolver=lambda request: "/books/{id}"))
+    assert names == [root.name] == ["/books/{id}"]
+    assert root["transaction_info"] == {"source": "route"}
+    assert data_of(root)["http.route"] == "/books/{id}"
+
+
+@pytest.mark.parametrize("names", [("traceresponse",), ("server-timing", "traceresponse")])
+@BOTH_MODES
+def test_the_caller_is_told_the_trace_where_asked_for(
+    driver: Driver, sdk: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    with recording(traces_sample_rate=1.0, **sdk) as events:
+        transcript = driver.run(
+            Script((StartResponse(), SendChunk())), Request(), Wrap.ours(trace_response_headers=names)
+        )
+    text = str(transcript.headers)
+    assert [name in text.lower() for name in names] == [True] * len(names)
+    root = root_of(events)
+    assert f"00-{root.trace['trace_id']}-{root.trace['span_id']}-01" in text
+
+
+# --- sessions --------------------------------------------------------------------------------------------------------
+
+
+class CaptureHandled(Act):
+    """Capture an exception that the application deals with."""
+
+    def act(self, recorder: Recorder) -> None:
+        sentry_sdk.capture_exception(ValueError("handled"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "ended"),
+    [
+        ((StartResponse(), SendChunk()), "exited"),
+        ((StartResponse(503), SendChunk()), "exited"),
+        ((CaptureHandled(), StartResponse(), SendChunk()), "errored"),
+        ((StartResponse(), SendChunk(), Raise()), "crashed"),
+        ((Raise(),), "crashed"),
+    ],
+)
+def test_a_session_ends_with_its_request(driver: Driver, run: Any, steps: tuple[Any, ...], ended: str) -> None:
+    events: Events = run(driver, Script(steps), sdk={"release": "shop@1"})
+    (sessions,) = events.sessions
+    assert sessions["attrs"]["release"] == "shop@1"
+    (aggregate,) = sessions["aggregates"]
+    assert {key: count for key, count in aggregate.items() if key != "started"} == {ended: 1}
+
+
+@pytest.mark.parametrize("sdk", [{"release": ""}, {"auto_session_tracking": False}])
+def test_no_session_where_none_is_wanted(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    assert run(driver, sdk=sdk).sessions == []
+
+
+def test_no_session_where_the_application_stopped_them(driver: Driver) -> None:
+    with recording() as events:
+        scope = Scope.get_isolation_scope()
+        scope.stop_auto_session_tracking()
+        driver.run(Script((StartResponse(), SendChunk())), Request(), Wrap.ours())
+        scope.resume_auto_session_tracking()
+        driver.run(Script((StartResponse(), SendChunk())), Request(), Wrap.ours())
+    (session,) = events.sessions
+    assert [aggregate["exited"] for aggregate in session["aggregates"]] == [1]
+
+
+# --- hooks, attributes, failures -------------------------------------------------------------------------------------
+
+
+@BOTH_MODES
+def test_hooks_set_name_and_attributes(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    def on_request(record: Any, request: Any) -> None:
+        record.set_name(f"shop {request.method}")
+        record.set_attribute("shop.shelf", 7)
+
+    def on_response(record: Any, request: Any, outcome: Any) -> None:
+        record.set_attribute("shop.size", outcome.body_size)
+
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk(b"hello")))
+    events: Events = run(driver, script, sdk=sdk, on_request=on_request, on_response=on_response)
+    root = root_of(events)
+    assert root.name == events.messages[0].name == "shop GET"
+    assert data_of(root)["shop.shelf"] == 7
+    assert data_of(root)["shop.size"] == 5
+
+
+def test_hooks_do_no_harm_where_no_traces_are_made(driver: Driver, run: Any) -> None:
+    def hook(record: Any, *rest: Any) -> None:
+        record.set_name("chosen")
+        record.set_attribute("key", 1)
+
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
+    events: Events = run(driver, script, sdk={"traces_sample_rate": None}, on_request=hook, on_response=hook)
+    assert events.messages[0].name == "chosen"
+    assert events.transactions == []
+
+
+@pytest.mark.parametrize(("status", "reported"), [(503, True), (404, False)])
+def test_a_failing_status_is_an_event_where_asked_for(driver: Driver, run: Any, status: int, reported: bool) -> None:
+    script = Script((StartResponse(status), SendChunk()))
+    events: Events = run(driver, script, failed_request_status_codes=range(500, 600))
+    assert [message.message for message in events.messages] == ["GET /books/7 answered 503"] * reported
+    for message in events.messages:
+        assert message["level"] == "error"
+        assert message["request"]["url"] == "http://shop.example/books/7"
+        assert message.trace["trace_id"] == root_of(events).trace["trace_id"]
+
+
+@BOTH_MODES
+def test_response_headers_are_reported_where_asked_for_and_sanitised(
+    driver: Driver, run: Any, sdk: dict[str, Any]
+) -> None:
+    headers = (
+        ("Content-Type", "text/plain"),
+        ("X-Shop-Shelf", "7"),
+        ("X-Shop-Shelf", "8"),
+        ("X-Shop-Token", SECRET),
+        ("Location", f"/next?token={SECRET}&page=2"),
+        ("Set-Cookie", f"session={SECRET}"),
+    )
+    script = Script((StartResponse(302, headers), SendChunk()))
+    events: Events = run(driver, script, sdk=sdk, capture_response_headers=["x-shop-.*", "^location$", "set-cookie"])
+    data = data_of(root_of(events))
+    assert {key: value for key, value in data.items() if "response.header" in key} == {
+        "http.response.header.x-shop-shelf": ["7", "8"],
+        "http.response.header.x-shop-token": ["[Filtered]"],
+        "http.response.header.location": ["/next?token=[Filtered]&page=2"],
+        "http.response.header.set-cookie": ["[Filtered]"],
+    }
+    assert SECRET.encode() not in events.all_bytes
+
+
+@pytest.mark.parametrize(
+    ("trusted", "address"),
+    [
+        (None, "8.8.8.8"),  # a private peer is a proxy of ours
+        ((), "10.0.0.2"),
+        (["10.0.0.0/8", "8.8.8.0/24"], "81.2.69.142"),
+        (1, "8.8.8.8"),
+        (2, "81.2.69.142"),
+        ("*", "81.2.69.142"),
+        (["192.0.2.0/24"], "10.0.0.2"),
+    ],
+)
+def test_the_client_is_found_behind_proxies_that_are_trusted(
+    driver: Driver, run: Any, trusted: Any, address: str
+) -> None:
+    request = Request(headers=(("X-Forwarded-For", "81.2.69.142, 8.8.8.8"),), client=("10.0.0.2", 50000))
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
+    events: Events = run(driver, script, request, sdk={"send_default_pii": True}, trusted_proxies=trusted)
+    for event in (events.messages[0], root_of(events)):
+        assert event["user"]["ip_address"] == event["request"]["env"]["REMOTE_ADDR"] == address
+
+
+def test_an_integration_that_is_switched_on_reports_its_frameworks_errors() -> None:
+    flask = pytest.importorskip("sentry_sdk.integrations.flask")
+    with recording():
+        assert not started().leaves_to("flask")
+    with recording(integrations=[flask.FlaskIntegration()]):
+        assert started().leaves_to("flask")
+        assert not started().leaves_to("quart")
+
+
+def test_the_bodys_limit_is_the_sdks() -> None:
+    with recording(max_request_body_size="small"):
+        assert started().body_limit() == 1_000
+
+
+def test_messages_have_a_bounded_number_of_spans() -> None:
+    messages = MOST_MESSAGE_SPANS + 10
+    script = WsScript((Accept(), *(Send("x") for _ in range(messages))))
+    with recording(traces_sample_rate=1.0, _experiments={"max_spans": 10_000}) as events:
+        ASGI3.run_websocket(script, Request(path="/chat"), Wrap.ours(record_send_receive=True))
+    root = root_of(events)
+    assert len(root["spans"]) == MOST_MESSAGE_SPANS
+    assert data_of(root)["websocket.messages.sent"] == messages
+
+
+def test_a_span_that_cannot_be_finished_ends_the_session_all_the_same(
+    driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sentry_web._sentry.spans import TransactionSpan
+
+    def broken(self: Any, outcome: Any) -> None:
+        raise ValueError("our own fault")
+
+    monkeypatch.setattr(TransactionSpan, "finish", broken)
+    events: Events = run(driver)
+    assert events.transactions == []
+    assert len(events.sessions) == 1
+
+
+# --- profiles --------------------------------------------------------------------------------------------------------
+
+
+def samples() -> int:
+    """How often either profiler has looked so far."""
+    from sentry_sdk.profiler import continuous_profiler
+
+    profile = getattr(sentry_sdk.get_current_scope()._span, "_profile", None)
+    buffer = getattr(continuous_profiler._scheduler, "buffer", None)
+    return len(getattr(profile, "samples", ())) + (len(buffer.chunk.samples) if buffer is not None else 0)
+
+
+class Work(Act):
+    """Keep the processor busy until a profiler has seen it, which takes long on a busy machine."""
+
+    def __init__(self, unseen: bool = False) -> None:
+        self.unseen = unseen
+
+    def act(self, recorder: Recorder) -> None:
+        end = time.monotonic() + (0.05 if self.unseen else 10)
+        while time.monotonic() < end and (self.unseen or samples() < 5):
+            sum(range(1000))
+
+
+BUSY = Script((StartResponse(), Work(), SendChunk()))
+
+
+@pytest.fixture
+def profilers() -> Iterator[None]:
+    """The SDK's profilers live in the process; stop them after the test."""
+    from sentry_sdk.profiler import continuous_profiler, transaction_profiler
+
+    yield
+    transaction_profiler.teardown_profiler()
+    continuous_profiler.teardown_continuous_profiler()
+
+
+OF_OLD = pytest.mark.filterwarnings("ignore:Transaction-based profiling is deprecated:DeprecationWarning")
+
+
+def functions(profile: Any) -> set[str]:
+    return {frame["function"] for frame in profile["profile"]["frames"]}
+
+
+@pytest.mark.usefixtures("profilers")
+@OF_OLD
+def test_a_transaction_has_its_profile(driver: Driver, run: Any) -> None:
+    events: Events = run(driver, BUSY, sdk={"profiles_sample_rate": 1.0})
+    root = root_of(events)
+    (profile,) = [item for item in events.all if item.kind == "profile"]
+    assert any("act" in name for name in functions(profile))
+    (told,) = profile["transactions"] if "transactions" in profile.payload else [profile["transaction"]]
+    assert told["trace_id"] == root.trace["trace_id"]
+
+
+@pytest.mark.usefixtures("profilers")
+@OF_OLD
+def test_a_profile_that_is_not_sampled_is_none(driver: Driver, run: Any) -> None:
+    script = Script((StartResponse(), Work(unseen=True), SendChunk()))
+    events: Events = run(driver, script, sdk={"profiles_sampler": lambda context: 0})
+    assert root_of(events)
+    assert [item for item in events.all if item.kind == "profile"] == []
+
+
+@pytest.mark.usefixtures("profilers")
+@BOTH_MODES
+@pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
+def test_the_continuous_profiler_runs_as_long_as_the_root_span(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    from sentry_sdk.profiler import continuous_profiler
+
+    options = {**sdk, "profile_session_sample_rate": 1.0, "profile_lifecycle": "trace"}
+    with recording(traces_sample_rate=1.0, **options) as events:
+        driver.run(BUSY, Request(path="/books/7"), Wrap.ours())
+        scheduler: Any = continuous_profiler._scheduler
+        deadline = time.monotonic() + 5
+        while scheduler.running and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not scheduler.running, "it stops when no root span is open"
+        root = root_of(events)
+    profiler = data_of(root).get("sentry.profiler_id") or (root.get("contexts") or {})["profile"]["profiler_id"]
+    chunks = [item for item in events.all if item.kind == "profile_chunk"]
+    assert {chunk["profiler_id"] for chunk in chunks} == {profiler}

@@ -1,0 +1,450 @@
+"""``_sentry.redaction``: in which places of an event, and of a streamed span, known secrets are looked for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable
+
+import pytest
+import sentry_sdk
+from sentry_sdk.integrations.logging import LoggingIntegration
+
+from sentry_web import SentryWsgiMiddleware
+from sentry_web._address import Forwarding
+from sentry_web._request import Outcome
+from sentry_web._scope import ScopeRequest
+from sentry_web._sentry import redaction
+from sentry_web._sentry.redaction import RedactingProcessor, RedactingScope
+from sentry_web._sentry.settings import build_policy
+from sentry_web.testing import (
+    ChildSpan,
+    Driver,
+    Events,
+    Raise,
+    ReadBody,
+    Request,
+    Returns,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+    recording,
+)
+from sentry_web.testing.drivers import make_environ
+from sentry_web.testing.steps import Act
+from sentry_web.testing.transcript import Recorder
+
+SECRET = "Hunter2-Zx81"
+PIN = "12345678"
+FILTERED = "[Filtered]"
+STREAM = {"trace_lifecycle": "stream"}
+BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
+CARRIES = Request(
+    "POST",
+    "/books/7",
+    query="page=2",
+    headers=(("X-Auth-Token", SECRET), ("Content-Type", "text/plain"), ("X-Shop", "north-by-northwest")),
+)
+LOGGER = logging.getLogger("shop")
+
+
+class Do(Act):
+    """Do something with the secret, in the application."""
+
+    def __init__(self, action: Callable[[], Any]) -> None:
+        self.action = action
+
+    def act(self, recorder: Recorder) -> None:
+        self.action()
+
+
+def doing(action: Callable[[], Any], *after: Any) -> Script:
+    return Script((Do(action), StartResponse(), SendChunk(), *after))
+
+
+def message() -> None:
+    sentry_sdk.capture_message("here")
+
+
+class Holder:
+    """An object whose ``repr`` holds the secret, and whose name does not."""
+
+    def __repr__(self) -> str:
+        return f"<Holder of {SECRET}>"
+
+
+class Headers(Mapping[str, str]):
+    """A mapping of its own kind."""
+
+    def __getitem__(self, key: str) -> str:
+        return SECRET
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["x-any"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def in_frame_variables() -> None:
+    text, raw, listed, keyed = f"a {SECRET}", SECRET.encode(), [(b"h", SECRET.encode())], {SECRET: 1}
+    objects = (Holder(), Headers(), {SECRET}, frozenset([SECRET]), bytearray(SECRET.encode()))
+    escaped = json.dumps({"token": SECRET}), repr([SECRET]), base64.b64encode(b"other")
+    assert text, (raw, listed, keyed, objects, escaped)
+    sentry_sdk.capture_exception(ValueError("plain"))
+    raise LookupError("plain")
+
+
+def in_exceptions() -> None:
+    try:
+        raise ValueError(f"bad token {SECRET}")
+    except ValueError as error:
+        raise LookupError({"token": SECRET}) from error
+
+
+def in_logs() -> None:
+    LOGGER.error("token %s of %s", SECRET, {"token": SECRET}, extra={"token_used": SECRET})
+    try:
+        raise ValueError(SECRET)
+    except ValueError:
+        LOGGER.exception("failed with %r", SECRET)
+
+
+def in_breadcrumbs() -> None:
+    sentry_sdk.add_breadcrumb(message=f"sent {SECRET}", data={"seen": [SECRET, (SECRET,)]}, category="shop")
+    LOGGER.warning("sent %s", SECRET)
+    message()
+
+
+def in_extra() -> None:
+    scope = sentry_sdk.get_isolation_scope()
+    scope.set_extra("seen", {"deep": [SECRET, {SECRET: SECRET}, Headers(), Holder(), SECRET.encode()]})
+    sentry_sdk.get_current_scope().set_extra("more", SECRET)
+    message()
+
+
+def in_tags() -> None:
+    sentry_sdk.set_tag("seen", SECRET)
+    sentry_sdk.set_user({"id": SECRET, "username": f"of {SECRET}"})
+    message()
+
+
+def in_contexts() -> None:
+    sentry_sdk.set_context("shop", {"seen": SECRET, "list": [SECRET]})
+    message()
+
+
+def in_messages() -> None:
+    sentry_sdk.capture_message(f"sent {SECRET}")
+    sentry_sdk.capture_event({"logentry": {"message": "sent %s", "params": [SECRET]}, "fingerprint": ["x", SECRET]})
+
+
+def in_threads() -> None:
+    frame = {"function": "f", "lineno": 1, "vars": {"seen": SECRET}}
+    sentry_sdk.capture_event(
+        {
+            "message": "here",
+            "threads": [{"stacktrace": {"frames": [frame]}}, None],
+            "breadcrumbs": [{"message": SECRET}],
+        }
+    )
+
+
+def in_names() -> None:
+    sentry_sdk.get_current_scope().set_transaction_name(f"of {SECRET}")
+    message()
+
+
+WAYS = (
+    in_frame_variables,
+    in_exceptions,
+    in_logs,
+    in_breadcrumbs,
+    in_extra,
+    in_tags,
+    in_contexts,
+    in_messages,
+    in_threads,
+    in_names,
+)
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("way", WAYS)
+def test_nowhere_in_an_event_a_secret_is_left(driver: Driver, run: Any, sdk: dict[str, Any], way: Any) -> None:
+    options = {**sdk, "integrations": [LoggingIntegration()]}
+    events: Events = run(driver, doing(way), CARRIES, sdk=options)
+    assert SECRET.encode() not in events.all_bytes
+    assert FILTERED.encode() in events.all_bytes
+    assert len(events.transactions + events.segments) == 1
+    assert b"north-by-northwest" in events.all_bytes, "what is no secret is left"
+
+
+def spans_of_an_application() -> None:
+    if sentry_sdk.get_client().options.get("trace_lifecycle") == "stream":
+        from sentry_sdk import traces
+
+        with traces.start_span(name=f"of {SECRET}", attributes={"seen": SECRET}) as span:
+            span.set_attribute("more", f"more {SECRET}")
+            span.set_attribute("number", 5)
+    else:
+        with sentry_sdk.start_span(name=f"of {SECRET}", op="shop") as old:
+            old.set_data("seen", [SECRET, {"deep": SECRET}])
+            old.set_tag("seen", SECRET)
+
+
+@BOTH_MODES
+def test_nowhere_in_a_span_a_secret_is_left(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    def hook(record: Any, *rest: Any) -> None:
+        record.set_attribute("seen", SECRET)
+
+    script = doing(spans_of_an_application, ChildSpan("inside", (SendChunk(),)))
+    events: Events = run(driver, script, CARRIES, sdk=sdk, on_request=hook)
+    assert SECRET.encode() not in events.all_bytes
+    assert f"of {FILTERED}".encode() in events.all_bytes
+    (root,) = events.transactions + events.segments
+    assert (root.attributes or root.trace["data"])["seen"] == FILTERED
+
+
+def test_the_servers_own_dicts_in_the_frames_are_clean(driver: Driver, run: Any) -> None:
+    """The application's frame holds scope or environ: raw headers, cookies, the query, the peer's address."""
+    request = Request(
+        query=f"token={SECRET}-q",
+        headers=(
+            ("Cookie", f'session={SECRET}-c; quoted="{SECRET} d"'),
+            ("Authorization", "Basic " + base64.b64encode(f"maria-77:{SECRET}-b".encode()).decode()),
+            ("Referer", f"https://shop.example/?token={SECRET}-r"),
+            ("X-Forwarded-For", "81.2.69.142"),
+        ),
+        client=("81.2.69.160", 50000),
+    )
+    events: Events = run(driver, Script((Raise(),), Returns.LAZY_GENERATOR), request)
+    (error,) = events.errors
+    sent = events.all_bytes
+    for secret in (SECRET.encode(), b"81.2.69.1", b"maria-77"):
+        assert secret not in sent
+    frames = error["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert any(frame.get("vars") for frame in frames), "variables are sent all the same"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", json.dumps({"user": {"password": SECRET}, "pin": int(PIN)})),
+        ("application/x-www-form-urlencoded", f"password={SECRET}&pin={PIN}"),
+        (
+            "multipart/form-data; boundary=b",
+            f'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n{SECRET}\r\n--b--\r\n',
+        ),
+        ("text/plain", f"{SECRET} in a text"),
+    ],
+)
+def test_what_the_body_held_is_clean_in_the_frames(driver: Driver, run: Any, content_type: str, body: str) -> None:
+    request = Request("POST", headers=(("Content-Type", content_type),), body=(body.encode(),))
+    parsed: list[Any] = []
+
+    def parse() -> None:
+        content, pin = body, int(PIN)
+        parsed.append((content, pin))
+        raise ValueError(f"bad body {content!r}")
+
+    events: Events = run(driver, Script((ReadBody(), Do(parse))), request)
+    assert len(events.errors) == 1
+    assert SECRET.encode() not in events.all_bytes
+    assert PIN.encode() not in events.all_bytes or "pin" not in body
+
+
+@BOTH_MODES
+def test_secrets_of_the_response_are_known_as_well(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
+    headers = (("Set-Cookie", f"session={SECRET}; HttpOnly"), ("Location", f"/x?token={SECRET}-l"))
+    script = Script((StartResponse(302, headers), SendChunk(), Do(lambda: sentry_sdk.capture_message(SECRET)), Raise()))
+    events: Events = run(driver, script, sdk=sdk)
+    assert SECRET.encode() not in events.all_bytes
+
+
+def test_the_applications_own_objects_are_left_alone(driver: Driver, run: Any) -> None:
+    order: dict[str, Any] = {"items": (1, 2), "deep": {"list": [SECRET, {SECRET}]}}
+    crumb = {"seen": [SECRET]}
+
+    def hand_over() -> None:
+        sentry_sdk.get_isolation_scope().set_extra("order", order)
+        sentry_sdk.set_context("order", order)
+        sentry_sdk.add_breadcrumb(message="here", data=crumb)
+        message()
+
+    events: Events = run(driver, doing(hand_over), CARRIES)
+    assert order == {"items": (1, 2), "deep": {"list": [SECRET, {SECRET}]}}
+    assert crumb == {"seen": [SECRET]}
+    assert SECRET.encode() not in events.all_bytes
+
+
+# --- too much is not redacted ----------------------------------------------------------------------------------------
+
+
+def test_what_is_no_value_stays_even_where_it_is_a_secret(driver: Driver, run: Any) -> None:
+    """Ids, functions, modules, exception types: an event without them is of no use."""
+
+    def runtime() -> None:
+        raise RuntimeError("plain")
+
+    request = Request(headers=(("X-Auth-Token", "RuntimeError"), ("X-Api-Key", "runtime"), ("X-Csrf", "default")))
+    (error,) = run(driver, Script((Do(runtime),)), request).errors
+    assert error.exception == ("RuntimeError", "plain")
+    assert "runtime" in {frame["function"] for frame in error["exception"]["values"][-1]["stacktrace"]["frames"]}
+    assert len(error["event_id"]) == len(error.trace["trace_id"]) == 32
+
+
+@pytest.mark.parametrize("value", ["abc", "12345", "true", "enabled", "default", "password", "Chrome"])
+def test_common_and_short_words_stay(driver: Driver, run: Any, value: str) -> None:
+    request = Request(headers=(("X-Auth-Token", value), ("Cookie", f"state={value}")))
+    said = doing(lambda: sentry_sdk.capture_message(f"it is {value}"))
+    assert [event.message for event in run(driver, said, request).messages] == [f"it is {value}"]
+
+
+def test_nothing_is_redacted_outside_of_the_request(driver: Driver) -> None:
+    with recording() as events:
+        driver.run(doing(message), CARRIES, Wrap.ours())
+        sentry_sdk.capture_message(f"outside, {SECRET} is any word")
+    assert events.messages[-1].message == f"outside, {SECRET} is any word"
+
+
+# --- failing closed --------------------------------------------------------------------------------------------------
+
+
+def processor(*headers: tuple[bytes, bytes]) -> RedactingProcessor:
+    scope = {"type": "http", "path": "/", "headers": [*headers, (b"x-auth-token", SECRET.encode())]}
+    return RedactingProcessor(ScopeRequest(scope), build_policy({}, Forwarding()), Outcome(0.0))
+
+
+def broken(*args: Any) -> Any:
+    raise ValueError("our own fault")
+
+
+def test_what_cannot_be_redacted_is_blanked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "Secrets", broken)
+    event = {
+        "message": SECRET,
+        "extra": {"a": SECRET},
+        "exception": {
+            "values": [{"type": "ValueError", "value": SECRET, "stacktrace": {"frames": [{"vars": {"a": SECRET}}]}}]
+        },
+        "event_id": "id",
+    }
+    sent = processor()(event, {})
+    assert sent is event
+    assert SECRET not in repr(sent)
+    assert event["event_id"] == "id"
+    assert event["exception"]["values"][0]["type"] == "ValueError"  # type: ignore[index]
+
+
+def test_what_cannot_be_blanked_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_places", broken)
+    assert processor()({"message": SECRET}, {}) is None
+
+
+def test_a_span_that_cannot_be_redacted_keeps_neither_name_nor_attributes(
+    driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, "Secrets", broken)
+    events: Events = run(driver, doing(spans_of_an_application), CARRIES, sdk=STREAM)
+    assert len(events.spans) == 2
+    assert SECRET.encode() not in events.all_bytes
+    for span in events.spans:
+        assert span.name == FILTERED
+        assert {"seen", "more", "url.path", "http.request.method"}.isdisjoint(span.attributes)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"exception": None, "threads": None, "breadcrumbs": None, "spans": None, "contexts": None},
+        {"exception": {"values": None}, "threads": {}, "breadcrumbs": 5, "contexts": {"shop": None, "trace": {}}},
+        {"exception": [None, {"value": SECRET, "stacktrace": None}, {"stacktrace": {"frames": None}}]},
+    ],
+)
+def test_events_of_any_shape_are_bearable(event: dict[str, Any]) -> None:
+    sent = processor()(event, {})
+    assert sent is event
+    assert SECRET not in repr(sent)
+
+
+def test_odd_response_headers_are_no_reason_to_fail() -> None:
+    redact = processor()
+    redact._outcome.headers = [(b"x-token", b"Another-1"), "odd", (b"a",), None]  # type: ignore[list-item]
+    sent = redact({"message": f"{SECRET} Another-1"}, {})
+    assert sent == {"message": f"{FILTERED} {FILTERED}"}
+
+
+def test_a_message_with_its_stack_is_clean(driver: Driver, run: Any) -> None:
+    def local() -> None:
+        token = SECRET
+        assert token
+        message()
+
+    events: Events = run(driver, doing(local), CARRIES, sdk={"attach_stacktrace": True})
+    assert events.messages[0]["threads"]["values"][0]["stacktrace"]["frames"]
+    assert SECRET.encode() not in events.all_bytes
+
+
+def test_a_scope_that_redacts_passes_all_spans_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[Any] = []
+    monkeypatch.setattr(redaction.Scope, "_capture_span", lambda self, span: passed.append(span), raising=False)
+    scope = RedactingScope()
+    scope.add_event_processor(lambda event, hint: event)
+    scope.add_event_processor(processor())  # type: ignore[arg-type]
+    scope._capture_span(None)
+    assert passed == [None]
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+SECRETS = [f"Secret-{number:02d}-of-twenty" for number in range(20)]
+
+
+def large_event(kilobytes: int) -> dict[str, Any]:
+    """An event of about this size: frames with variables, in which some of the secrets stand."""
+    frames = [
+        {
+            "function": f"f{number}",
+            "vars": {
+                "text": f"plain text {number} " * 20,
+                "list": [f"item {number}", SECRETS[number % 20]],
+                "number": "5",
+            },
+        }
+        for number in range(kilobytes * 1024 // 500)
+    ]
+    return {"exception": {"values": [{"type": "E", "value": "plain", "stacktrace": {"frames": frames}}]}}
+
+
+def seconds(kilobytes: int, rounds: int) -> float:
+    """Median of redacting one event, with the secrets collected anew each time."""
+    cookies = "; ".join(f"name{number}={secret}" for number, secret in enumerate(SECRETS))
+    taken = []
+    for _ in range(rounds):
+        redact, event = processor((b"cookie", cookies.encode())), large_event(kilobytes)
+        begun = time.perf_counter()
+        redact(event, {})
+        taken.append(time.perf_counter() - begun)
+        assert "of-twenty" not in repr(event)
+    return statistics.median(taken)
+
+
+def test_work_grows_with_the_event_and_no_faster(record_property: Callable[[str, object], None]) -> None:
+    small, large = seconds(50, 9), seconds(200, 5)
+    record_property("ms for 50 kB", small * 1000)
+    record_property("ms for 200 kB", large * 1000)
+    assert large < 4 * small * 4 + 0.05, "four times the size, and a generous factor for a busy machine"
+
+
+def test_a_request_that_sends_nothing_collects_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "Secrets", broken)
+    app = SentryWsgiMiddleware(lambda environ, start_response: [start_response("200 OK", []), b""][1:])
+    with recording() as events:
+        assert app(make_environ(CARRIES), lambda *args: None) == [b""]
+    assert events.errors == events.messages == []

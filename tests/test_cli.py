@@ -1,0 +1,349 @@
+"""`sentry-web` as its users meet it: real processes and real HTTP; in-process only what prints and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from sentry_web import cli
+from sentry_web.demo import show, visitor
+from sentry_web.demo.comparison import Difference
+from sentry_web.demo.ingest import Ingest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-c", "from sentry_web.cli import main; main()"]
+DECORATION = re.compile("[\x1b\u2500-\u257f]")  # escape sequences and box drawing
+
+APPS = """
+def wsgi(environ, start_response):
+    if environ["PATH_INFO"] == "/boom":
+        raise RuntimeError("no paper left")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return
+    if scope["path"] == "/boom":
+        raise RuntimeError("no paper left")
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+def make():
+    return wsgi
+
+def secretive(*arguments):
+    return wsgi(*arguments)
+
+async def refusing(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no paper left"})
+"""
+
+
+@pytest.fixture
+def directory(tmp_path) -> Path:
+    (tmp_path / "shop.py").write_text(APPS)
+    return tmp_path
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")}
+    return {**kept, "NO_PROXY": "127.0.0.1", **changes}
+
+
+def ended(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+class Running:
+    """A `run` that serves: what it has printed so far, and a client for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._arrival = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            with self._arrival:
+                self.lines.append(line.rstrip("\n"))
+                self._arrival.notify_all()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        with self._arrival:
+            found = self._arrival.wait_for(lambda: re.search(pattern, "\n".join(self.lines)), timeout=30)
+        assert found, "\n".join(self.lines)
+        return found
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        port = int(self.wait_for(r"on http://127\.0\.0\.1:(\d+)")[1])
+        # The address is printed when the socket is bound; the server accepts a moment later.
+        for _ in range(100):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            try:
+                connection.request("GET", path)
+                response = connection.getresponse()
+                return response.status, response.read()
+            except ConnectionRefusedError:
+                threading.Event().wait(0.05)
+            finally:
+                connection.close()
+        raise AssertionError("\n".join(self.lines))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(timeout=20)
+        self._reader.join()
+        return status
+
+
+@contextlib.contextmanager
+def running(directory: Path, *arguments: str, **changes: str) -> Iterator[Running]:
+    with subprocess.Popen(
+        [*COMMAND, "run", "--port", "0", *arguments],
+        cwd=directory,
+        env=environment(PYTHONWARNINGS="error::ResourceWarning", **changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        server = Running(process)
+        try:
+            yield server
+        finally:
+            process.kill()
+            server._reader.join()
+
+
+@pytest.mark.parametrize("mode", [(), ("--stream",)], ids=["transactions", "stream"])
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_run_prints_requests_and_errors(directory, interface, mode):
+    if mode and importlib.util.find_spec("sentry_sdk.traces") is None:
+        pytest.skip("not with this sentry-sdk: no trace_lifecycle")
+    with running(directory, f"shop:{interface}", *mode) as server:
+        assert server.get("/books?token=t0k3n") == (200, b"hello")
+        assert server.get("/boom")[0] == 500
+        server.wait_for(f"Serving shop:{interface} \\({interface.upper()}\\)")
+        server.wait_for("No DSN is given: errors and traces are printed here and sent nowhere")
+        server.wait_for(r"(?s)http\.server GET /books\n  transaction  /books \(url\)\n  status       200 ok")
+        server.wait_for(r"error RuntimeError: no paper left\n  in           shop\.py:\d+ " + interface)
+        server.wait_for(r"(?s)GET /boom\n  transaction  /boom \(url\)\n  status       500 (internal_)?error")
+        assert server.stop() == 0
+    assert "t0k3n" not in "\n".join(server.lines)
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_run_sends_to_a_dsn(directory, by):
+    with Ingest() as ingest:
+        options = ("--dsn", ingest.dsn) if by == "option" else ()
+        variables = {} if by == "option" else {"SENTRY_DSN": ingest.dsn}
+        arguments = ("shop:wsgi", "--environment", "test", "--release", "shop@1", *options)
+        with running(directory, *arguments, **variables) as server:
+            server.wait_for(r"Errors and traces are sent to 127\.0\.0\.1\.")
+            server.get("/boom")
+            assert server.stop() == 0
+        (event,) = ingest.wait_for(lambda: ingest.errors)
+        assert (event["environment"], event["release"]) == ("test", "shop@1")
+        assert ingest.wait_for(lambda: ingest.transactions)
+    assert "error RuntimeError" not in "\n".join(server.lines)
+
+
+def test_run_with_pii(directory):
+    with running(directory, "shop:asgi", "--send-default-pii") as server:
+        server.get("/books")
+        server.wait_for("GET /books")
+        assert server.stop() == 0
+
+
+def test_run_of_a_factory_and_a_chosen_interface(directory):
+    with running(directory, "shop:make", "--factory", "--interface", "wsgi") as server:
+        assert server.get("/") == (200, b"hello")
+        assert server.stop() == 0
+
+
+def test_run_of_a_module_that_initialises_sentry_itself(directory):
+    (directory / "own.py").write_text("import sentry_sdk\nsentry_sdk.init()\nfrom shop import wsgi\n")
+    with running(directory, "own:wsgi") as server:
+        server.wait_for("own:wsgi initialises Sentry itself: its settings count")
+        assert server.get("/") == (200, b"hello")
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere:app"], r'Module "nowhere" was not found \(looked for in .* too\)\.'),
+        (["shop:door"], 'Module "shop" has no attribute "door".'),
+        (["shop:APPS", "--factory"], 'Module "shop" has no attribute "APPS".'),
+        (["shop:__name__"], '"shop:__name__" is not callable: it is of type str.'),
+        (["shop:secretive"], "It does not show whether this is WSGI or ASGI: choose with --interface."),
+        (["shop:wsgi", "--dsn", "nonsense"], '"nonsense" is not a DSN: .*'),
+    ],
+)
+def test_run_of_a_wrong_target_says_so_in_one_line(directory, arguments, message):
+    process = ended(directory, "run", *arguments)
+    assert re.fullmatch(f"Error: {message}\n", process.stderr)
+    assert (process.stdout, process.returncode) == ("", 2)
+
+
+def test_run_shows_the_traceback_of_a_broken_module_from_its_own_first_line(directory):
+    (directory / "broken.py").write_text("def f():\n    return 1 / 0\nf()\n")
+    process = ended(directory, "run", "broken:app")
+    assert process.returncode == 1
+    lines = process.stderr.splitlines()
+    assert lines[:2] == ['Error: "broken:app" could not be loaded.', "Traceback (most recent call last):"]
+    assert re.fullmatch(r'  File ".*broken\.py", line 3, in <module>', lines[2])
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert "sentry_web" not in process.stderr
+    assert "importlib" not in process.stderr
+
+
+def test_run_shows_a_syntax_error(directory):
+    (directory / "broken.py").write_text("app = (\n")
+    process = ended(directory, "run", "broken:app")
+    assert process.returncode == 1
+    assert 'broken.py", line 1' in process.stderr
+    assert "sentry_web" not in process.stderr
+
+
+def test_run_on_a_port_that_is_taken(directory):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = ended(directory, "run", "shop:wsgi", "--port", str(port))
+    assert process.stderr == f"Error: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n"
+    assert process.returncode == 1
+
+
+def test_run_of_an_application_that_refuses_to_start(directory):
+    process = ended(directory, "run", "shop:refusing", "--port", "0")
+    assert "no paper left" in process.stderr
+    assert process.returncode == 3
+
+
+def test_demo_in_any_directory(tmp_path):
+    process = ended(tmp_path, "demo")
+    assert process.stderr == ""
+    assert process.returncode == 0
+    lines = process.stdout.splitlines()
+    assert lines[-1] == "The same: WSGI and ASGI reported 7 requests alike, in every field that is compared."
+    frame = r"sentry_web/demo/shop\.py:\d+ average_rating"
+    assert re.search(rf"(?m)^  frame +{frame} +{frame}$", process.stdout)
+    assert "sentry_web.demo.shop.show_book (component)" in process.stdout
+    assert not DECORATION.search(process.stdout)
+    assert list(tmp_path.iterdir()) == []
+
+
+def result(*differences: Difference) -> show.Result:
+    """A small result, so that printing is tested without servers."""
+    answer = visitor.Answer(200, 5, broke_off=False)
+    broken = visitor.Answer(200, 2, broke_off=True)
+    trace = {"transaction": "shop.order", "contexts": {"trace": {"status": "ok"}}, "request": {"data": {}}}
+    error = {"exception": {"values": [{"type": "KeyError", "value": "\x1b[31m"}]}}
+    wsgi = show.Side(answer, trace, [], [error])
+    visits = [visitor.Visit(1, "an order", "POST", "/orders?a=1", b"{}"), visitor.CONVERSATION]
+    rows = [show.Row(visits[0], wsgi, show.Side(broken)), show.Row(visits[1], None, wsgi)]
+    return show.Result(rows, {"wsgi": {"exited": 2, "crashed": 1}, "asgi": {}}, list(differences), ["cookie"])
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    """`demo` with a given result; calls back as the real one does."""
+
+    def prepare(prepared: show.Result) -> CliRunner:
+        def run(*, stream: bool, step) -> show.Result:
+            step(f"streaming: {stream}")
+            return prepared
+
+        monkeypatch.setattr(show, "run", run)
+        return CliRunner()
+
+    return prepare
+
+
+def test_demo_without_differences(demo):
+    outcome = demo(result()).invoke(cli.main, ["demo"])
+    assert outcome.exit_code == 0
+    assert "planted secrets that were sent: cookie" in outcome.output
+    assert "sessions by WSGI: 1 crashed, 2 exited" in outcome.output
+    assert "sessions by ASGI: none" in outcome.output
+    assert re.search(r"(?m)^1\. an order: POST /orders$", outcome.output)
+    assert re.search(r"answer +200, 5 bytes +200, 2 bytes, then it broke off", outcome.output)
+    assert re.search(r"transaction +shop\.order \(\) +\(none arrived\)", outcome.output)
+    assert re.search(r"left out +cookies +cookies, body", outcome.output)
+    assert not DECORATION.search(outcome.output)
+
+
+def test_demo_with_differences(demo):
+    differing = Difference("1. GET /: trace: status", "'ok'", "'\x1b'")
+    outcome = demo(result(differing)).invoke(cli.main, ["demo", "--stream"])
+    assert outcome.exit_code == 1
+    assert outcome.output.splitlines()[-2:] == [
+        r"different: 1. GET /: trace: status: WSGI 'ok', ASGI '\x1b'",
+        "Not the same: WSGI and ASGI differ in 1 field(s) of 1 requests.",
+    ]
+
+
+def test_demo_as_json(demo):
+    outcome = demo(result(Difference("a", "b", "c"))).invoke(cli.main, ["demo", "--json"])
+    assert outcome.exit_code == 1
+    document = json.loads(outcome.output)
+    assert document["same"] is False
+    assert document["differences"] == [{"field": "a", "wsgi": "b", "asgi": "c"}]
+    assert document["requests"][0]["wsgi"]["transaction"] == "shop.order ()"
+    assert document["requests"][1]["wsgi"] is None
+    assert document["sessions"]["wsgi"] == {"exited": 2, "crashed": 1}
+
+
+def test_demo_on_a_terminal(demo, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    outcome = demo(result()).invoke(cli.main, ["demo"], color=True)
+    assert outcome.exit_code == 0
+    assert DECORATION.search(outcome.output)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["run", "-h"]])
+def test_help(arguments):
+    outcome = CliRunner().invoke(cli.main, arguments)
+    assert outcome.exit_code == 0
+    assert outcome.output.startswith("Usage: ")
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "click", None)
+    with pytest.raises(SystemExit) as caught:
+        importlib.reload(cli)
+    assert str(caught.value) == (
+        'sentry-web: "click" is not installed; the extra brings it: pip install "sentry-web[cli]"'
+    )

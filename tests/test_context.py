@@ -1,0 +1,38 @@
+"""``_context``: what is current, and contexts entered and left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentry_web._context import CURRENT, Entered, current
+
+
+class Context:
+    def __init__(self, log: list[str], name: str) -> None:
+        self.log, self.name = log, name
+
+    def running(self) -> Context:
+        return self
+
+    def __enter__(self) -> None:
+        self.log.append(f"+{self.name}")
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.log.append(f"-{self.name}")
+
+
+def test_contexts_are_entered_in_order() -> None:
+    log: list[str] = []
+    entered = Entered(None)
+    for name in ("a", "b"):
+        entered.add(Context(log, name))  # type: ignore[arg-type]
+    assert log == ["+a", "+b"]
+    assert len(entered.contexts) == 2
+
+
+def test_current_is_what_was_set() -> None:
+    marker: Any = object()
+    before = CURRENT.get()
+    CURRENT.set(marker)
+    assert current() is marker
+    CURRENT.set(before)

@@ -1,0 +1,255 @@
+"""The arrows between the rooms of the house (design, 2), as a table; and what `import sentry_web` may load.
+
+A room is a top-level module or package of `sentry_web`, with all that is in it. Imports inside functions
+count like those at the top. The tables list what is allowed, so that a new room or a new vendor must be
+written here first.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import sentry_web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(sentry_web.__file__).parent
+
+LEAVES = {"_address", "_config", "_errors", "_guard", "_http", "_request"}
+MIDDLE = {"_body", "_frameworks", "_naming", "_privacy", "_recorder"}
+
+# room: the rooms it may import. "" is the package's own `__init__`, that is, its public names.
+EDGES: dict[str, set[str]] = {
+    "": {"_middlewares", "_request"},
+    # The composition root: the one place that knows both protocols and the vendors' recorders.
+    "_middlewares": {"_config", "_otel", "_sentry", "asgi", "wsgi"},
+    # The adapters. They never import each other, and reach the vendors through the Exchange only.
+    "asgi": {"_entry", "_exchange", "_scope"} | MIDDLE | LEAVES,
+    "wsgi": {"_entry", "_environ", "_exchange"} | MIDDLE | LEAVES,
+    "_entry": {"_context", "_exchange"} | MIDDLE | LEAVES,
+    "_scope": {"_address", "_http", "_request"},
+    "_environ": {"_address", "_http", "_request"},
+    "_exchange": {"_context", "_states"} | MIDDLE | LEAVES,
+    "_context": {"_guard", "_recorder"},
+    "_states": set(),
+    # The vendors' rooms.
+    "_sentry": {"_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    "_otel": {"_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    # The middle. `_recorder` hands a recording the naming it may ask.
+    "_recorder": {"_naming"} | LEAVES,
+    "_naming": {"_frameworks", "_paths"} | LEAVES,
+    "_paths": set(),
+    "_privacy": LEAVES,
+    "_redactor": {"_privacy"},
+    "_secrets": {"_privacy", "_redactor"} | LEAVES,
+    "_body": LEAVES,
+    "_frameworks": {"_guard", "_http", "_request"},
+    # The leaves.
+    "_config": {"_address", "_http"},
+    "_request": {"_http"},
+    "_address": {"_http"},
+    "_errors": set(),
+    "_http": set(),
+    "_guard": set(),
+    # For users to name in the option ``route_resolver``; imported by nobody.
+    "resolvers": {"_frameworks", "_request"},
+    # Built on top of the public names; imported by nobody but each other, as said here.
+    "testing": {""},
+    "demo": {"", "_run", "testing"},
+    "_run": {""},
+    "cli": {"", "_run", "demo", "testing"},
+}
+
+# The same for imports under `if TYPE_CHECKING:`, on top of EDGES: names of types, no code.
+TYPE_EDGES: dict[str, set[str]] = {
+    "_config": {"_recorder", "_request"},  # the options that are callables say what they are called with
+}
+
+# vendor: the rooms that may import it. Every other package that is not the standard library is refused.
+VENDORS: dict[str, set[str]] = {
+    "asgiref": {"_middlewares", "asgi", "testing"},
+    "brotli": {"demo"},  # where it is installed, sentry-sdk compresses with it
+    "click": {"_run", "cli"},
+    "django": {"resolvers"},  # inside functions, as with the others there
+    "flask": {"_run", "cli", "demo"},
+    "hypothesis": {"testing"},
+    "opentelemetry": {"_otel"},
+    "pytest": {"testing"},
+    "rich": {"_run", "cli", "demo"},
+    "sentry_sdk": {"_run", "_sentry", "cli", "demo", "testing"},
+    "starlette": {"_run", "cli", "demo", "resolvers"},
+    "uvicorn": {"_run", "cli", "demo"},
+    "websockets": {"demo"},
+    "werkzeug": {"_body", "_http", "_privacy", "_run", "cli", "demo", "resolvers"},  # rooms of ours: inside functions
+}
+
+# Under `if TYPE_CHECKING:` any room may: type checkers bring it along, nothing imports it at run time.
+TYPE_VENDORS = {"_typeshed", "typing_extensions"}
+
+# What `import sentry_web` must not load: no framework, no vendor but sentry-sdk, nothing of an extra.
+NOT_LOADED = {
+    *("bottle", "django", "falcon", "fastapi", "flask", "litestar", "pyramid", "quart", "starlette"),
+    *("click", "hypothesis", "opentelemetry", "pytest", "rich", "uvicorn", "werkzeug"),
+}
+
+
+class Import(NamedTuple):
+    """One imported module, by its full dotted name."""
+
+    line: int
+    module: str
+    type_only: bool
+
+
+def imports(tree: ast.AST, module: str, *, package: bool, type_only: bool = False) -> Iterator[Import]:
+    """Walk the imports of a module, relative ones resolved; those by `import_module("…")` too."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(node.lineno, alias.name, type_only)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                parts = parts[: len(parts) - node.level + package]
+                base = ".".join([*parts, base] if base else parts)
+            # `from . import _naming` imports a room, `from ._naming import Naming` the same one.
+            for alias in node.names:
+                yield Import(node.lineno, f"{base}.{alias.name}", type_only)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            name = node.args[0] if node.args else None
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                root = module.split(".", maxsplit=1)[0]
+                yield Import(node.lineno, (root if name.value.startswith(".") else "") + name.value, type_only)
+        guard = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        yield from imports(node, module, package=package, type_only=type_only or guard)
+
+
+def forbidden_imports(package: Path) -> list[str]:
+    """Name every import that the tables do not allow."""
+    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    complaints = [f"{room} is in no table" for room in sorted(rooms - {"__init__"} - set(EDGES))]
+    for path in sorted(package.rglob("*.py")):
+        inside = path.relative_to(package)
+        dotted = [package.name, *inside.with_suffix("").parts]
+        is_package = dotted[-1] == "__init__"
+        if is_package:
+            dotted.pop()
+        room = dotted[1] if len(dotted) > 1 else ""
+        tree = ast.parse(path.read_text("utf-8"))
+        for found in imports(tree, ".".join(dotted), package=is_package):
+            top, *rest = found.module.split(".")
+            if top == package.name:
+                target = rest[0] if rest and rest[0] in rooms else ""
+                allowed = EDGES.get(room, set()) | (TYPE_EDGES.get(room, set()) if found.type_only else set())
+                refused = target not in allowed | {room}
+            else:
+                typing = found.type_only and top in TYPE_VENDORS
+                refused = not (typing or _is_standard(top) or room in VENDORS.get(top, set()))
+            if refused:
+                complaints.append(f"{inside.as_posix()}:{found.line}: {found.module}")
+    return complaints
+
+
+def _is_standard(top: str) -> bool:
+    """Tell the standard library from the rest; Python 3.9 has no list of it, and knows VENDORS only."""
+    if sys.version_info >= (3, 10):
+        return top in sys.stdlib_module_names
+    return top not in VENDORS
+
+
+def test_imports_follow_the_arrows() -> None:
+    assert forbidden_imports(PACKAGE) == []
+
+
+def test_the_arrows_have_no_circle() -> None:
+    """A room never reaches itself, and the adapters never reach each other."""
+
+    def reachable(room: str) -> set[str]:
+        seen: set[str] = set()
+        todo = list(EDGES[room])
+        while todo:
+            here = todo.pop()
+            if here not in seen:
+                seen.add(here)
+                todo.extend(EDGES[here])
+        return seen
+
+    assert [room for room in EDGES if room in reachable(room)] == []
+    assert "wsgi" not in reachable("asgi")
+    assert "asgi" not in reachable("wsgi")
+
+
+def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
+    package = tmp_path / "sentry_web"
+    for name, text in {
+        "__init__.py": "from ._middlewares import SentryAsgiMiddleware\nfrom ._sentry import hub\n",
+        "asgi.py": "def app():\n    from .wsgi import WsgiMiddleware\n",
+        "wsgi.py": "from sentry_web import _exchange, asgi\nimport sentry_sdk.utils\n",
+        "_http.py": "import urllib.parse\nfrom . import _config\nfrom werkzeug import http\n",
+        "_config.py": "if TYPE_CHECKING:\n    from ._request import Request\nfrom ._request import Name\n",
+        "_exchange.py": "import importlib\nimportlib.import_module('.cli', __name__)\n__import__('click')\n",
+        "_middlewares.py": "import asgiref, sentry_sdk\n",
+        "_sentry/__init__.py": "import sentry_sdk\nfrom ._scopes import fork\nfrom .._scope import read\n",
+        "_sentry/_scopes.py": "from .. import _http, _scope\nfrom . import fork\n",
+        "_request.py": "",
+        "_scope.py": "",
+        "_parlour.py": "import requests\n",
+        "cli.py": "import click, rich.table\nfrom sentry_web import SentryAsgiMiddleware\n",
+    }.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text, encoding="utf-8")
+    expected = [
+        "_parlour is in no table",
+        "__init__.py:2: sentry_web._sentry.hub",
+        "_config.py:3: sentry_web._request.Name",
+        "_exchange.py:2: sentry_web.cli",
+        "_exchange.py:3: click",
+        "_http.py:2: sentry_web._config",
+        "_middlewares.py:1: sentry_sdk",
+        "_parlour.py:1: requests",
+        "_sentry/__init__.py:3: sentry_web._scope.read",
+        "_sentry/_scopes.py:1: sentry_web._scope",
+        "asgi.py:2: sentry_web.wsgi.WsgiMiddleware",
+        "wsgi.py:1: sentry_web.asgi",
+        "wsgi.py:2: sentry_sdk.utils",
+    ]
+    if sys.version_info < (3, 10):
+        expected.remove("_parlour.py:1: requests")
+    assert forbidden_imports(package) == expected
+
+
+def loaded_by(statement: str, directory: Path) -> set[str]:
+    """Run a statement in a new interpreter, outside the checkout, and name the top-level modules it loads."""
+    code = f"import json, sys; {statement}; print(json.dumps([*sys.modules]))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=directory, capture_output=True, text=True, timeout=60, check=True
+    )
+    return {name.split(".")[0] for name in json.loads(run.stdout)}
+
+
+def test_importing_the_package_loads_no_framework_and_no_extra(tmp_path: Path) -> None:
+    loaded = loaded_by("import sentry_web", tmp_path)
+    assert "sentry_web" in loaded
+    assert loaded & NOT_LOADED == set()
+
+
+def test_every_public_name_loads_no_framework_and_no_extra(tmp_path: Path) -> None:
+    loaded = loaded_by("import sentry_web; [getattr(sentry_web, name) for name in sentry_web.__all__]", tmp_path)
+    assert loaded & NOT_LOADED == set()
+
+
+def test_the_pytest_plugin_needs_nothing_of_an_extra_but_pytest(tmp_path: Path) -> None:
+    """Every pytest run of whoever has sentry-web installed loads the plugin, with the extras or without."""
+    loaded = loaded_by("import sentry_web.testing.plugin", tmp_path)
+    assert loaded & NOT_LOADED <= {"pytest"}
+
+
+def test_what_is_loaded_is_seen(tmp_path: Path) -> None:
+    assert "werkzeug" in loaded_by("import werkzeug.http", tmp_path)

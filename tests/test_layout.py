@@ -1,0 +1,177 @@
+"""The house's order (design, 2): a test file for each module, short modules, adapters that name no vendor.
+
+The rules are functions from directories to a list of complaints, so that each is also run on a small tree
+that breaks it. The last tests hold the gate to its word: what CI makes of a skip, what the wheel holds.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sentry_web
+
+PACKAGE = Path(sentry_web.__file__).parent  # the installed one where the wheel is under test
+TESTS = Path(__file__).parent
+
+MAX_LINES = 300
+VENDORS = re.compile(r"sentry_sdk|opentelemetry")
+VENDOR_FREE = ("asgi.py", "wsgi.py")
+
+# Modules with no test file of their own, each with the reason.
+UNTESTED = {
+    "__init__": "re-exports only; tests/test_imports.py imports every name of it",
+}
+
+
+def modules_without_tests(package: Path, tests: Path) -> list[str]:
+    """Name the top-level rooms that neither a `tests/test_<room>.py` nor a folder `tests/<room>/` is for."""
+    missing = []
+    for path in sorted(package.iterdir()):
+        if not (path.suffix == ".py" or (path / "__init__.py").is_file()) or path.stem in UNTESTED:
+            continue
+        name = path.stem.lstrip("_")
+        folders = (tests / name, tests / f"test_{name}")
+        if not (tests / f"test_{name}.py").is_file() and not any(any(f.glob("test_*.py")) for f in folders):
+            missing.append(f"{path.name} has no tests/test_{name}.py")
+    return missing
+
+
+def long_modules(package: Path) -> list[str]:
+    """Name the modules of more than MAX_LINES lines."""
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in sorted(package.rglob("*.py"))}
+    return [f"{path.relative_to(package)} has {n} lines" for path, n in lengths.items() if n > MAX_LINES]
+
+
+def vendors_in_adapters(package: Path) -> list[str]:
+    """Name the lines of the adapters, comments included, that name a vendor."""
+    return [
+        f"{name}:{number}: {line.strip()}"
+        for name in VENDOR_FREE
+        for number, line in enumerate((package / name).read_text("utf-8").splitlines(), start=1)
+        if VENDORS.search(line)
+    ]
+
+
+def test_every_module_has_its_test_file() -> None:
+    assert modules_without_tests(PACKAGE, TESTS) == []
+
+
+def test_no_module_is_longer_than_the_limit() -> None:
+    assert long_modules(PACKAGE) == []
+
+
+def test_the_adapters_name_no_vendor() -> None:
+    assert vendors_in_adapters(PACKAGE) == []
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    """Make a small tree."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
+    package = write(
+        tmp_path / "sentry_web",
+        {
+            "__init__.py": "",
+            "asgi.py": "import sentry_sdk\n",
+            "wsgi.py": "x = 1\n# opentelemetry\n",
+            "_long.py": "x = 1\n" * (MAX_LINES + 1),
+            "_room/__init__.py": "",
+            "_room/_long.py": "x = 1\n" * (MAX_LINES + 1),
+            "lodge/__init__.py": "",
+            "no_package/data.txt": "",
+        },
+    )
+    tests = write(tmp_path / "tests", {"test_asgi.py": "", "test_long.py": "", "lodge/test_guests.py": ""})
+    assert modules_without_tests(package, tests) == [
+        "_room has no tests/test_room.py",
+        "wsgi.py has no tests/test_wsgi.py",
+    ]
+    assert long_modules(package) == ["_long.py has 301 lines", f"{Path('_room/_long.py')} has 301 lines"]
+    assert vendors_in_adapters(package) == ["asgi.py:1: import sentry_sdk", "wsgi.py:2: # opentelemetry"]
+
+
+SKIPPING = """
+import pytest
+
+@pytest.mark.skip(reason="flask is not installed")
+def test_marked(): pass
+
+def test_called(): pytest.skip("uvicorn is not installed")
+
+def test_allowed(): pytest.skip("not on this platform: no unix sockets")
+
+@pytest.mark.xfail(reason="known")
+def test_xfail(): assert False
+"""
+
+
+@pytest.mark.parametrize(
+    ("ci", "closing"),
+    [
+        ("true", r"1 failed, 1 skipped, 1 xfailed, 2 errors in"),
+        ("", r"4 skipped, 1 xfailed in"),
+    ],
+    ids=["in CI", "at a desk"],
+)
+def test_a_skip_fails_in_ci_unless_its_reason_is_allowed(tmp_path: Path, ci: str, closing: str) -> None:
+    write(
+        tmp_path,
+        {
+            "test_skipping.py": SKIPPING,
+            "test_import.py": "import pytest\npytest.importorskip('no_such_module')\n",
+        },
+    )
+    shutil.copy(TESTS / "conftest.py", tmp_path)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--continue-on-collection-errors", "."],
+        cwd=tmp_path,
+        env={**os.environ, "CI": ci},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert re.search(closing, run.stdout), run.stdout + run.stderr
+
+
+def installed_wheel() -> importlib.metadata.Distribution:
+    """Return the distribution that the package under test came with; skip where it came from a checkout."""
+    try:
+        distribution = importlib.metadata.distribution("sentry-web")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("sentry-web is not installed")
+    if PACKAGE not in {Path(str(file.locate())).parent for file in distribution.files or []}:
+        pytest.skip("sentry-web is installed in place, not as a wheel")
+    return distribution
+
+
+def test_the_wheel_holds_the_package_and_nothing_else() -> None:
+    files = installed_wheel().files or []
+    names = {file.as_posix() for file in files if "__pycache__" not in file.parts}
+    assert {"sentry_web/py.typed", "sentry_web/demo/__init__.py"} <= names
+    assert {name.split("/")[0] for name in names if not name.startswith("..")} == {
+        "sentry_web",
+        f"sentry_web-{sentry_web.__version__}.dist-info",
+    }
+
+
+def test_every_entry_point_can_be_loaded() -> None:
+    """One that cannot be breaks every pytest run of its users, or their command line."""
+    entry_points = installed_wheel().entry_points
+    assert {entry_point.group for entry_point in entry_points} == {"console_scripts", "pytest11"}
+    for entry_point in entry_points:
+        entry_point.load()

@@ -1,0 +1,111 @@
+"""``_naming``: the name of a transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sentry_web._frameworks import Found
+from sentry_web._naming import Naming
+from sentry_web._request import Request
+
+
+def view() -> None: ...
+
+
+class Route:
+    path = "/u/{id}"
+
+
+VIEW = f"{__name__}.view"
+
+
+def named(naming: Naming) -> tuple[str, str, str | None]:
+    name = naming.find()
+    return name.value, name.source, name.route
+
+
+def naming_of(live: Any, style: str = "endpoint") -> Naming:
+    return Naming(Request(protocol="asgi", path="/u/1"), style, live, None)
+
+
+@pytest.mark.parametrize(
+    ("live", "style", "name"),
+    [
+        ({}, "endpoint", ("/u/1", "url", None)),
+        ({}, "url", ("/u/1", "url", None)),
+        ({"endpoint": view}, "endpoint", (VIEW, "component", None)),
+        ({"endpoint": view}, "url", ("/u/1", "url", None)),
+        ({"endpoint": view, "route": Route}, "endpoint", (VIEW, "component", "/u/{id}")),
+        ({"endpoint": view, "route": Route}, "url", ("/u/{id}", "route", "/u/{id}")),
+        ({"route": Route}, "endpoint", ("/u/{id}", "route", "/u/{id}")),
+    ],
+)
+def test_the_frameworks_word_in_the_style_asked_for_else_the_path(
+    live: Any, style: str, name: tuple[str, str, str | None]
+) -> None:
+    assert named(naming_of(live, style)) == name
+
+
+def test_a_name_that_was_chosen_wins() -> None:
+    naming = naming_of({"endpoint": view, "route": Route})
+    naming.choose("Checkout")
+    assert named(naming) == ("Checkout", "custom", "/u/{id}")
+
+
+def test_a_route_resolved_early_serves_until_the_framework_speaks() -> None:
+    live: dict[str, Any] = {}
+    naming = naming_of(live, "url")
+    naming.resolve_early("/u/{early}")
+    assert named(naming) == ("/u/{early}", "route", "/u/{early}")
+    live["route"] = Route
+    assert named(naming) == ("/u/{id}", "route", "/u/{id}")
+    naming.resolve_early("")
+    live.clear()
+    assert named(naming) == ("/u/1", "url", None)
+
+
+def test_what_was_observed_outlives_the_context_it_was_seen_in() -> None:
+    live: dict[str, Any] = {"endpoint": view}
+    naming = naming_of(live)
+    naming.observe()
+    live.clear()
+    assert named(naming) == (VIEW, "component", None)
+    naming.observe()  # nothing to see any more
+    assert named(naming) == (VIEW, "component", None)
+
+
+def test_a_bridges_second_dict_goes_first() -> None:
+    naming = naming_of({"endpoint": Route})
+    naming.also_in({"endpoint": view})
+    assert named(naming)[0] == VIEW
+
+
+def test_a_frozen_name_is_final_and_holds_nothing() -> None:
+    live = {"endpoint": view}
+    naming = naming_of(live)
+    naming.freeze()
+    naming.also_in({"endpoint": Route})
+    naming.choose("late")
+    live.clear()
+    assert named(naming) == (VIEW, "component", None)
+    assert naming._live == []
+    assert naming._behind is None
+    assert naming._told == []
+
+
+def test_what_a_framework_tells_counts_if_it_is_of_this_request() -> None:
+    live: dict[str, Any] = {"endpoint": view, "path": "/u/1"}
+    naming = naming_of(live, "url")
+    naming.tell({"path": "/elsewhere"}, lambda base: Found("/elsewhere"))  # a request inside this one, in process
+    assert named(naming) == ("/u/1", "url", None)
+    naming.tell(live, lambda base: Found("/u/{id}"))
+    assert named(naming)[0] == "/u/{id}"
+    naming.tell(dict(live), lambda base: Found("/u/{number}"))  # middlewares copy scopes; the latest word counts
+    assert named(naming)[0] == "/u/{number}"
+    naming.tell(live, lambda base: None)
+    assert named(naming)[0] == "/u/{number}"
+    naming.freeze()
+    naming.tell(live, lambda base: Found("/late"))
+    assert named(naming)[0] == "/u/{number}"

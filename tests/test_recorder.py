@@ -1,0 +1,96 @@
+"""``_recorder``: each exception is reported once, whatever nests. The protocols are proved by type checkers."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from sentry_web._recorder import Captured
+
+
+class Equal(Exception):  # noqa: N818
+    """Equal to every other one: only identity counts."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def test_an_exception_is_new_once() -> None:
+    captured = Captured()
+    assert not captured
+    first, second = Equal(), Equal()
+    assert captured.add(first)
+    assert not captured.add(first)
+    assert captured.add(second)
+    assert captured
+
+
+def test_what_an_inner_request_reported_is_known_to_the_outer_one() -> None:
+    outer = Captured()
+    inner = Captured(outer)
+    error = ValueError()
+    assert inner.add(error)
+    assert not outer.add(error)
+
+
+def test_what_the_outer_request_reported_is_not_new_in_the_inner_one() -> None:
+    outer = Captured()
+    error = ValueError()
+    outer.add(error)
+    assert not Captured(outer).add(error)
+
+
+def test_everything_is_let_go() -> None:
+    outer = Captured()
+    inner = Captured(outer)
+    first = ValueError()  # kept, so that its address is not used again
+    inner.add(first)
+    inner.clear()
+    assert not inner
+    assert outer
+    error = ValueError()
+    assert inner.add(error)
+    assert outer.add(error)
+
+
+def raised(kind: type[BaseException]) -> BaseException:
+    try:
+        raise kind("boom")
+    except BaseException as error:
+        return error
+
+
+class Own(Exception):  # noqa: N818 - unlike a built-in one it takes weak references
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", [ValueError, Own])
+def test_an_exception_is_known_again_by_identity(kind: type[BaseException]) -> None:
+    captured = Captured()
+    first, second = raised(kind), raised(kind)
+    assert captured.add(first)
+    assert captured.add(second)
+    assert not captured.add(first)
+    assert not captured.add(second)
+
+
+@pytest.mark.parametrize("kind", [ValueError, Own])
+def test_no_exception_is_held(kind: type[BaseException]) -> None:
+    captured = Captured()
+    error = raised(kind)
+    before = sys.getrefcount(error)
+    captured.add(error)
+    assert sys.getrefcount(error) == before
+
+
+def test_a_dead_exception_equals_none() -> None:
+    captured = Captured()
+    captured.add(raised(Own))
+    assert captured.add(raised(Own))

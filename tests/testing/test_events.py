@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk.envelope import Envelope, Item
+from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
+from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
+
+from sentry_web.testing import (
+    ASGI3,
+    WSGI,
+    CaptureMessage,
+    ChildSpan,
+    Driver,
+    Log,
+    Raise,
+    RecordingTransport,
+    Request,
+    Script,
+    StartResponse,
+    Wrap,
+    recording,
+)
+from sentry_web.testing.events import Reported
+from sentry_web.testing.transport import start
+
+THEIRS = Wrap(SentryWsgiMiddleware, SentryAsgiMiddleware)
+DRIVERS = pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
+
+
+@DRIVERS
+def test_what_one_request_reports(driver: Driver) -> None:
+    request, other = Request(path="/a/b"), Request(path="/other")
+    script = Script((CaptureMessage("hello"), StartResponse(), Raise(KeyError, args=("price",))))
+    with recording(traces_sample_rate=1.0) as events:
+        driver.run(script, request, THEIRS)
+        driver.run(Script((StartResponse(),)), other, THEIRS)
+    mine = events.of(request)
+    (error,) = mine.errors
+    assert error.exception == ("KeyError", "'price'")
+    assert error.mechanism["handled"] is False
+    assert error.tags == {}
+    assert [message.message for message in mine.messages] == ["hello"]
+    assert mine.messages[0].exception is None
+    assert mine.messages[0].mechanism == {}
+    assert [transaction.method_and_path for transaction in mine.transactions] == [("GET", "/a/b")]
+    assert len(mine) == 3
+    assert len(list(events.of(other))) == 1
+    assert len(events.sessions) == 1
+    assert events.of(lambda reported: reported.kind == "event").of(request).errors == mine.errors
+    assert mine.of(lambda reported: reported.kind == "event").errors == mine.errors
+    assert b"price" in events.all_bytes
+    assert len(events.envelopes) == len(events.all)
+
+
+def test_streamed_spans() -> None:
+    """As a middleware that says method and path on its root span."""
+    with recording(traces_sample_rate=1.0, trace_lifecycle="stream") as events:
+        for path in ("/a", "/b"):
+            attributes = {"http.request.method": "GET", "url.path": path}
+            with sentry_sdk.traces.start_span(name=f"GET {path}", attributes=attributes, parent_span=None):
+                WSGI.run(Script((ChildSpan(f"child of {path}"), StartResponse())))
+    assert [span.name for span in events.segments] == ["GET /a", "GET /b"]
+    assert {span.name for span in events.of(Request(path="/a"))} == {"GET /a", "child of /a"}
+    assert {span.status for span in events.spans} == {"ok"}
+
+
+def test_failures_are_readable() -> None:
+    with recording() as events:
+        WSGI.run(Script((CaptureMessage("hello"), StartResponse())), Request(path="/x"), THEIRS)
+    assert repr(events).splitlines()[:2] == ["<Events: 2>", "  <event 'hello' in GET /x status=None tags={}>"]
+    assert "'platform': 'python'" in events.describe()
+
+
+def test_integrations_only_where_asked_for() -> None:
+    script = Script((Log("careful", logging.ERROR), StartResponse()))
+    with recording() as silent:
+        WSGI.run(script)
+    with recording(integrations=[LoggingIntegration()]) as events:
+        WSGI.run(script)
+    assert [len(silent), len(events)] == [0, 1]
+
+
+def test_what_is_no_json() -> None:
+    transport = RecordingTransport()
+    transport.capture_envelope(Envelope(items=[Item(b"\xff\x00", type="attachment"), Item(b"[1]", type="other")]))
+    with recording(transport=transport) as events:
+        assert [dict(reported.payload) for reported in events] == [{"size": 2}, {"size": 3}]
+
+
+def test_a_reported_thing_reads_like_a_mapping() -> None:
+    reported = Reported("event", {"logentry": {"message": "m"}, "transaction": "t"})
+    assert (reported["transaction"], reported.get("x", 1)) == ("t", 1)
+    assert (reported.message, reported.name, reported.status, reported.trace) == ("m", "t", None, {})
+    assert reported.method_and_path == (None, None)
+    assert reported.attributes == {}
+
+
+def test_everything_is_put_back() -> None:
+    def state() -> tuple[Any, ...]:
+        return (
+            sentry_sdk.get_client(),
+            sentry_sdk.get_current_scope(),
+            sentry_sdk.get_isolation_scope(),
+        )
+
+    with recording() as outer:
+        before = state()
+        sentry_sdk.set_tag("outer", "1")
+        with recording() as inner:
+            assert not set(before) & set(state())
+            sentry_sdk.capture_message("inside")
+        assert state() == before
+        sentry_sdk.capture_message("outside")
+    assert [(event.message, event.tags) for event in inner] == [("inside", {})]
+    assert [(event.message, event.tags) for event in outer] == [("outside", {"outer": "1"})]
+
+
+def test_a_block_that_never_starts_a_client() -> None:
+    from sentry_web.testing.transport import isolated
+
+    with recording():
+        client = sentry_sdk.get_client()
+        with isolated():
+            assert sentry_sdk.get_client() is client
+        assert client.is_active()
+        start(traces_sample_rate=1.0)
+        client.close(timeout=0)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import Callable
+
+import pytest
+import sentry_sdk
+
+from sentry_web.testing import Events, Transcript
+
+
+def test_sentry_events(sentry_events: Events) -> None:
+    with sentry_sdk.start_transaction(name="job"):
+        sentry_sdk.capture_message("hello")
+    assert [event.message for event in sentry_events.messages] == ["hello"]
+    assert [event.name for event in sentry_events.transactions] == ["job"]
+
+
+@pytest.mark.sentry(traces_sample_rate=0.0, environment="here")
+def test_sentry_events_with_options(sentry_events: Events) -> None:
+    with sentry_sdk.start_transaction(name="job"):
+        sentry_sdk.capture_message("hello")
+    assert sentry_events.transactions == []
+    assert sentry_events.messages[0]["environment"] == "here"
+
+
+def test_sentry_init(sentry_init: Callable[..., Events]) -> None:
+    first = sentry_init(environment="one")
+    sentry_sdk.capture_message("to the first")
+    second = sentry_init(environment="two")
+    sentry_sdk.capture_message("to the second")
+    assert [event["environment"] for event in (*first, *second)] == ["one", "two"]
+
+
+def test_a_comparison_of_transcripts_fails_with_a_diff() -> None:
+    from sentry_web.testing.plugin import pytest_assertrepr_compare
+
+    left, right = Transcript(status=200), Transcript(status=500)
+    explanation = pytest_assertrepr_compare("==", left, right)
+    assert explanation is not None
+    assert explanation[0] == "two runs of one script"
+    assert {"-status = 200", "+status = 500"} <= set(explanation)
+    assert pytest_assertrepr_compare("!=", left, right) is None
+    assert pytest_assertrepr_compare("==", left, 1) is None
+
+
+def test_neither_hypothesis_nor_pytest_is_needed() -> None:
+    """Importing the package must not load the tools that only some of it needs."""
+    import subprocess
+    import sys
+
+    code = "import sys, sentry_web.testing; print(sorted({'hypothesis', 'pytest'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
