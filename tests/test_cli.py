@@ -65,6 +65,8 @@ def directory(tmp_path) -> Path:
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")}
+    # What sentry-sdk looks for as it starts (Pyramid, here) warns, with an old setuptools, on the stderr that is compared
+    kept["PYTHONWARNINGS"] = "ignore:pkg_resources is deprecated"
     return {**kept, "NO_PROXY": "127.0.0.1", **changes}
 
 
