@@ -456,12 +456,14 @@ def test_a_span_that_cannot_be_finished_ends_the_session_all_the_same(
 
 
 def samples() -> int:
-    """How often either profiler has looked so far."""
+    """How often the profiler in use has looked so far: that of the transaction, if it has one."""
     from sentry_sdk.profiler import continuous_profiler
 
     profile = getattr(sentry_sdk.get_current_scope()._span, "_profile", None)
+    if profile is not None and profile.sampled:
+        return int(profile.unique_samples)
     buffer = getattr(continuous_profiler._scheduler, "buffer", None)
-    return len(getattr(profile, "samples", ())) + (len(buffer.chunk.samples) if buffer is not None else 0)
+    return len(buffer.chunk.samples) if buffer is not None else 0
 
 
 class Work(Act):
