@@ -41,16 +41,6 @@ SAME_EVERYWHERE = (
     "conformance/test_transparency.py",
 )
 
-# Properties that are not green, or not steady on a loaded machine, yet; `nox -s conformance -- -q` runs them too.
-NOT_IN_THE_GATE = (
-    "conformance/test_faults.py",
-    "conformance/test_fuzz_parsers.py",
-    "conformance/test_parity.py",
-    "testing/test_check.py",
-    "testing/test_check_faults.py",
-    "testing/test_check_ours.py",
-)
-
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False  # one Python is promised, even where CI is set
@@ -85,7 +75,7 @@ def _install_wheel(session: nox.Session, *pins: str) -> None:
 
 
 def _run_pytest(
-    session: nox.Session, *arguments: str, folder: Path = TESTS, profile: str = "dev", more: Sequence[str] = ()
+    session: nox.Session, *arguments: str, folder: Path = TESTS, profile: str = "gate", more: Sequence[str] = ()
 ) -> None:
     """Run the tests of `folder`; `arguments` go before `pytest`, `more` and what stands behind nox's `--` after it."""
     session.run(
@@ -110,15 +100,7 @@ def tests(session: nox.Session) -> None:
     _install_group(session, "tests")
     session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
     session.run("coverage", "erase", silent=True)
-    # The conformance suite is a session of its own: what it finds is no matter of coverage.
-    _run_pytest(
-        session,
-        "coverage",
-        "run",
-        f"--rcfile={CONFIG}",
-        "-m",
-        more=[f"--ignore={TESTS / 'conformance'}", *_left_out(session)],
-    )
+    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m")
     session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
     session.run("coverage", "combine", "--quiet")
     if not session.posargs:  # a part of the tests covers a part of the package
@@ -134,30 +116,23 @@ def compat(session: nox.Session, sdk: str) -> None:
     _run_pytest(session, more=[f"--ignore={TESTS / path}" for path in SAME_EVERYWHERE])
 
 
-def _left_out(session: nox.Session) -> list[str]:
-    """Return what the gate leaves out; nothing where arguments behind nox's `--` say what to run."""
-    return [] if session.posargs else [f"--ignore={TESTS / path}" for path in NOT_IN_THE_GATE]
-
-
 def _folder_session(folder: str, profile: str, summary: str) -> None:
     """Make a session of one folder of tests, where there is one."""
 
     def session_of_folder(session: nox.Session) -> None:
         _install_wheel(session)
         _install_group(session, "tests")
-        _run_pytest(session, folder=TESTS / folder, profile=profile, more=_left_out(session))
+        _run_pytest(session, folder=TESTS / folder, profile=profile)
 
     if any((TESTS / folder).glob("**/test_*.py")):
         session_of_folder.__doc__ = summary
         nox.session(session_of_folder, name=folder)
 
 
-_folder_session("conformance", "gate", "Run the properties; HYPOTHESIS_PROFILE=ci or nightly for longer runs.")
-_folder_session("servers", "dev", "Run the tests with real servers only.")
-_folder_session("frameworks", "dev", "Run the tests with real frameworks only.")
-_folder_session("backends", "dev", "Run the tests with real backends only.")
-if any((TESTS / "conformance").glob("**/test_*.py")):
-    nox.options.sessions.append("conformance")
+_folder_session("conformance", "ci", "Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each.")
+_folder_session("servers", "gate", "Run the tests with real servers only.")
+_folder_session("frameworks", "gate", "Run the tests with real frameworks only.")
+_folder_session("backends", "gate", "Run the tests with real backends only.")
 
 
 @nox.session

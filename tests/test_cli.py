@@ -65,7 +65,7 @@ def directory(tmp_path) -> Path:
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SENTRY_")}
-    # What sentry-sdk looks for as it starts (Pyramid, here) warns, with an old setuptools, on the stderr that is compared
+    # Pyramid, which sentry-sdk looks for, warns with an old setuptools, on the stderr that is compared
     kept["PYTHONWARNINGS"] = "ignore:pkg_resources is deprecated"
     return {**kept, "NO_PROXY": "127.0.0.1", **changes}
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sentry_web._recorder import Captured
+from sentry_web._recorder import Captured, _mark_of
 
 
 class Equal(Exception):  # noqa: N818
@@ -94,3 +94,12 @@ def test_a_dead_exception_equals_none() -> None:
     captured = Captured()
     captured.add(raised(Own))
     assert captured.add(raised(Own))
+
+
+def test_a_mark_is_of_one_exception_and_no_other() -> None:
+    first, second = Equal(), Equal()
+    assert _mark_of(first) == _mark_of(first)
+    mark = _mark_of(first)
+    others = [_mark_of(second), _mark_of(Equal())]
+    assert mark not in others
+    assert {mark: 1}[mark] == 1, "usable as a key"

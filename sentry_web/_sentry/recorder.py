@@ -187,19 +187,17 @@ class SentryRecording:
     def finish(self, outcome: Outcome) -> None:
         """Send the root span and the session (see ``_recorder.Recording``)."""
         try:
-            if self._span is not None:
-                self._finish_span(self._span, outcome)
+            if self._span is not None and self._processor is not None:
+                self._finish_span(self._span, self._processor, outcome)
         finally:
             self._isolation.end_session()
 
-    def _finish_span(self, span: RootSpan, outcome: Outcome) -> None:
+    def _finish_span(self, span: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
         name = self._naming.find()
-        processor = self._processor
-        if processor is not None and span.name is not None:
-            if processor.is_chosen(span.name, span.source):
-                span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
-            else:
-                span.set_name(processor.chosen_on(self._isolation) or name)
+        if processor.is_chosen(span.name, span.source):
+            span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
+        else:
+            span.set_name(processor.chosen_on(self._isolation) or name)
         attributes: dict[str, Any] = dict(self._settings.policy.span_attributes(self._request))
         attributes.update(outcome_attributes(self._request, outcome, name))
         attributes.update(self._response_headers(outcome))

@@ -22,7 +22,7 @@ class RootSpan(Protocol):
     """What a recording asks of its root span."""
 
     @property
-    def name(self) -> str | None:
+    def name(self) -> str:
         """The name as it is now: ours, or what somebody set meanwhile."""
 
     @property
@@ -140,7 +140,7 @@ class TransactionSpan:
         self._transaction: Any = transaction
 
     @property
-    def name(self) -> str | None:
+    def name(self) -> str:
         return str(self._transaction.name)
 
     @property
@@ -203,9 +203,8 @@ class StreamedRoot:
         self._ignored = ignored_statuses
 
     @property
-    def name(self) -> str | None:
-        name: str | None = self._span.name
-        return name
+    def name(self) -> str:
+        return str(self._span.name)
 
     @property
     def source(self) -> str | None:

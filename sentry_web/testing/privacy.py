@@ -14,7 +14,7 @@ from typing import Any
 
 import sentry_sdk
 
-from sentry_web.testing.check.subject import WrongSubjectError, subject_of
+from sentry_web.testing.check.subject import subject_of
 from sentry_web.testing.drivers import Driver, Wrap
 from sentry_web.testing.events import Events
 from sentry_web.testing.places import PLACES, Place, traces_of
@@ -151,10 +151,11 @@ def _found(driver: Driver, app: Any, place: Place, path: str, settings: Mapping[
     """Where a new secret in this place is found in what one request would send."""
     secret = _new_secret(place)
     request = place.plant(Request(path=path, query="page=2"), secret)
+    probed = _probed_double if driver.protocol.value == "asgi2" else _probed_asgi
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the application, and of settings that are going out of use
         with recording(**{"traces_sample_rate": 1.0, **settings}) as events:
-            driver.run_app(app, request, Wrap.ours().around(Wrap(wsgi=_probed_wsgi, asgi=_probed_asgi)))
+            driver.run_app(app, request, Wrap.ours().around(Wrap(wsgi=_probed_wsgi, asgi=probed)))
             return tuple(_where(events, [trace.decode() for trace in traces_of(place, secret)]))
 
 
@@ -215,12 +216,12 @@ def _probed_asgi(app: Any) -> Any:
         _report_probe(scope)
         return await app(scope, receive, send)
 
-    def probed_double(scope: Any) -> Any:
+    return probed
+
+
+def _probed_double(app: Any) -> Any:
+    def probed(scope: Any) -> Any:
         _report_probe(scope)
         return app(scope)
 
-    try:
-        double = subject_of(app, kind="app", name=None, sdk={}, paths=()).driver.protocol.value == "asgi2"
-    except WrongSubjectError:
-        double = False
-    return probed_double if double else probed
+    return probed

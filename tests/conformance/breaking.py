@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable, NamedTuple, Protocol
 
+from asgiref.sync import SyncToAsync
+
 import sentry_web
 
 #: Rooms that no request passes through.
@@ -186,14 +188,20 @@ def _look(frame: types.FrameType, event: str, argument: Any) -> None:
 
 @contextmanager
 def watching() -> Iterator[set[types.CodeType]]:
-    """Collect the code of all functions that are called inside the block, on every thread started there too."""
+    """Collect the code of all functions that are called inside the block, on every thread started there too.
+
+    And on the one thread in which asgiref's bridge runs WSGI: it is made once, by whichever test came first.
+    """
     before = sys.getprofile()
+    bridge = SyncToAsync.single_thread_executor
     _seen.append(set())
     threading.setprofile(_look)
+    bridge.submit(sys.setprofile, _look).result(timeout=10)
     sys.setprofile(_look)
     try:
         yield _seen[-1]
     finally:
         sys.setprofile(before)
+        bridge.submit(sys.setprofile, None).result(timeout=10)
         threading.setprofile(None)  # type: ignore[arg-type]
         _seen.pop()

@@ -50,17 +50,19 @@ ASGI_DRIVERS: tuple[asgi.AsgiDriver, ...] = tuple(
 
 ONCE = Wrap.ours()
 TWICE = ONCE.around(ONCE)
-#: All options that make more of our code run.
-EVERYTHING = Wrap.ours(
-    capture_body="always",
-    capture_response_headers=["."],
-    failed_request_status_codes=range(500, 600),
-    trusted_proxies="*",
-    record_send_receive=True,
-    route_resolver=lambda request: None,
-    on_request=lambda recording, request: recording.set_attribute("seen", request.url),
-    on_response=lambda recording, request, response: recording.set_attribute("size", response.body_size),
-)
+#: All options that both protocols have and that make more of our code run.
+ALL_SHARED_OPTIONS: dict[str, Any] = {
+    "capture_body": "always",
+    "capture_response_headers": ["."],
+    "failed_request_status_codes": range(500, 600),
+    "trusted_proxies": "*",
+    "route_resolver": lambda request: None,
+    "on_request": lambda recording, request: recording.set_attribute("seen", request.url),
+    "on_response": lambda recording, request, response: recording.set_attribute("size", response.body_size),
+}
+EVERYTHING_SHARED = Wrap.ours(**ALL_SHARED_OPTIONS)
+#: With the spans of messages, which WSGI does not have.
+EVERYTHING = Wrap.ours(**ALL_SHARED_OPTIONS, record_send_receive=True)
 WRAPS: dict[str, Wrap] = {"once": ONCE, "twice": TWICE, "everything": EVERYTHING}
 
 

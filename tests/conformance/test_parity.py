@@ -42,7 +42,7 @@ from sentry_web.testing import (
 from sentry_web.testing.steps import Step
 from sentry_web.testing.strategies import acts, requests, scripts, websocket_scripts
 
-from .properties import ALL_DRIVERS, ASGI_DRIVERS, EVERYTHING, ONCE, modes, sdk
+from .properties import ALL_DRIVERS, ASGI_DRIVERS, EVERYTHING_SHARED, ONCE, modes, sdk
 
 #: Those without asgiref's bridge, which has no code after the response, between server and application.
 #: Those that see a WSGI application from outside of the bridge.
@@ -199,7 +199,7 @@ def test_all_drivers(script, request, mode):
     script=scripts(protocols=[driver.protocol for driver in DIRECT]),
     request=requests(),
     mode=modes(),
-    wrap=st.sampled_from([ONCE, EVERYTHING]),
+    wrap=st.sampled_from([ONCE, EVERYTHING_SHARED]),
 )
 def test_drivers_with_code_after_the_response(script, request, mode, wrap):
     assert_same(DIRECT, script, request, mode, wrap)

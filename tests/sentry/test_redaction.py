@@ -401,6 +401,25 @@ def test_a_scope_that_redacts_passes_all_spans_on(monkeypatch: pytest.MonkeyPatc
     assert passed == [None]
 
 
+def test_where_the_sdk_does_not_complete_its_spans_the_scope_that_sends_them_redacts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redaction, "_COMPLETES_TELEMETRY", False)
+    monkeypatch.setattr(redaction.Scope, "_capture_span", lambda self, span: None, raising=False)
+    record = {"body": f"of {SECRET}", "attributes": {"seen": SECRET}, "name": None}
+    scope = RedactingScope()
+    scope.add_event_processor(processor())  # type: ignore[arg-type]
+    scope._capture_span(record)
+    assert record == {"body": f"of {FILTERED}", "attributes": {"seen": FILTERED}, "name": None}
+
+
+def test_a_record_that_cannot_be_redacted_keeps_neither_text_nor_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "Secrets", broken)
+    record = {"body": SECRET, "attributes": {"seen": SECRET}, "severity_text": "info"}
+    processor().redact_record(record)
+    assert record == {"body": FILTERED, "attributes": {}, "severity_text": "info"}
+
+
 # --- time ------------------------------------------------------------------------------------------------------------
 
 SECRETS = [f"Secret-{number:02d}-of-twenty" for number in range(20)]

@@ -270,3 +270,8 @@ def test_greenlets_end_applications_only_where_they_are_in_use(monkeypatch: pyte
     assert greenlet.GreenletExit in cases.killed()
     monkeypatch.delitem(sys.modules, "greenlet")
     assert [kind.__name__ for kind in cases.killed()] == ["GeneratorExit", "CancelledError"]
+
+
+def test_a_property_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"^only: prompt is none of .*transparent"):
+        check(SentryWsgiMiddleware, only=["same", "prompt"])

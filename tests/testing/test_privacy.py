@@ -18,7 +18,7 @@ from sentry_web.cli import main
 from sentry_web.testing import Request, recording
 from sentry_web.testing.check import WrongSubjectError
 from sentry_web.testing.places import PLACES, basic_credentials, traces_of
-from sentry_web.testing.privacy import privacy_report
+from sentry_web.testing.privacy import _where, privacy_report
 
 flask = Flask("shop")
 
@@ -103,6 +103,24 @@ def test_the_applications_own_settings_count():
     assert report.settings["max_request_body_size"] == "small"
     assert report.settings["data_collection"]["user_info"] is True
     assert "address of the peer" in {leak.place for leak in report.leaks}
+
+
+@pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
+def test_that_the_application_asked_for_personal_data_counts():
+    with recording(send_default_pii=True):
+        report = privacy_report(double)
+    assert report.settings["send_default_pii"] is True
+    assert "address of the peer" in {leak.place for leak in report.leaks}
+
+
+def test_what_leaves_outside_of_the_items_is_found():
+    class Sent(list[Any]):
+        """Envelopes whose items are clean."""
+
+        all_bytes = b'{"trace":{"transaction":"of a secret"}}'
+
+    assert list(_where(Sent(), ["a secret"])) == ["header of an envelope"]
+    assert list(_where(Sent(), ["another"])) == []
 
 
 def test_what_is_no_application():
