@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -483,12 +484,19 @@ BUSY = Script((StartResponse(), Work(), SendChunk()))
 
 @pytest.fixture
 def profilers() -> Iterator[None]:
-    """The SDK's profilers live in the process; stop them after the test."""
+    """The SDK's profilers live in the process; stop them after the test.
+
+    Without the garbage collector: where it runs inside ``sys._current_frames()``, which the profilers' thread calls, and a
+    finalizer gives up the GIL, Python before 3.12 stands still for ever (CPython's gh-106883; seen here).
+    """
     from sentry_sdk.profiler import continuous_profiler, transaction_profiler
 
+    gc.collect()
+    gc.disable()
     yield
     transaction_profiler.teardown_profiler()
     continuous_profiler.teardown_continuous_profiler()
+    gc.enable()
 
 
 OF_OLD = pytest.mark.filterwarnings("ignore:Transaction-based profiling is deprecated:DeprecationWarning")
