@@ -486,8 +486,8 @@ BUSY = Script((StartResponse(), Work(), SendChunk()))
 def profilers() -> Iterator[None]:
     """The SDK's profilers live in the process; stop them after the test.
 
-    Without the garbage collector: where it runs inside ``sys._current_frames()``, which the profilers' thread calls, and a
-    finalizer gives up the GIL, Python before 3.12 stands still for ever (CPython's gh-106883; seen here).
+    Without the garbage collector: where it runs inside ``sys._current_frames()``, which the profilers' thread calls,
+    and a finalizer gives up the GIL, Python before 3.12 stands still for ever (CPython's gh-106883; seen here).
     """
     from sentry_sdk.profiler import continuous_profiler, transaction_profiler
 
