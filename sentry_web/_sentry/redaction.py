@@ -148,10 +148,16 @@ def _blank(event: dict[str, Any]) -> bool:
 
 
 def _add_own_stack(event: dict[str, Any]) -> None:
-    """With ``attach_stacktrace`` the SDK adds frames and their variables after all processors: do it before that."""
+    """With ``attach_stacktrace`` the SDK adds frames and their variables after all processors: do it before that.
+
+    Older releases (2.20) add them to transactions too, where they show nothing but how we end one: leave none to add.
+    """
     options = sentry_sdk.get_client().options
     has_stack = any(key in event for key in ("exception", "stacktrace", "threads"))
-    if event.get("type") == "transaction" or has_stack or not options.get("attach_stacktrace"):
+    if has_stack or not options.get("attach_stacktrace"):
+        return
+    if event.get("type") == "transaction":
+        event["threads"] = {"values": []}
         return
     stacktrace = current_stacktrace(
         include_local_variables=options.get("include_local_variables", True),

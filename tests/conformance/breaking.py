@@ -108,7 +108,7 @@ class Breaker:
 
     def trip(self) -> None:
         """Raise, if it is time."""
-        if not self.armed or _is_thread_of_sdk():
+        if not self.armed or is_of_sdk(threading.current_thread()):
             return
         number, self._count = self._count, self._count + 1
         if self._calls is None or number in self._calls:
@@ -129,9 +129,9 @@ class Breaker:
                 function.__code__ = code
 
 
-def _is_thread_of_sdk() -> bool:
+def is_of_sdk(thread: threading.Thread) -> bool:
     """Whether this is one of the SDK's own threads, which can neither help nor harm a request."""
-    target = getattr(threading.current_thread(), "_target", None)
+    target = getattr(thread, "_target", None)
     return str(getattr(target, "__module__", "")).startswith("sentry_sdk")
 
 
