@@ -24,6 +24,7 @@ class RootSpan(Protocol):
     @property
     def name(self) -> str:
         """The name as it is now: ours, or what somebody set meanwhile."""
+        ...
 
     @property
     def source(self) -> str | None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sentry_web.testing import Accept, Raise, Receive, Script, Send, Wrap, WsScript
 
-from .breaking import Breaker, Function, InternalError, functions, functions_of_sdk, watching
+from .breaking import Breaker, Function, InternalError, forget_results, functions, functions_of_sdk, watching
 from .cases import CASES, PLAIN, Case
 from .properties import ALL_DRIVERS, ASGI_DRIVERS, TRACED, sdk
 
@@ -102,6 +102,7 @@ MOST = 12
 def ways() -> dict[types.CodeType, list[Case]]:
     """In which cases which code of ours runs. Each case is proved transparent on the way."""
     found: dict[types.CodeType, list[Case]] = defaultdict(list)
+    forget_results()
     for case in CASES:
         with watching() as seen:
             actual = case.outcome()
@@ -236,6 +237,7 @@ def plain_cases() -> list[Case]:
 def test_a_function_of_the_sdk_raises(subtests):
     """Those that run because of us."""
     found: dict[types.CodeType, list[Case]] = defaultdict(list)
+    forget_results()
     for case in plain_cases():
         with watching() as seen:
             case.outcome()
