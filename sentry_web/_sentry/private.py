@@ -92,7 +92,7 @@ def start_profile(transaction: Any) -> None:
 
 def stop_profile(transaction: Any) -> None:
     """Stop both profilers; ``finish()`` expects it done."""
-    profile = getattr(transaction, "_profile", None)
+    profile: Any = getattr(transaction, "_profile", None)
     if getattr(profile, "_context_manager_state", None) is not None:  # only one that was entered can be left
         profile.__exit__(None, None, None)
     continuous = getattr(transaction, "_continuous_profile", None)

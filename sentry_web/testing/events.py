@@ -10,6 +10,7 @@ import json
 import pprint
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
@@ -196,8 +197,12 @@ class Events:
         return "\n".join(f"{reported!r}\n{pprint.pformat(reported.payload, width=120)}" for reported in self.all)
 
 
-def parse(envelope: bytes) -> list[Reported]:
-    """The items of a serialised envelope; what is not JSON (an attachment) has its size as payload."""
+@lru_cache(maxsize=256)
+def parse(envelope: bytes) -> tuple[Reported, ...]:
+    """The items of a serialised envelope; what is not JSON (an attachment) has its size as payload.
+
+    Remembered, since each look at ``Events`` asks for all of them again.
+    """
     found: list[Reported] = []
     for item in Envelope.deserialize(envelope).items:
         kind, content = str(item.type), item.get_bytes()
@@ -205,7 +210,7 @@ def parse(envelope: bytes) -> list[Reported]:
             found.extend(Reported(kind, span) for span in json.loads(content)["items"])
         else:
             found.append(Reported(kind, _payload(content)))
-    return found
+    return tuple(found)
 
 
 def _payload(content: bytes) -> Mapping[str, Any]:

@@ -68,6 +68,8 @@ _RETURN_NEEDS = {
     Returns.NOTHING: Feature.NO_RESPONSE_OBJECT,
 }
 CLOSABLE = frozenset({Returns.ITERATOR, Returns.SIZED, Returns.FILE_WRAPPER})
+#: What is returned whole: where the application raises on the way, nothing of it is sent, which only ASGI does at once.
+WHOLE = frozenset({Returns.LIST, Returns.TUPLE, Returns.SIZED, Returns.FILE_WRAPPER})
 
 
 class Close(enum.Enum):

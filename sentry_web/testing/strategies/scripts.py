@@ -17,7 +17,7 @@ from sentry_web.testing.connections import (
     Send,
     WsScript,
 )
-from sentry_web.testing.script import CLOSABLE, Close, Peer, Protocol, Returns, Script
+from sentry_web.testing.script import CLOSABLE, WHOLE, Close, Peer, Protocol, Returns, Script
 from sentry_web.testing.steps import (
     Act,
     Breadcrumb,
@@ -120,12 +120,27 @@ def _many(steps: st.SearchStrategy[Step], most: int) -> st.SearchStrategy[list[S
 
 @_once
 def _either(*strategies: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
-    return st.one_of(*strategies)
+    """One of these, each as likely as the other: ``one_of`` would weigh each by the alternatives within it."""
+    return st.integers(0, len(strategies) - 1).flatmap(strategies.__getitem__)
 
 
 @_once
 def _kinds(protocols: tuple[Protocol, ...]) -> st.SearchStrategy[Returns]:
     return st.sampled_from([kind for kind in Returns if _in_all(Script(returns=kind), protocols)])
+
+
+def _breaks_in_the_midst(steps: list[Step]) -> bool:
+    """Whether the application raises after it has sent something."""
+    sends = False
+    for step in steps:
+        if isinstance(step, Raise):
+            return sends
+        sends = sends or isinstance(step, SendChunk) or (isinstance(step, ChildSpan) and _sends(step))
+    return False
+
+
+def _sends(span: ChildSpan) -> bool:
+    return any(isinstance(step, SendChunk) for step in span.steps)
 
 
 def _is_response(returns: Returns) -> bool:
@@ -160,6 +175,8 @@ def scripts(draw: st.DrawFn, protocols: Iterable[Protocol] = EVERY_PROTOCOL, rai
         where = draw(st.integers(0, len(steps)))
         steps[where:] = [draw(raises())]
     returns = draw(_kinds(protocols).filter(_is_response))
+    if returns in WHOLE and _breaks_in_the_midst(steps) and len(protocols) > 1:
+        returns = Returns.GENERATOR
     after: tuple[Step, ...] = ()
     if returns in CLOSABLE and _in_all(Script(returns=returns, after=(Sleep(),)), protocols):
         after = tuple(draw(_many(_within(acts()), 2)))
