@@ -6,6 +6,7 @@ table, bound or in a partial. What may be broken is decided in ``test_faults``.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -190,7 +191,7 @@ def forget_results() -> None:
     """Empty the caches of our functions: what an earlier test has asked for is found again by running."""
     for room in [room for name, room in sys.modules.items() if name.startswith("sentry_web.")]:
         for value in list(vars(room).values()):
-            if callable(getattr(value, "cache_clear", None)):
+            if isinstance(value, functools._lru_cache_wrapper):
                 value.cache_clear()
 
 

@@ -109,6 +109,7 @@ def test_profilers_are_started_and_stopped() -> None:
 
     class Profile:
         def __enter__(self) -> None:
+            self._context_manager_state = ()
             told.append("enter")
 
         def __exit__(self, *exc_info: object) -> None:
@@ -121,6 +122,16 @@ def test_profilers_are_started_and_stopped() -> None:
     private.start_profile(transaction)
     private.stop_profile(transaction)
     assert told == ["enter", "exit", "stop"]
+
+
+def test_a_profiler_that_was_not_started_is_not_left() -> None:
+    """Older releases end a profile by what its start has noted, and lose the transaction without it."""
+
+    class Profile:
+        def __exit__(self, *exc_info: object) -> None:
+            raise AssertionError("it was never entered")
+
+    private.stop_profile(SimpleNamespace(_profile=Profile()))
 
 
 # --- each name is there in this release ------------------------------------------------------------------------------
