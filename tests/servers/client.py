@@ -159,7 +159,7 @@ def is_complete(raw: bytes, method: str) -> bool:
     if method == "HEAD":
         return True
     if re.search(rb"(?i)\r\ntransfer-encoding: *chunked", head):
-        return body.endswith((b"\r\n0\r\n\r\n")) or body == b"0\r\n\r\n"
+        return body.endswith(b"\r\n0\r\n\r\n") or body == b"0\r\n\r\n"
     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     return length is not None and len(body) >= int(length[1])
 

@@ -143,7 +143,7 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ),
     ("hypercorn (ASGI)", "lifespan fails"): _differs(
         "hypercorn raises an exception of its own out of `send`, with the application's in its message",
-        errors=["LifespanFailureError \"Lifespan failure in startup. 'Traceback (most recent call last):\", unhandled"],
+        errors=['LifespanFailureError "Lifespan failure in startup. \'Traceback (most recent call last):", unhandled'],
     ),
     ("hypercorn (ASGI)", "graceful shutdown"): Difference(_MASTER_KILLS, _CUT),
     ("hypercorn (WSGI)", "graceful shutdown"): Difference(_MASTER_KILLS, _CUT),

@@ -128,7 +128,7 @@ class Process:
             )
 
     def __str__(self) -> str:
-        return self.log.read_text("utf-8", "replace")[-4000:]
+        return self.log.read_text("utf-8", "replace")[-20000:]
 
     @property
     def status(self) -> int | None:

@@ -6,7 +6,6 @@ What the facts should be stands in ``expectations``, once for all servers.
 from __future__ import annotations
 
 import http.client
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -114,7 +113,9 @@ def slow(site: Site) -> Facts:
     """A client that sends and reads in small pieces."""
 
     def send_slowly(trace: str | None) -> Answer:
-        whole = request_bytes("POST", "/orders", site.headers(trace, {"Content-Type": "application/json"}), b'{"count":3}')
+        whole = request_bytes(
+            "POST", "/orders", site.headers(trace, {"Content-Type": "application/json"}), b'{"count":3}'
+        )
         pieces = [whole[:20], whole[20:-5], whole[-5:-2], whole[-2:]]
         with Conversation(site.port) as conversation:
             conversation.send(*pieces, pause=0.02)
