@@ -28,7 +28,7 @@ BUGSINK_INSTALL = "pipx install bugsink"
 SPOTLIGHT_INSTALL = "npm install @spotlightjs/spotlight@4.11.8 hono@4.12.25"
 
 #: The only user of the demo's Bugsink, which is on loopback and gone with the demo.
-LOGIN, PASSWORD = "demo@localhost", "demo"  # noqa: S105
+LOGIN, PASSWORD = "demo@localhost", "demo"
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -93,7 +93,13 @@ def bugsink(folder: Path, port: int = 0) -> Generator[Bugsink, None, None]:
     run("bugsink-manage", "migrate")
     run("bugsink-manage", "migrate", "snappea", "--database=snappea")
     made = json.loads(run("bugsink-manage", "shell", "-c", _BUGSINK_SETUP).splitlines()[-1])
-    gunicorn = [str(programs / "gunicorn"), f"--bind={_HOST}:{port}", "--workers=1", "--threads=4", "bugsink.wsgi"]
+    gunicorn = [
+        str(programs / "gunicorn"),
+        f"--bind={_HOST}:{port}",
+        "--threads=4",
+        "--graceful-timeout=2",
+        "bugsink.wsgi",
+    ]
     if "--no-control-socket" in run("gunicorn", "--help"):
         gunicorn.insert(1, "--no-control-socket")
     url = f"http://{_HOST}:{port}"
@@ -131,7 +137,9 @@ def _running(command: list[str], folder: Path, environment: dict[str, str], url:
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(url):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{Path(command[0]).name} did not start: {log.read_text('utf-8', 'replace')[-2000:]}")
+                raise RuntimeError(
+                    f"{Path(command[0]).name} did not start: {log.read_text('utf-8', 'replace')[-2000:]}"
+                )
             time.sleep(0.1)
         yield
     finally:

@@ -1,7 +1,7 @@
 """What every server should show in every scenario: one table, and what truly differs, each with its reason.
 
-``EXPECTED`` holds for all. ``DIFFERENCES`` names a server, a scenario, the facts that are other ones there, and why. Each
-of them is the server's own: ``as bare`` stays true, the bare application is served alike.
+``EXPECTED`` holds for all. ``DIFFERENCES`` names a server, a scenario, the facts that are other ones there, and why.
+Each of them is the server's own: ``as bare`` stays true, the bare application is served alike.
 """
 
 from __future__ import annotations

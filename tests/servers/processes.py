@@ -178,8 +178,8 @@ class Process:
 class Site:
     """A running server with the ingest that its middleware reports to.
 
-    Every request has a trace of its own, by which its report is found; ``ledger`` holds how many transactions and errors
-    are waited for, then how many were found, so that in the end nothing that came besides stays unseen.
+    Every request has a trace of its own, by which its report is found; ``ledger`` holds how many transactions and
+    errors are waited for, then how many were found, so that in the end nothing that came besides stays unseen.
     """
 
     server: Server
