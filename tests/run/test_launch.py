@@ -30,14 +30,13 @@ def command(name: str, interface: str, host: str = "127.0.0.1", workers: int = 1
         (
             "gunicorn",
             "asgi",
-            "gunicorn --bind=127.0.0.1:8000 --workers=2 --worker-class=uvicorn_worker.UvicornWorker "
-            + "--no-control-socket {served}",
+            "gunicorn --bind=127.0.0.1:8000 --workers=2 --worker-class={worker} --no-control-socket {served}",
         ),
         ("gunicorn", "wsgi", "gunicorn --bind=127.0.0.1:8000 --workers=2 --threads=4 --no-control-socket {served}"),
     ],
 )
 def test_commands_with_workers(name, interface, expected):
-    assert command(name, interface, workers=2) == expected.format(served=launch.SERVED)
+    assert command(name, interface, workers=2) == expected.format(served=launch.SERVED, worker="uvicorn_worker.UvicornWorker")
 
 
 def test_commands_with_reload_and_with_ipv6():
