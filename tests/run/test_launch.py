@@ -36,7 +36,9 @@ def command(name: str, interface: str, host: str = "127.0.0.1", workers: int = 1
     ],
 )
 def test_commands_with_workers(name, interface, expected):
-    assert command(name, interface, workers=2) == expected.format(served=launch.SERVED, worker="uvicorn_worker.UvicornWorker")
+    assert command(name, interface, workers=2) == expected.format(
+        served=launch.SERVED, worker="uvicorn_worker.UvicornWorker"
+    )
 
 
 def test_commands_with_reload_and_with_ipv6():
