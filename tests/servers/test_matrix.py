@@ -47,7 +47,7 @@ def test_nothing_else_was_reported(site: Site) -> None:
         and not (site.server.name == "uWSGI" and not event["request"].get("method"))
     ]
     assert strays == []
-    # granian's workers leave without waiting for what is being sent (see DIFFERENCES): its envelope may end amid a word.
+    # granian's workers leave without waiting for what is being sent (see DIFFERENCES): an envelope may be torn.
     torn = "truncated" if site.server.package == "granian" else "not allowed"
     assert [reason for reason in site.ingest.rejected if torn not in reason] == []
 
