@@ -7,6 +7,7 @@ what a session installs beside the wheel is a dependency group there.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -44,11 +45,18 @@ SAME_EVERYWHERE = (
     "conformance/test_transparency.py",
 )
 
+# Spotlight does not start with the newest hono.
+SPOTLIGHT = {"@spotlightjs/spotlight": "4.11.8", "hono": "4.12.25"}
+
+# What `servers` and `backends` run, with the programs that it needs. It is no matter of coverage, which gevent's worker
+# and the like would not survive.
+OWN_SESSIONS = ("servers", "backends/test_bugsink.py", "backends/test_spotlight.py")
+
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False  # one Python is promised, even where CI is set
 CORNERS = (f"compat-{PYTHONS[0]}(oldest)", f"compat-{PYTHONS[-1]}(newest)")  # `nox -s compat` has all between them too
-nox.options.sessions = ["lint", "types", f"tests-{CURRENT}", *CORNERS]
+nox.options.sessions = ["lint", "types", f"tests-{CURRENT}", *CORNERS, "servers", "backends"]
 
 
 def _install_group(session: nox.Session, group: str) -> None:
@@ -104,7 +112,8 @@ def tests(session: nox.Session) -> None:
     _install_group(session, "tests")
     session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
     session.run("coverage", "erase", silent=True)
-    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m")
+    elsewhere = [] if session.posargs else [f"--ignore={TESTS / path}" for path in OWN_SESSIONS]
+    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m", more=elsewhere)
     session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
     session.run("coverage", "combine", "--quiet")
     if not session.posargs:  # a part of the tests covers a part of the package
@@ -117,15 +126,16 @@ def compat(session: nox.Session, sdk: str) -> None:
     """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
     _install_wheel(session, sdk)
     _install_group(session, "tests")
-    _run_pytest(session, more=[f"--ignore={TESTS / path}" for path in SAME_EVERYWHERE])
+    _run_pytest(session, more=[f"--ignore={TESTS / path}" for path in (*SAME_EVERYWHERE, *OWN_SESSIONS)])
 
 
-def _folder_session(folder: str, profile: str, summary: str) -> None:
-    """Make a session of one folder of tests, where there is one."""
+def _folder_session(folder: str, profile: str, summary: str, *groups: str) -> None:
+    """Make a session of one folder of tests, where there is one; ``groups``: what it needs besides."""
 
     def session_of_folder(session: nox.Session) -> None:
         _install_wheel(session)
-        _install_group(session, "tests")
+        for group in ("tests", *groups):
+            _install_group(session, group)
         _run_pytest(session, folder=TESTS / folder, profile=profile)
 
     if any((TESTS / folder).glob("**/test_*.py")):
@@ -134,9 +144,33 @@ def _folder_session(folder: str, profile: str, summary: str) -> None:
 
 
 _folder_session("conformance", "ci", "Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each.")
-_folder_session("servers", "gate", "Run the tests with real servers only.")
+_folder_session("servers", "gate", "Run the tests with real servers only.", "servers")
 _folder_session("frameworks", "gate", "Run the tests with real frameworks only.")
-_folder_session("backends", "gate", "Run the tests with real backends only.")
+
+
+@nox.session
+def backends(session: nox.Session) -> None:
+    """Run the tests with real backends only: Bugsink, Spotlight in Chromium, Relay's library.
+
+    Bugsink and Spotlight get an environment each, below this session's; npm, chromium and chromedriver must be there.
+    """
+    tools = Path(session.virtualenv.location, "tools").resolve()
+    tools.mkdir(exist_ok=True)
+    session.run("python", "-m", "venv", str(tools / "bugsink"), silent=True)
+    bugsink = tools / "bugsink" / "bin"
+    session.run(str(bugsink / "python"), "-m", "pip", "install", "--quiet", "bugsink", external=True)
+    package = {"private": True, "dependencies": SPOTLIGHT, "overrides": {"hono": "$hono"}}
+    (tools / "package.json").write_text(json.dumps(package), encoding="utf-8")
+    session.run("npm", "install", "--no-audit", "--no-fund", f"--prefix={tools}", external=True)
+    # Behind the session's own, or Bugsink's python and gunicorn would be taken for ours.
+    session.env["PATH"] = os.pathsep.join(
+        [str(session.bin), os.environ["PATH"], str(tools / "node_modules" / ".bin"), str(bugsink)]
+    )
+    session.env.setdefault("SCREENSHOTS", str(tools))
+    _install_wheel(session)
+    for group in ("tests", "backends"):
+        _install_group(session, group)
+    _run_pytest(session, folder=TESTS / "backends")
 
 
 @nox.session

@@ -17,6 +17,7 @@ from ._config import Config
 from ._context import CURRENT, Entered
 from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call
+from ._http import content_length
 from ._naming import Naming
 from ._recorder import Captured, MessageSpan, Recorder, Recording
 from ._request import Outcome, Request
@@ -36,6 +37,7 @@ class Exchange:
         "_keys",
         "captured",
         "_lost",
+        "_ending",
         "_body",
         "_body_limit",
     )
@@ -51,6 +53,7 @@ class Exchange:
         self._keys: list[str] = []
         self.captured: Captured = Captured(outer.captured if outer is not None and outer.open else None)
         self._lost: BaseException | None = None
+        self._ending = False
         self._body: Body | None = None
         self._body_limit = 0
 
@@ -142,6 +145,16 @@ class Exchange:
             if self.outcome.first_byte is None:
                 self.outcome.first_byte = now
 
+    def body_ending(self) -> None:
+        """The last part is being handed over; a disconnect says nothing now (hypercorn tells one while it takes it)."""
+        self._ending = True
+
+    def body_handed_over(self) -> None:
+        """The server sends the body, a file, by itself: only Content-Length tells how much that is."""
+        if self._state < State.COMPLETE and not self._is_bodiless():
+            self.outcome.body_size += content_length(self.outcome.headers)
+        self.body_ended()
+
     def body_ended(self) -> None:
         """The last body byte was handed to the server."""
         if self._step(Input.LAST):
@@ -173,10 +186,11 @@ class Exchange:
             self.outcome.bytes_in += size
 
     def client_gone(self, error: BaseException | None = None) -> None:
-        """The client went away; ``error`` is what the server raised at the application to say so."""
+        """The client went away, perhaps with all it came for; ``error`` is what the server raised to say so."""
         if self.open:
             self._lost = error
-        if self._step(Input.GONE):
+        whole = 0 < content_length(self.outcome.headers) <= self.outcome.body_size
+        if not whole and (error is not None or not self._ending) and self._step(Input.GONE):
             self.outcome.client_gone = self.outcome.cancelled = True
 
     def failed(self, error: BaseException) -> None:

@@ -111,3 +111,12 @@ def combine_headers(headers: Iterable[Header]) -> list[Header]:
         else:
             combined[key] = (name, value)
     return list(combined.values())
+
+
+def content_length(headers: Iterable[tuple[object, object]]) -> int:
+    """The length that a response announces (RFC 9110, 8.6), its headers strings or bytes; 0 where it announces none."""
+    for pair in headers:
+        name, value = (part.decode("latin-1") if isinstance(part, bytes) else str(part) for part in pair)
+        if name.lower() == "content-length" and value.isascii() and value.isdigit():
+            return int(value)
+    return 0

@@ -189,6 +189,13 @@ class _HttpSend(_Send):
 
     __slots__ = ()
 
+    def _amended(self, message: Message) -> Message | None:
+        if message.get("type") == "http.response.body":
+            if not message.get("more_body"):
+                self._exchange.body_ending()
+            return None
+        return super()._amended(message)
+
     def _note(self, message: Message) -> None:
         kind = message.get("type")
         if kind == "http.response.body":
@@ -198,7 +205,7 @@ class _HttpSend(_Send):
         elif kind == "http.response.start":
             self._exchange.response_started(message.get("status"), message.get("headers", ()))
         elif kind == "http.response.pathsend":
-            self._exchange.body_ended()
+            self._exchange.body_handed_over()
 
 
 class _WebSocketSend(_Send):

@@ -30,12 +30,21 @@ def main() -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 @click.option("--stream", is_flag=True, help="Let sentry-sdk send spans as they end, not whole transactions.")
-def demo(*, as_json: bool, stream: bool) -> None:
+@click.option("--bugsink", "viewer", flag_value="bugsink", help="Show the errors in Bugsink's user interface.")
+@click.option("--spotlight", "viewer", flag_value="spotlight", help="Show errors and traces in Spotlight's.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Where the user interface listens; 0: any.")
+def demo(*, as_json: bool, stream: bool, viewer: str | None, port: int) -> None:
     """Serve one bookshop by WSGI and by ASGI, and compare what Sentry is told.
 
     Everything is on loopback: both servers, real HTTP requests to both, and an ingest endpoint that receives
     what sentry-sdk sends. The exit status is 0 when both protocols reported the same, and 1 when not.
+
+    With --bugsink or --spotlight, which must be installed, the reports go there instead, and can be looked at until
+    Ctrl-C; the exit status is 2 where the tool is missing.
     """
+    if viewer is not None:
+        _present(viewer, port, stream=stream)
+        return
     from sentry_web.demo import printing, show
 
     console = _console()
@@ -48,12 +57,32 @@ def demo(*, as_json: bool, stream: bool) -> None:
     sys.exit(1 if result.differences else 0)
 
 
+def _present(viewer: str, port: int, *, stream: bool) -> None:
+    """Show the demo in a user interface of the user's own, until Ctrl-C."""
+    from sentry_web.demo import presentation
+
+    try:
+        presentation.present(viewer, port, _console(), stream=stream)
+    except presentation.MissingToolError as error:
+        _refuse(str(error))
+    except RuntimeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
 @main.command()
 @click.argument("target")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option("--dsn", envvar="SENTRY_DSN", default="", show_envvar=True, help="Send there instead of printing.")
 @click.option("--interface", default="auto", show_default=True, type=click.Choice(["auto", "wsgi", "asgi"]))
+@click.option(
+    "--server",
+    type=click.Choice(["uvicorn", "hypercorn", "granian", "gunicorn", "waitress", "werkzeug"]),
+    help="What serves it, installed by you.  [default: uvicorn for ASGI, werkzeug for WSGI]",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
+@click.option("--reload", is_flag=True, help="Start anew whenever a source file has changed.")
 @click.option("--factory", is_flag=True, help="TARGET is a function that returns the application.")
 @click.option("--environment", help="Sentry's environment.  [env var: SENTRY_ENVIRONMENT]")
 @click.option("--release", help="Sentry's release.  [env var: SENTRY_RELEASE]")
@@ -80,6 +109,9 @@ def run(
     port: int,
     dsn: str,
     interface: str,
+    server: str | None,
+    workers: int,
+    reload: bool,
     factory: bool,
     environment: str | None,
     release: str | None,
@@ -103,7 +135,9 @@ def run(
         **({"send_default_pii": True} if send_default_pii else {}),
         **({"trace_lifecycle": "stream"} if stream else {}),
     }
-    options = command.RunOptions(target, host, port, dsn, interface, factory, transaction_style, sdk)
+    options = command.RunOptions(
+        target, host, port, dsn, interface, factory, transaction_style, sdk, server, workers, reload
+    )
     try:
         command.run(options, _console())
     except command.RunError as error:

@@ -103,12 +103,13 @@ def _is_watched(response: Any, environ: Any) -> bool:
 
 
 def _end_now(exchange: Exchange, response: Any) -> None:
-    """End the exchange of a response that is not watched; the parts of a list are counted."""
+    """End the exchange of a response that is not watched; the parts of a list are counted, a file is not read."""
     try:
         if type(response) in (list, tuple):
             exchange.body_sent(sum(len(part) for part in response if isinstance(part, bytes)))
-        if response is not None:
             exchange.body_ended()
+        elif response is not None:
+            exchange.body_handed_over()
     finally:
         exchange.close()
 

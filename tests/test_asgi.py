@@ -302,6 +302,28 @@ def test_what_the_application_sends_wrongly_is_the_servers_to_refuse(events: Eve
     assert len(events.transactions) == 1
 
 
+def test_a_disconnect_told_while_the_server_takes_the_last_part_is_no_news(events: Events) -> None:
+    """As hypercorn does: whoever waits for the disconnect hears of it before the last send returns."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"abc", "more_body": True})
+        listening.append(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+    listening: list[Any] = []
+
+    async def send(message: Any) -> None:
+        for receive in listening:
+            assert (await receive())["type"] == "http.disconnect"
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(SentryAsgiMiddleware(app)(make_scope(Request()), receive, send))
+    assert events.transactions[0].status == "ok"
+
+
 def test_a_client_gone_is_told_by_receive_too(events: Events) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()

@@ -164,6 +164,68 @@ def test_run_prints_requests_and_errors(directory, interface, mode):
     assert "t0k3n" not in "\n".join(server.lines)
 
 
+@pytest.mark.parametrize(
+    ("interface", "options"),
+    [("wsgi", ("--server", "werkzeug")), ("asgi", ("--server", "uvicorn")), ("asgi", ("--workers", "2"))],
+    ids=["werkzeug", "uvicorn", "workers"],
+)
+def test_run_under_a_server_that_is_asked_for(directory, interface, options):
+    with running(directory, f"shop:{interface}", *options) as server:
+        assert server.get("/books?token=t0k3n") == (200, b"hello")
+        assert server.get("/boom")[0] == 500
+        server.wait_for(f"Serving shop:{interface} \\({interface.upper()}\\) with (uvicorn|werkzeug) on ")
+        server.wait_for(r"(?s)http\.server GET /books\n  transaction  /books \(url\)\n  status       200 ok")
+        server.wait_for(r"error RuntimeError: no paper left\n  in           shop\.py:\d+ " + interface)
+        server.stop()
+    text = "\n".join(server.lines)
+    assert "t0k3n" not in text
+    assert text.count("error RuntimeError: no paper left") == 1
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_run_with_reload_serves_what_the_file_says_now(directory, interface):
+    with running(directory, f"shop:{interface}", "--reload") as server:
+        assert server.get("/") == (200, b"hello")
+        # The reloader compares times of whole seconds with some file systems; until it looks, the old one answers.
+        for attempt in range(200):
+            changed = APPS.replace("hello", "salut")
+            if attempt % 20 == 0:
+                (directory / "shop.py").write_text(changed + f"# {attempt}\n")
+            threading.Event().wait(0.1)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if server.get("/") == (200, b"salut"):
+                    break
+        else:
+            pytest.fail("\n".join(server.lines))
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["shop:wsgi", "--server", "uvicorn"], "uvicorn serves ASGI, and this is WSGI."),
+        (["shop:asgi", "--server", "waitress"], "waitress serves WSGI, and this is ASGI."),
+        (["shop:wsgi", "--workers", "2"], "werkzeug serves in threads of one process: .*"),
+        (["shop:asgi", "--workers", "2", "--reload"], "--reload is for one worker."),
+    ],
+)
+def test_run_under_a_server_that_cannot_do_it_says_so_in_one_line(directory, arguments, message):
+    process = ended(directory, "run", "--port", "0", *arguments)
+    assert re.fullmatch(f"Error: {message}\n", process.stderr)
+    assert (process.stdout, process.returncode) == ("", 2)
+
+
+@pytest.mark.parametrize(("viewer", "tool"), [("bugsink", "bugsink-manage"), ("spotlight", "spotlight")])
+def test_demo_says_how_to_install_the_user_interface_that_is_missing(tmp_path, monkeypatch, viewer, tool):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    process = ended(tmp_path, "demo", f"--{viewer}")
+    assert process.returncode == 2
+    found = re.fullmatch(r'Error: \w+ was not found \("(.+)" is not on the PATH\)\. Install it: (.+)\n', process.stderr)
+    assert found, process.stderr
+    assert found[1] == tool
+    assert re.match(r"(pipx|npm) install .*" + viewer, found[2])
+
+
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_run_sends_to_a_dsn(directory, by):
     with Ingest() as ingest:

@@ -17,8 +17,30 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-DRIVERS = {"raw_wsgi": WSGI, "raw_asgi": ASGI3, "flask_app": WSGI, "starlette_app": ASGI3}
-NAMES = {"flask_app": "/hello/<name>", "starlette_app": "/hello/{name}"}
+DEPLOY = EXAMPLES / "deploy"
+DRIVERS = {
+    "raw_wsgi": WSGI,
+    "raw_asgi": ASGI3,
+    "flask_app": WSGI,
+    "django_wsgi": WSGI,
+    "django_asgi": ASGI3,
+    "falcon_wsgi": WSGI,
+    "falcon_asgi": ASGI3,
+    "starlette_app": ASGI3,
+    "fastapi_app": ASGI3,
+    "litestar_app": ASGI3,
+    "quart_app": ASGI3,
+    "mixed_estate": ASGI3,
+}
+#: Their routes, where they have any; a framework's own way to write them.
+NAMES = {
+    **dict.fromkeys(("flask_app", "quart_app"), "/hello/<name>"),
+    **dict.fromkeys(("starlette_app", "fastapi_app", "litestar_app", "falcon_wsgi", "falcon_asgi"), "/hello/{name}"),
+    **dict.fromkeys(("django_wsgi", "django_asgi", "mixed_estate"), "/hello/{name}"),
+}
+#: The path of the failing view, where it is not at the top.
+FAILS = {"mixed_estate": "/old/fails"}
+GLUE = 30  # lines: more than that is no example but a program
 
 
 def load(name: str) -> ModuleType:
@@ -27,6 +49,7 @@ def load(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # Django's ROOT_URLCONF names the module
     spec.loader.exec_module(module)
     return module
 
@@ -43,13 +66,54 @@ def test_the_example_of_an_applications_own_tests() -> None:
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 def test_example(name: str) -> None:
+    """In a process of its own: Django is set up once in a process, and each example sets it up."""
+    command = [sys.executable, "-W", "ignore", __file__, name]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert run.stdout == "as it should be\n", run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("name", sorted(DRIVERS))
+def test_an_example_is_short(name: str) -> None:
+    lines = (EXAMPLES / f"{name}.py").read_text("utf-8").splitlines()
+    code = [line for line in lines if line and not line.startswith(("import ", "from ", "#", '"""'))]
+    assert len(code) < GLUE
+
+
+def check(name: str) -> None:
+    """Ask an example for a page and for an error, and look at what it reports."""
     driver: Any = DRIVERS[name]
     application = load(name).application
-    with recording(traces_sample_rate=1.0) as events:
+    with recording(traces_sample_rate=1.0, default_integrations=False) as events:
         answer = driver.run_app(application, Request(path="/hello/you"))
-        assert str(answer.status).startswith("200")
-        assert answer.body.startswith(b"hello")
-        driver.run_app(application, Request(path="/fails"))
-        assert events.errors[0].exception == ("RuntimeError", "as asked")
+        assert str(answer.status).startswith("200"), answer
+        assert answer.body.strip(b'"').startswith(b"hello"), answer
+        driver.run_app(application, Request(path=FAILS.get(name, "/fails")))
+        assert [error.exception for error in events.errors] == [("RuntimeError", "as asked")]
         assert events.transactions[0].name == NAMES.get(name, "/hello/you")
         assert [transaction.status for transaction in events.transactions] == ["ok", "internal_error"]
+    print("as it should be")
+
+
+def test_the_gunicorn_configuration_is_python_that_listens_on_loopback() -> None:
+    settings: dict[str, Any] = {}
+    exec(compile((DEPLOY / "gunicorn.conf.py").read_text("utf-8"), "gunicorn.conf.py", "exec"), settings)
+    assert settings["bind"].startswith("127.0.0.1:")
+    assert settings["wsgi_app"].partition(":")[0] in DRIVERS
+
+
+@pytest.mark.parametrize("name", ["relay.yml", "collector.yaml"])
+def test_a_configuration_file_is_yaml_that_listens_on_loopback(name: str) -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    text = (DEPLOY / name).read_text("utf-8")
+    document = yaml.safe_load(text)
+    assert document
+    assert "0.0.0.0" not in text
+    assert "127.0.0.1" in text
+    if name == "collector.yaml":
+        for pipeline in document["service"]["pipelines"].values():
+            for part, used in pipeline.items():
+                assert set(used) <= set(document[part])
+
+
+if __name__ == "__main__":
+    check(sys.argv[1])

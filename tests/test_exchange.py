@@ -311,6 +311,43 @@ def test_a_group_around_the_servers_own_error_is_no_error() -> None:
     assert output.names() == ["start"]
 
 
+def test_a_disconnect_while_the_server_takes_the_last_part_says_nothing() -> None:
+    """hypercorn tells it to whoever waits for one, before its send of that part returns; Starlette's streams do."""
+    exchange = opened(Output())
+    exchange.response_started(200)
+    exchange.body_sent(3)
+    exchange.body_ending()
+    exchange.client_gone()
+    assert not exchange.outcome.client_gone
+    exchange.client_gone(OSError())  # but what that send raises does
+    assert exchange.outcome.client_gone
+
+
+@pytest.mark.parametrize(("length", "gone"), [("3", False), ("4", True), (None, True), ("x", True)])
+def test_a_client_that_leaves_with_all_of_content_length_has_not_gone(length: str | None, gone: bool) -> None:
+    """It may close as soon as it has that much (RFC 9112, 6.3), before the application sends a last, empty part."""
+    output = Output()
+    exchange = opened(output)
+    exchange.response_started(200, [] if length is None else [(b"Content-Length", length.encode())])
+    exchange.body_sent(3)
+    lost = OSError()
+    exchange.client_gone(lost)
+    assert (exchange.outcome.client_gone, exchange.outcome.cancelled) == (gone, gone)
+    exchange.failed(lost)
+    assert output.names() == ["start"]
+
+
+@pytest.mark.parametrize(("method", "size"), [("GET", 7), ("HEAD", 0)])
+def test_a_file_that_the_server_sends_by_itself_is_as_long_as_its_headers_say(method: str, size: int) -> None:
+    exchange = opened(Output(), method=method)
+    exchange.response_started(200, [("Content-Length", "7")])
+    exchange.body_handed_over()
+    exchange.close()
+    exchange.body_handed_over()
+    assert exchange.outcome.body_size == size
+    assert not exchange.outcome.client_gone
+
+
 def test_a_client_that_leaves_after_the_end_has_not_gone() -> None:
     exchange = opened(Output())
     exchange.response_started(200)

@@ -154,6 +154,20 @@ def test_a_status_is_read_or_absent(status: object, code: int | None) -> None:
     assert type(_http.parse_status(status)) in (int, type(None))
 
 
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ([("Content-Type", "text/plain"), ("content-length", "12")], 12),
+        ([(b"Content-Length", b"12")], 12),
+        ([("Content-Length", "-1")], 0),
+        ([("Content-Length", "\u0663")], 0),  # RFC 9110, 8.6: ASCII digits
+        ([], 0),
+    ],
+)
+def test_the_length_of_a_response_is_read_or_nought(headers: list[tuple[object, object]], length: int) -> None:
+    assert _http.content_length(headers) == length
+
+
 def test_repeated_headers_are_joined_and_keep_their_first_spelling() -> None:
     headers = [("Accept", "a"), ("Cookie", "x=1"), ("accept", "b"), ("COOKIE", "y=2"), ("Host", "h")]
     assert _http.combine_headers(headers) == [("Accept", "a, b"), ("Cookie", "x=1; y=2"), ("Host", "h")]

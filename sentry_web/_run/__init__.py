@@ -3,6 +3,8 @@
 ============  ==========================================================================
 ``target``    ``module:attribute`` → the application and the interface it speaks
 ``servers``   one socket, uvicorn for ASGI, werkzeug's server for WSGI; the demo's too
+``launch``    the command of another server that the user names
+``served``    what that server's processes import; ``reloading``: werkzeug's as a program
 ``readings``  what a person wants to know of an event: status, duration, frame, filtered
 ``cards``     a transport of sentry-sdk that prints what it is given
 ``command``   all of it in order

@@ -7,18 +7,23 @@ not done here.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import json
+import os
+import socket
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import sentry_sdk
 from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.utils import BadDsn, Dsn
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._run import servers, target
+from sentry_web._run import launch, servers, target
 from sentry_web._run.cards import CardTransport
 
 if TYPE_CHECKING:
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["RunError", "RunOptions", "run"]
+
+#: The environment variable that holds the options for the processes of a launched server.
+_OPTIONS = "SENTRY_WEB_RUN_OPTIONS"
 
 _MIDDLEWARES = {"asgi": SentryAsgiMiddleware, "wsgi": SentryWsgiMiddleware}
 
@@ -46,7 +54,8 @@ class RunError(Exception):
 class RunOptions:
     """What ``sentry-web run`` takes, each field an option of that name.
 
-    ``interface`` is ``"auto"``, ``"wsgi"`` or ``"asgi"``; ``sdk`` holds the options for ``sentry_sdk.init``.
+    ``interface`` is ``"auto"``, ``"wsgi"`` or ``"asgi"``; ``sdk`` holds the options for ``sentry_sdk.init``; ``server``
+    is one of ``launch.SERVERS`` or nothing, for the interface's own.
     """
 
     target: str
@@ -57,18 +66,20 @@ class RunOptions:
     factory: bool
     transaction_style: Literal["endpoint", "url"]
     sdk: dict[str, Any]
+    server: str | None = None
+    workers: int = 1
+    reload: bool = False
 
 
 def run(options: RunOptions, console: Console) -> None:
     """Serve the target, instrumented, until SIGINT or SIGTERM. Raises ``RunError`` where it cannot."""
+    if options.server is not None or options.workers > 1 or options.reload:
+        _launch(options, console)
     _init_sentry(options, console)
     client = sentry_sdk.get_client()
     app = _load(options)
     interface = _interface(app, options)
-    try:
-        listener = servers.bind(options.host, options.port)
-    except OSError as error:
-        raise RunError(f"Cannot listen on {options.host} port {options.port}: {error.strerror}.", 1) from None
+    listener = _bind(options)
     wrapped = _MIDDLEWARES[interface](app, transaction_style=options.transaction_style)
     console.print(f"Serving {options.target} ({interface.upper()}) on {servers.url_of(listener)}, until Ctrl-C.")
     console.print(_destination(options, is_ours=sentry_sdk.get_client() is client), soft_wrap=True)
@@ -76,6 +87,49 @@ def run(options: RunOptions, console: Console) -> None:
         servers.serve(wrapped, interface, listener)
     finally:
         sentry_sdk.get_client().close(timeout=2.0)
+
+
+def _bind(options: RunOptions) -> socket.socket:
+    try:
+        return servers.bind(options.host, options.port)
+    except OSError as error:
+        raise RunError(f"Cannot listen on {options.host} port {options.port}: {error.strerror}.", 1) from None
+
+
+def _launch(options: RunOptions, console: Console) -> NoReturn:
+    """Become the server that was asked for.
+
+    The target is loaded here only to see that it is there, and what it speaks; the server's processes load it anew.
+    """
+    interface = _interface(_load(options), options)
+    server = options.server or launch.default_server(interface)
+    with _bind(options) as listener:  # the server binds the port again; whether it is free is better said here
+        url, port = servers.url_of(listener), listener.getsockname()[1]
+    try:
+        arguments = launch.command_for(
+            server, interface, options.host, port, workers=options.workers, reload=options.reload
+        )
+    except launch.LaunchError as error:
+        raise RunError(str(error), 2) from None
+    console.print(
+        f"Serving {options.target} ({interface.upper()}) with {server} on {url}, until Ctrl-C.", soft_wrap=True
+    )
+    console.print(_destination(options, is_ours=True), soft_wrap=True)
+    console.file.flush()
+    told = json.dumps(dataclasses.asdict(dataclasses.replace(options, interface=interface)))
+    os.execve(sys.executable, arguments, {**os.environ, _OPTIONS: told})  # noqa: S606 - no shell is wanted
+
+
+def options_from_environment() -> RunOptions:
+    """The options of the ``sentry-web run`` that launched the server whose process this is."""
+    return RunOptions(**json.loads(os.environ[_OPTIONS]))
+
+
+def application_of(options: RunOptions, console: Console) -> Any:
+    """The target, instrumented; Sentry is initialised before it is loaded. Raises ``RunError`` where there is none."""
+    _init_sentry(options, console)
+    app = _load(options)
+    return _MIDDLEWARES[_interface(app, options)](app, transaction_style=options.transaction_style)
 
 
 def _init_sentry(options: RunOptions, console: Console) -> None:

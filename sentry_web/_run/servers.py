@@ -22,10 +22,11 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["SERVER_LOGGERS", "bind", "serve", "serving", "url_of"]
+__all__ = ["SERVER_LOGGERS", "QuietRequestHandler", "bind", "serve", "serving", "url_of"]
 
-#: The loggers that the servers write to; werkzeug's because ``_WsgiServer.log`` says so.
-SERVER_LOGGERS = ("uvicorn.error", "werkzeug")
+#: The loggers that servers write to, ours and those that the user may choose; werkzeug's because ``_WsgiServer.log``
+#: says so.
+SERVER_LOGGERS = ("uvicorn.error", "werkzeug", "hypercorn.error", "gunicorn.error", "granian", "_granian", "waitress")
 
 _START_SECONDS = 10.0
 _STOP_SECONDS = 3
@@ -141,7 +142,7 @@ class _WsgiServer(ThreadedWSGIServer):
         host, port = listener.getsockname()[:2]
         listener.listen(self.request_queue_size)
         # werkzeug duplicates the descriptor; ours is closed so that the port is free afterwards.
-        super().__init__(host, port, app, handler=_WsgiRequestHandler, fd=listener.fileno())
+        super().__init__(host, port, app, handler=QuietRequestHandler, fd=listener.fileno())
         listener.close()
 
     def run(self) -> None:
@@ -167,11 +168,13 @@ class _WsgiServer(ThreadedWSGIServer):
         getattr(logging.getLogger("werkzeug"), type)(message, *args)
 
 
-class _WsgiRequestHandler(WSGIRequestHandler):
+class QuietRequestHandler(WSGIRequestHandler):
+    """werkzeug's handler in HTTP/1.1 and without its access log."""
+
     protocol_version = "HTTP/1.1"  # streams are sent in chunks, so that a client notices when one breaks
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass  # as with uvicorn: the access log is what we print
+        """Say nothing, as with uvicorn: the access log is what we print."""
 
 
 _SERVERS: dict[str, Callable[[Any, socket.socket], _Server]] = {"asgi": _AsgiServer, "wsgi": _WsgiServer}

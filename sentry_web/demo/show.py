@@ -80,7 +80,7 @@ def run(*, stream: bool = False, step: Callable[[str], None] = lambda _: None) -
     It takes ``sentry_sdk.init``'s place in this process while it runs, and leaves no client behind.
     ``stream`` chooses sentry-sdk's ``trace_lifecycle="stream"``.
     """
-    with _quiet_servers(), Ingest() as ingest, _sentry(ingest.dsn, stream=stream):
+    with quiet_servers(), Ingest() as ingest, sentry_initialised(ingest.dsn, stream=stream):
         wsgi_app = SentryWsgiMiddleware(wsgi_front.create_app())
         asgi_app = SentryAsgiMiddleware(asgi_front.create_app())
         with servers.serving(wsgi_app, "wsgi") as wsgi_port, servers.serving(asgi_app, "asgi") as asgi_port:
@@ -189,8 +189,8 @@ def _compare(visit: visitor.Visit, wsgi: Side, asgi: Side) -> list[Difference]:
 
 
 @contextlib.contextmanager
-def _sentry(dsn: str, *, stream: bool) -> Generator[None, None, None]:
-    """``sentry_sdk.init`` for the demo; afterwards the client is closed and gone, and the shop as it was."""
+def sentry_initialised(dsn: str, *, stream: bool, **options: Any) -> Generator[None, None, None]:
+    """``sentry_sdk.init`` for the demo, with further options; afterwards the client is gone, and the shop as it was."""
     find_book = shop.find_book
     # sentry_sdk.traces is not there in older releases.
     trace = importlib.import_module("sentry_sdk.traces").trace if stream else sentry_sdk.trace
@@ -211,6 +211,7 @@ def _sentry(dsn: str, *, stream: bool) -> Generator[None, None, None]:
         in_app_exclude=["sentry_web"],
         http_proxy="",  # none, whatever the environment says: the ingest is on loopback
         **mode,
+        **options,
     )
     shop.find_book = trace(find_book)
     try:
@@ -222,7 +223,7 @@ def _sentry(dsn: str, *, stream: bool) -> Generator[None, None, None]:
 
 
 @contextlib.contextmanager
-def _quiet_servers() -> Generator[None, None, None]:
+def quiet_servers() -> Generator[None, None, None]:
     """The servers' and Flask's own complaints about the errors that the demo makes on purpose."""
     loggers = [logging.getLogger(name) for name in (*servers.SERVER_LOGGERS, wsgi_front.__name__)]
     levels = [logger.level for logger in loggers]

@@ -89,6 +89,8 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "response_started oddly": (Input.START, lambda exchange: exchange.response_started(None, None)),
     "body_sent": (Input.BODY, lambda exchange: exchange.body_sent(3)),
     "body_sent empty": (None, lambda exchange: exchange.body_sent(0)),
+    "body_ending": (None, lambda exchange: exchange.body_ending()),
+    "body_handed_over": (Input.LAST, lambda exchange: exchange.body_handed_over()),
     "body_ended": (Input.LAST, lambda exchange: exchange.body_ended()),
     "message_sent": (Input.BODY, lambda exchange: exchange.message_sent(2)),
     "message_received": (None, lambda exchange: exchange.message_received(2)),

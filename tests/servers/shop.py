@@ -1,8 +1,13 @@
-"""One small application with two fronts, Flask's and Starlette's, for the server scenarios."""
+"""One small shop with two fronts, Flask's and Starlette's, that every server of the matrix serves.
+
+A view has the same name, path and answer in both. Nothing in here knows Sentry.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +16,19 @@ if TYPE_CHECKING:
 
 CHUNKS = 10
 PAUSE = 0.02  # seconds before each chunk
+LONG_PAUSE = 0.15  # the same, of a stream that a signal shall meet on its way
+BIG_CHUNK = b"x" * 65536
+BIG_CHUNKS = 16
+#: What nobody reads to its end; bounded, so that a server that never notices does not go on for ever.
+ENDLESS_CHUNKS = 250
+FILE = os.environ.get("SHOP_FILE", "")
 
 
 class OutOfStockError(Exception):
     """Raised by a view."""
 
 
-def wsgi_shop() -> Any:
+def wsgi_shop() -> Any:  # noqa: C901 - one function a view
     """Build the Flask front; it answers 500 to an exception by itself and raises nothing."""
     import flask
 
@@ -36,13 +47,26 @@ def wsgi_shop() -> Any:
     def order() -> Any:
         return {"count": flask.request.get_json()["count"]}
 
+    @app.post("/upload")
+    def upload() -> str:
+        return f"{len(flask.request.stream.read())} bytes"
+
     @app.get("/fails")
     def fails() -> str:
         raise OutOfStockError("none left")
 
-    def chunks(count: int) -> Iterator[bytes]:
+    @app.get("/pid")
+    def pid() -> str:
+        time.sleep(PAUSE)  # so that the other workers get their share
+        return str(os.getpid())
+
+    @app.get("/file")
+    def file() -> Any:
+        return flask.send_file(FILE, mimetype="application/octet-stream")
+
+    def chunks(count: int, pause: float = PAUSE) -> Iterator[bytes]:
         for number in range(CHUNKS):
-            time.sleep(PAUSE)
+            time.sleep(pause)
             if number == count:
                 raise OutOfStockError("torn")
             yield b"%d\n" % number
@@ -51,9 +75,26 @@ def wsgi_shop() -> Any:
     def stream() -> Any:
         return flask.Response(chunks(CHUNKS))
 
+    @app.get("/long-stream")
+    def long_stream() -> Any:
+        return flask.Response(chunks(CHUNKS, LONG_PAUSE))
+
     @app.get("/breaks")
     def breaks() -> Any:
         return flask.Response(chunks(3))
+
+    @app.get("/big")
+    def big() -> Any:
+        return flask.Response(BIG_CHUNK for _ in range(BIG_CHUNKS))
+
+    def without_end() -> Iterator[bytes]:
+        for _ in range(ENDLESS_CHUNKS):
+            time.sleep(PAUSE / 2)
+            yield BIG_CHUNK
+
+    @app.get("/endless")
+    def endless() -> Any:
+        return flask.Response(without_end())
 
     return app
 
@@ -61,8 +102,9 @@ def wsgi_shop() -> Any:
 def asgi_shop() -> Any:  # noqa: C901 - one function a view
     """Build the Starlette front; it answers 500 to an exception and raises it too."""
     from starlette.applications import Starlette
-    from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+    from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
     from starlette.routing import Route, WebSocketRoute
+    from starlette.websockets import WebSocketDisconnect
 
     async def home(request: Any) -> Any:
         return PlainTextResponse("welcome")
@@ -73,12 +115,22 @@ def asgi_shop() -> Any:  # noqa: C901 - one function a view
     async def order(request: Any) -> Any:
         return JSONResponse({"count": (await request.json())["count"]})
 
+    async def upload(request: Any) -> Any:
+        return PlainTextResponse(f"{len(await request.body())} bytes")
+
     async def fails(request: Any) -> Any:
         raise OutOfStockError("none left")
 
-    async def chunks(count: int) -> AsyncIterator[bytes]:
+    async def pid(request: Any) -> Any:
+        time.sleep(PAUSE)  # noqa: ASYNC251 - so that the other workers get their share
+        return PlainTextResponse(str(os.getpid()))
+
+    async def file(request: Any) -> Any:
+        return FileResponse(FILE, media_type="application/octet-stream")
+
+    async def chunks(count: int, pause: float = PAUSE) -> AsyncIterator[bytes]:
         for number in range(CHUNKS):
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
             if number == count:
                 raise OutOfStockError("torn")
             yield b"%d\n" % number
@@ -86,22 +138,55 @@ def asgi_shop() -> Any:  # noqa: C901 - one function a view
     async def stream(request: Any) -> Any:
         return StreamingResponse(chunks(CHUNKS))
 
+    async def long_stream(request: Any) -> Any:
+        return StreamingResponse(chunks(CHUNKS, LONG_PAUSE))
+
     async def breaks(request: Any) -> Any:
         return StreamingResponse(chunks(3))
 
-    async def echo(websocket: Any) -> None:
+    async def big_chunks(count: int, pause: float) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            await asyncio.sleep(pause)
+            yield BIG_CHUNK
+
+    async def big(request: Any) -> Any:
+        return StreamingResponse(big_chunks(BIG_CHUNKS, 0))
+
+    async def endless(request: Any) -> Any:
+        return StreamingResponse(big_chunks(ENDLESS_CHUNKS, PAUSE / 2))
+
+    async def talk(websocket: Any) -> None:
         await websocket.accept()
-        await websocket.send_text((await websocket.receive_text()).upper())
-        await websocket.close(1011)
+        with contextlib.suppress(WebSocketDisconnect):
+            while (said := await websocket.receive_text()) != "bye":
+                await websocket.send_text(said.upper())
+            await websocket.close(1011, "no more")
+
+    async def denied(websocket: Any) -> None:
+        await websocket.close()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        if os.environ.get("SHOP_LIFESPAN") == "fails":
+            raise OutOfStockError("no shelves")
+        yield
 
     return Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/", home),
             Route("/books/{number:int}", book),
             Route("/orders", order, methods=["POST"]),
+            Route("/upload", upload, methods=["POST"]),
             Route("/fails", fails),
+            Route("/pid", pid),
+            Route("/file", file),
             Route("/stream", stream),
+            Route("/long-stream", long_stream),
             Route("/breaks", breaks),
-            WebSocketRoute("/echo", echo),
-        ]
+            Route("/big", big),
+            Route("/endless", endless),
+            WebSocketRoute("/talk", talk),
+            WebSocketRoute("/denied", denied),
+        ],
     )

@@ -1,0 +1,24 @@
+"""A Django application under WSGI, in one file; in a project this is the last line of ``wsgi.py``."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from sentry_web import SentryWsgiMiddleware
+
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="only an example")
+
+
+def hello(request: HttpRequest, name: str) -> HttpResponse:
+    return HttpResponse(f"hello {name}\n")
+
+
+def fails(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("as asked")
+
+
+urlpatterns = [path("hello/<name>", hello), path("fails", fails)]
+application = SentryWsgiMiddleware(get_wsgi_application(), transaction_style="url")

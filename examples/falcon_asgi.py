@@ -1,0 +1,25 @@
+"""A Falcon application under ASGI, named by its routes (``transaction_style="url"``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon.asgi
+
+from sentry_web import SentryAsgiMiddleware
+
+
+class Hello:
+    async def on_get(self, req: Any, resp: Any, name: str) -> None:
+        resp.text = f"hello {name}\n"
+
+
+class Fails:
+    async def on_get(self, req: Any, resp: Any) -> None:
+        raise RuntimeError("as asked")
+
+
+app = falcon.asgi.App()
+app.add_route("/hello/{name}", Hello())
+app.add_route("/fails", Fails())
+application = SentryAsgiMiddleware(app, transaction_style="url")

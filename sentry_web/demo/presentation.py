@@ -1,0 +1,65 @@
+"""The demo in a real user interface: both fronts are visited once, and what they report is there to be looked at.
+
+The reports go by sentry-sdk's own ways, a DSN or its ``spotlight`` option; nothing is compared here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sentry_sdk
+
+from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web._run import servers
+from sentry_web.demo import asgi_front, show, viewers, visitor, wsgi_front
+from sentry_web.demo.viewers import MissingToolError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["MissingToolError", "make_visits", "present"]
+
+
+def present(viewer: str, port: int, console: Console, *, stream: bool = False) -> None:
+    """Start ``"bugsink"`` or ``"spotlight"``, report to it, print its address, and wait for Ctrl-C or SIGTERM."""
+    # SIGTERM is to end things as Ctrl-C does, or the viewer would live on.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
+            _present_in(viewer, port, console, Path(folder), stream=stream)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _present_in(viewer: str, port: int, console: Console, folder: Path, *, stream: bool) -> None:
+    if viewer == "bugsink":
+        with viewers.bugsink(folder, port) as bugsink:
+            make_visits(dsn=bugsink.dsn, stream=stream)
+            console.print(f"Bugsink shows the bookshop's errors at {bugsink.url}, until Ctrl-C.", soft_wrap=True)
+            console.print(f"Log in as {viewers.LOGIN} with the password {viewers.PASSWORD}.", soft_wrap=True)
+            threading.Event().wait()
+        return
+    with viewers.spotlight(folder, port) as spotlight:
+        make_visits(spotlight=spotlight.stream, stream=stream)
+        console.print(
+            f"Spotlight shows the bookshop's errors and traces at {spotlight.url}, until Ctrl-C.", soft_wrap=True
+        )
+        threading.Event().wait()
+
+
+def make_visits(dsn: str = "", *, spotlight: str | None = None, stream: bool = False) -> list[visitor.Answer]:
+    """Visit both fronts, let them report to the DSN or to Spotlight, and return what the visitor got."""
+    options = {} if spotlight is None else {"spotlight": spotlight}
+    with show.quiet_servers(), show.sentry_initialised(dsn, stream=stream, **options):
+        wsgi_app = SentryWsgiMiddleware(wsgi_front.create_app())
+        asgi_app = SentryAsgiMiddleware(asgi_front.create_app())
+        with servers.serving(wsgi_app, "wsgi") as wsgi_port, servers.serving(asgi_app, "asgi") as asgi_port:
+            answers = [visitor.make(visit, port) for port in (wsgi_port, asgi_port) for visit in visitor.VISITS]
+            answers.append(visitor.converse(visitor.CONVERSATION, asgi_port))
+        sentry_sdk.flush(timeout=5.0)
+    return answers

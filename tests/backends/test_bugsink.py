@@ -1,0 +1,143 @@
+"""Bugsink, a Sentry that runs anywhere: the errors of both protocols arrive in it and look right when read back.
+
+It checks each event strictly against Sentry's own schema, and tells sentry-sdk by a rate-limit header to send it no
+transactions. Neither may disturb the application.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sentry_sdk
+
+from sentry_web import SentryWsgiMiddleware
+from sentry_web.demo import presentation, viewers, visitor
+from sentry_web.testing import WSGI, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 20.0  # seconds until an event must be digested
+
+
+@pytest.fixture(scope="module")
+def bugsink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[viewers.Bugsink]:
+    """Bugsink on SQLite, on loopback, while this module runs."""
+    with contextlib.ExitStack() as stack:
+        try:
+            running = stack.enter_context(viewers.bugsink(tmp_path_factory.mktemp("bugsink")))
+        except viewers.MissingToolError as missing:
+            pytest.skip(str(missing))
+        yield running
+
+
+class Api:
+    """Bugsink's own API, to read back what it took."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = f"{url}/api/canonical/0"
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(self, path: str) -> Any:
+        with self._opener.open(urllib.request.Request(self._url + path, headers=self._headers), timeout=10) as response:
+            return json.load(response)
+
+    def events(self, project: int, count: int) -> list[Any]:
+        """All events of a project, once there are so many."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            issues = self.get(f"/issues/?project={project}")["results"]
+            rows = [row for issue in issues for row in self.get(f"/events/?issue={issue['id']}")["results"]]
+            if len(rows) >= count or time.monotonic() > deadline:
+                return [self.get(f"/events/{row['id']}/")["data"] for row in rows]
+            time.sleep(0.1)
+
+
+def facts(event: Any) -> dict[str, Any]:
+    """What a person looks at first."""
+    exception = event["exception"]["values"][-1]
+    return {
+        "title": f"{exception['type']}: {exception['value']}",
+        "handled": exception["mechanism"]["handled"],
+        "transaction": event["transaction"],
+        "frame": exception["stacktrace"]["frames"][-1]["function"],
+        "method": event["request"]["method"],
+        "url": event["request"]["url"],
+        "release": event.get("release"),
+        "trace": event["contexts"]["trace"]["trace_id"],
+    }
+
+
+def test_the_errors_of_both_protocols_arrive_alike_and_the_visitor_notices_nothing(bugsink: viewers.Bugsink) -> None:
+    answers = presentation.make_visits(dsn=bugsink.dsn)
+    visits = len(visitor.VISITS)
+    assert answers[:visits] != []
+    assert [answer.status for answer in answers[:visits]] == [answer.status for answer in answers[visits:-1]]
+    events = Api(bugsink.url, bugsink.token).events(bugsink.project, 4)
+    by_protocol: dict[str, list[Any]] = {"wsgi": [], "asgi": []}
+    for event in events:
+        by_protocol[event["exception"]["values"][-1]["mechanism"]["type"]].append(event)
+    wsgi, asgi = (sorted(map(facts, found), key=lambda fact: fact["title"]) for found in by_protocol.values())
+    assert wsgi == asgi
+    titles = [(fact["title"], fact["transaction"].rpartition(".")[2], fact["frame"]) for fact in wsgi]
+    assert titles == [
+        ("KeyError: 'total'", "export_invoices", "export_invoices"),
+        ("ZeroDivisionError: division by zero", "average_rating", "average_rating"),
+    ]
+    assert wsgi[1]["url"] == "http://bookshop.example/books/3/rating"
+    assert not [secret for secret in visitor.SECRETS.values() if secret in json.dumps(events)]
+
+
+def test_its_rate_limit_for_transactions_disturbs_nothing(bugsink: viewers.Bugsink) -> None:
+    def shop(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/fails":
+            raise LookupError("the shelf is empty")
+        start_response("200 OK", [("Content-Length", "5")])
+        return [b"hello"]
+
+    before = len(Api(bugsink.url, bugsink.token).events(bugsink.project, 0))
+    sentry_sdk.init(dsn=bugsink.dsn, traces_sample_rate=1.0, http_proxy="", default_integrations=False)
+    try:
+        transport: Any = sentry_sdk.get_client().transport
+        application = SentryWsgiMiddleware(shop)
+        assert WSGI.run_app(application, Request(path="/")).body == b"hello"
+        sentry_sdk.flush(5)
+        assert "transaction" in transport._disabled_until  # the header was understood
+        assert WSGI.run_app(application, Request(path="/")).body == b"hello"
+        WSGI.run_app(application, Request(path="/fails"))
+        sentry_sdk.flush(5)
+    finally:
+        sentry_sdk.get_client().close(timeout=2.0)
+        sentry_sdk.get_global_scope().set_client(None)
+    titles = [facts(event)["title"] for event in Api(bugsink.url, bugsink.token).events(bugsink.project, before + 1)]
+    assert "LookupError: the shelf is empty" in titles
+
+
+def test_the_demo_shows_its_errors_there_until_it_is_stopped(bugsink: viewers.Bugsink) -> None:
+    command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "demo", "--bugsink"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            url = re.fullmatch(
+                r"Bugsink shows the bookshop's errors at (http://127\.0\.0\.1:\d+), until Ctrl-C\.\n", line
+            )
+            assert url, line
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(url[1], timeout=10) as page:  # the login
+                assert b"Bugsink" in page.read()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    with pytest.raises(OSError, match="refused"):
+        opener.open(url[1], timeout=5)

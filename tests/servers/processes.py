@@ -1,0 +1,285 @@
+"""The servers of the matrix: how each is started, and a running one with the ingest that it reports to.
+
+A server is added in ``SERVERS``, and its tests come by themselves. All of them listen on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sentry_web.demo.ingest import Ingest
+
+from .client import HOST, Answer, Conversation, request_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE = Path(__file__).parent
+START = 40.0  # seconds until a server must answer
+STOP = 15.0  # seconds in which a server must end after SIGTERM
+ARRIVAL = 20.0  # seconds in which a report must arrive
+PYTHON = (sys.executable, "-m")
+UWSGI = Path(sys.executable).with_name("uwsgi")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under one interface: its command, with ``{port}`` and ``{workers}`` to be filled in."""
+
+    name: str
+    interface: str
+    package: str
+    command: tuple[str, ...]
+    workers: int = 1  # processes that serve
+    features: frozenset[str] = frozenset()  # "websocket", "lifespan", "http2"
+
+    @property
+    def installed(self) -> bool:
+        return UWSGI.exists() if self.package == "uwsgi" else find_spec(self.package) is not None
+
+
+def _server(name: str, interface: str, command: str, workers: int = 1, features: str = "") -> Server:
+    program, *rest = command.split()
+    package = program.partition(".")[0]
+    start = (str(UWSGI),) if package == "uwsgi" else (sys.executable,) if program == "serve.py" else (*PYTHON, program)
+    rest = [program, *rest] if program == "serve.py" else rest
+    package = {"serve.py": "werkzeug"}.get(package + (".py" if program == "serve.py" else ""), package)
+    return Server(name, interface, package, (*start, *rest), workers, frozenset(features.split()))
+
+
+_WSGI, _ASGI = "served:wsgi_application", "served:asgi_application"
+_GUNICORN = "gunicorn --bind=127.0.0.1:{port} --workers={workers} --graceful-timeout=8 --no-control-socket"
+_UVICORN = "uvicorn --host=127.0.0.1 --port={port} --workers={workers} --timeout-graceful-shutdown=8"
+# http11-socket speaks HTTP in the workers themselves, with keep-alive. The hook lets them finish what they serve at
+# SIGTERM, which --die-on-term would cut off. A connection that was kept alive occupies its worker until the timeout.
+_UWSGI = (
+    "uwsgi --http11-socket=127.0.0.1:{port} --master --processes={workers} --enable-threads --need-app"
+    " --hook-master-start=unix_signal:15{space}gracefully_kill_them_all --offload-threads=1 --socket-timeout=1"
+    f" --virtualenv={sys.prefix} --pythonpath={HERE}"
+)
+
+SERVERS = {
+    server.name: server
+    for server in (
+        _server("uvicorn, uvloop + httptools", "asgi", f"{_UVICORN} --loop=uvloop --http=httptools"
+                f" --ws=websockets-sansio {_ASGI}", 2, "websocket lifespan"),
+        _server("uvicorn, asyncio + h11", "asgi", f"{_UVICORN} --loop=asyncio --http=h11 --ws=wsproto {_ASGI}",
+                2, "websocket lifespan"),
+        _server("hypercorn (ASGI)", "asgi", "hypercorn --bind=127.0.0.1:{port} --workers={workers}"
+                f" --graceful-timeout=8 {_ASGI}", 2, "websocket lifespan http2"),
+        _server("daphne", "asgi", f"daphne -b 127.0.0.1 -p {{port}} -v0 {_ASGI}", 1, "websocket"),
+        _server("granian (ASGI)", "asgi", "granian --interface=asgi --host=127.0.0.1 --port={port} --workers={workers}"
+                f" --workers-kill-timeout=8 {_ASGI}", 2, "websocket lifespan http2"),
+        _server("gunicorn, uvicorn worker", "asgi", f"{_GUNICORN} --worker-class=uvicorn_worker.UvicornWorker {_ASGI}",
+                2, "websocket lifespan"),
+        _server("gunicorn, sync", "wsgi", f"{_GUNICORN} {_WSGI}", 2),
+        _server("gunicorn, gthread", "wsgi", f"{_GUNICORN} --worker-class=gthread --threads=4 {_WSGI}", 2),
+        _server("gunicorn, gevent", "wsgi", f"{_GUNICORN} --worker-class=gevent {_WSGI}", 2),
+        _server("hypercorn (WSGI)", "wsgi", "hypercorn --bind=127.0.0.1:{port} --workers={workers}"
+                f" --graceful-timeout=8 wsgi:{_WSGI}", 2, "http2"),
+        _server("granian (WSGI)", "wsgi", "granian --interface=wsgi --host=127.0.0.1 --port={port} --workers={workers}"
+                f" --workers-kill-timeout=8 {_WSGI}", 2, "http2"),
+        _server("waitress", "wsgi", f"waitress --listen=127.0.0.1:{{port}} {_WSGI}"),
+        _server("cheroot", "wsgi", f"cheroot --bind=127.0.0.1:{{port}} {_WSGI}"),
+        _server("uWSGI", "wsgi", f"{_UWSGI} --module={_WSGI}", 2),
+        _server("werkzeug", "wsgi", "serve.py werkzeug {port}"),
+        _server("wsgiref", "wsgi", "serve.py wsgiref {port}"),
+    )
+}  # fmt: skip
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A server that was started: its port, what it printed, and how to end it."""
+
+    def __init__(self, server: Server, folder: Path, workers: int, **environment: str) -> None:
+        self.port = free_port()
+        self.log = folder / f"{server.interface}-{self.port}.log"
+        command = [part.format(port=self.port, workers=workers, space=" ") for part in server.command]
+        # Coverage would run in each worker, too, and make greenlets spin; the tests in process measure that code.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "SENTRY_"))}
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=HERE,
+                env={**kept, **environment, "NO_PROXY": HOST, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __str__(self) -> str:
+        return self.log.read_text("utf-8", "replace")[-20000:]
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, once there is one."""
+        return self._process.poll()
+
+    def answers(self) -> bool:
+        """Whether the bare shop answers."""
+        try:
+            with Conversation(self.port) as conversation:
+                conversation.send(request_bytes("GET", "/", {"X-Bare": "1"}))
+                return conversation.answer().status == 200
+        except Exception:  # refused, reset, or cut off while a worker is still coming up
+            return False
+
+    def wait_until_it_answers(self) -> None:
+        """Wait, within bounds, and say what the server printed where it does not come up."""
+        deadline = time.monotonic() + START
+        while not self.answers():
+            assert self.status is None, f"ended with {self.status}: {self}"
+            assert time.monotonic() < deadline, f"did not start: {self}"
+            time.sleep(0.05)
+
+    def terminate(self) -> None:
+        """Ask it to end, as a container's runtime does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+
+    def ended(self, seconds: float = STOP) -> bool:
+        """Wait for the end."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it, kindly and then not; no worker of it may live on."""
+        self.terminate()
+        self.ended(5.0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(5.0)
+
+
+@dataclass
+class Site:
+    """A running server with the ingest that its middleware reports to.
+
+    Every request has a trace of its own, by which its report is found; ``ledger`` holds how many transactions and
+    errors are waited for, then how many were found, so that in the end nothing that came besides stays unseen.
+    """
+
+    server: Server
+    process: Process
+    ingest: Ingest
+    folder: Path
+    ledger: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        return self.process.port
+
+    def new_trace(self, transactions: int = 1, errors: int = 0) -> str:
+        """A trace id, and how many reports there will be of it."""
+        trace = f"{len(self.ledger) + 1:032x}"
+        self.ledger[trace] = (transactions, errors)
+        return trace
+
+    def headers(self, trace: str | None, more: dict[str, str] | None = None) -> dict[str, str]:
+        """The headers of a request with this trace; without one, of a request for the bare shop."""
+        own = {"X-Bare": "1"} if trace is None else {"sentry-trace": f"{trace}-{1:016x}-1"}
+        return {**own, **(more or {})}
+
+    def fetch(self, trace: str | None, method: str, target: str, body: bytes | None = None, **headers: str) -> Answer:
+        """One request on a connection of its own."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        with Conversation(self.port) as conversation:
+            conversation.send(request_bytes(method, target, self.headers(trace, more), body))
+            return conversation.answer(method)
+
+    def transactions(self, trace: str) -> list[Any]:
+        return [one for one in self.ingest.transactions if one["contexts"]["trace"]["trace_id"] == trace]
+
+    def errors(self, trace: str) -> list[Any]:
+        return [one for one in self.ingest.errors if one["contexts"]["trace"]["trace_id"] == trace]
+
+    def report(self, trace: str, patience: float = ARRIVAL) -> str:
+        """What was reported of a trace, in one line; asked once all that there should be is there."""
+        transactions, errors = self.ledger[trace]
+        with contextlib.suppress(TimeoutError):
+            self.ingest.wait_for(
+                lambda: len(self.transactions(trace)) >= transactions and len(self.errors(trace)) >= errors, patience
+            )
+        self.ledger[trace] = len(self.transactions(trace)), len(self.errors(trace))
+        told = [describe(one) for one in self.transactions(trace)] + [describe_error(one) for one in self.errors(trace)]
+        return "; ".join(told) or "nothing"
+
+
+def describe(transaction: Any) -> str:
+    """A transaction in some words: name, status, HTTP status, size; for a websocket its messages and its end."""
+    trace = transaction["contexts"]["trace"]
+    data = trace["data"]
+    words = [f"{transaction['transaction'].rpartition('.')[2]}: {trace['status']}"]
+    words.append(str(data.get("http.response.status_code", "no status")))
+    if trace["op"] == "websocket.server":
+        words.append(f"{data.get('websocket.messages.received')} in, {data.get('websocket.messages.sent')} out")
+        if "websocket.close_code" in data:
+            words.append(f"closed by the {data['websocket.closed_by']} with {data['websocket.close_code']}")
+    elif "http.client.gone" in data:
+        words.append("client gone")
+    else:
+        words.append(f"{data['http.response.body.size']} bytes")
+    return ", ".join(words)
+
+
+def describe_error(event: Any) -> str:
+    """An error event in some words."""
+    exception = event["exception"]["values"][-1]
+    handled = "handled" if exception["mechanism"]["handled"] else "unhandled"
+    return f"{exception['type']} {exception['value'].splitlines()[0]!r}, {handled}"
+
+
+@contextlib.contextmanager
+def process_of(server: Server, folder: Path, dsn: str, workers: int | None = None, **more: str) -> Iterator[Process]:
+    """A server while the block lasts, not waited for."""
+    if not server.installed:
+        pytest.skip(f"{server.package} is not installed")
+    file = folder / "file.bin"
+    if not file.exists():
+        file.write_bytes(bytes(range(256)) * 1024)
+    process = Process(server, folder, workers or server.workers, SHOP_DSN=dsn, SHOP_FILE=str(file), **more)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+@contextlib.contextmanager
+def site_of(server: Server, folder: Path) -> Iterator[Site]:
+    """A server that answers, while the block lasts."""
+    with Ingest() as ingest, process_of(server, folder, ingest.dsn) as process:
+        process.wait_until_it_answers()
+        yield Site(server, process, ingest, folder)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Ask again and again, within bounds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
