@@ -30,9 +30,10 @@ EDGES: dict[str, set[str]] = {
     # The composition root: the one place that knows both protocols and the vendors' recorders.
     "_middlewares": {"_config", "_otel", "_sentry", "asgi", "wsgi"},
     # The adapters. They never import each other, and reach the vendors through the Exchange only.
-    "asgi": {"_entry", "_exchange", "_scope"} | MIDDLE | LEAVES,
-    "wsgi": {"_entry", "_environ", "_exchange"} | MIDDLE | LEAVES,
-    "_entry": {"_context", "_exchange"} | MIDDLE | LEAVES,
+    "asgi": {"_entry", "_exchange", "_joined", "_scope"} | MIDDLE | LEAVES,
+    "wsgi": {"_entry", "_environ", "_exchange", "_joined"} | MIDDLE | LEAVES,
+    "_entry": {"_context", "_exchange", "_joined"} | MIDDLE | LEAVES,
+    "_joined": {"_context", "_exchange"} | MIDDLE | LEAVES,
     "_scope": {"_address", "_http", "_request"},
     "_environ": {"_address", "_http", "_request"},
     "_exchange": {"_context", "_states"} | MIDDLE | LEAVES,

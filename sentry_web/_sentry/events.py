@@ -12,7 +12,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-from .._naming import Naming
+from .._naming import Names
 from .._privacy import Filtered, Policy
 from .._recorder import Captured
 from .._request import Name, Request
@@ -27,7 +27,7 @@ class RequestProcessor:
 
     __slots__ = ("_request", "_policy", "_capture_body", "_naming", "_captured", "_inherited", "_initial", "_data")
 
-    def __init__(self, request: Request, policy: Policy, naming: Naming, captured: Captured, capture_body: str) -> None:
+    def __init__(self, request: Request, policy: Policy, naming: Names, captured: Captured, capture_body: str) -> None:
         self._request = request
         self._policy = policy
         self._capture_body = capture_body

@@ -81,8 +81,8 @@ class ChildSpan:
     def __init__(self, span: Any) -> None:
         self._span = span
 
-    def end(self, name: str) -> None:
-        """Name and end the span."""
+    def end(self, name: str, message: Any = None) -> None:
+        """Name and end the span (see ``_recorder.MessageSpan``)."""
         if isinstance(self._span, Span):
             self._span.description = name
             self._span.finish()
