@@ -18,7 +18,8 @@ from ._context import CURRENT, Entered
 from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call
 from ._naming import Naming
-from ._recorder import MessageSpan, Party, Recorder, captured_for, settle_trace
+from ._parties import Party, captured_for, settle_trace
+from ._recorder import MessageSpan, Recorder
 from ._request import Outcome, Request
 from ._states import TRANSITIONS, Input, State
 

@@ -7,12 +7,13 @@ replaced it says so with ``Filtered``, and an output turns that into the remark 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from re import Pattern
 from typing import Any, Union
 from urllib.parse import unquote_plus
 
 from ._address import Forwarding
-from ._http import build_url, split_host, split_query, without_credentials
+from ._http import DEFAULT_PORTS, build_url, split_host, split_query, without_credentials
 from ._request import Request, UploadedFile
 
 SUBSTITUTE = "[Filtered]"
@@ -77,14 +78,24 @@ class Unparsed(Filtered):
 
 Text = Union[str, Filtered]
 
+#: Keys that are sensitive as a whole, and too short to look for inside of others (OpenTelemetry's ``url.query`` list).
+SENSITIVE_NAMES = frozenset(("sig",))
+
 
 class Rule:
     """What may be sent of one kind of key–value data (``data_collection``: off, denylist or allowlist)."""
 
-    __slots__ = ("mode", "terms", "sensitive")
+    __slots__ = ("mode", "terms", "sensitive", "patterns")
 
-    def __init__(self, mode: str = "denylist", terms: Iterable[str] = (), sensitive: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        mode: str = "denylist",
+        terms: Iterable[str] = (),
+        sensitive: Iterable[str] = (),
+        patterns: Sequence[Pattern[str]] = (),
+    ) -> None:
         self.mode = mode
+        self.patterns = patterns
         self.terms = tuple(normalise(term) for term in terms if term)
         self.sensitive = SENSITIVE_TERMS.union(normalise(term) for term in sensitive if term)
 
@@ -97,8 +108,10 @@ class Rule:
 
     def is_sensitive(self, key: str) -> bool:
         """Whether the key itself says that its value is a secret."""
+        if any(pattern.search(key) for pattern in self.patterns):
+            return True
         key = normalise(key)
-        return any(term in key for term in self.sensitive)
+        return key in SENSITIVE_NAMES or any(term in key for term in self.sensitive)
 
 
 class Policy:
@@ -130,6 +143,27 @@ class Policy:
         self.fields = fields
         self.bodies = bodies
         self.forwarding = forwarding
+
+    @classmethod
+    def plain(
+        cls, *, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()
+    ) -> Policy:
+        """The policy of an output that has no settings of Sentry's: denylists, and one word on personal data.
+
+        :param user_info: ``send_default_pii``: addresses of clients may be sent; secrets stay home all the same.
+        :param sensitive_headers: what else is a sensitive name of a header.
+        """
+        rule = Rule()
+        headers = Rule(patterns=sensitive_headers)
+        return cls(
+            user_info=user_info,
+            headers=headers,
+            query=rule,
+            cookies=None,
+            fields=rule,
+            bodies=True,
+            forwarding=forwarding,
+        )
 
     def report_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, Text]:
         """Headers by name, with secrets, cookies and unwanted addresses replaced."""
@@ -249,8 +283,9 @@ class Policy:
             "url.path": scrub_path(request.path),
             "url.query": self.report_query(request.query),
             "server.address": name,
-            "server.port": port,
+            "server.port": port if port is not None or name is None else DEFAULT_PORTS.get(scheme),
             "client.address": self.client_address(request),
+            "network.peer.address": request.peer if self.user_info else None,
             "user_agent.original": self._user_agent(request),
             "network.protocol.name": request.kind,
             "network.protocol.version": request.http_version or None,

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from ._config import Config
-from ._guard import call
 from ._naming import Names
 from ._request import Outcome, Request, Trace
 
@@ -219,50 +217,3 @@ class Recorder(Protocol):
         :param live: the server's scope or environ, for a sampler or a hook; it must not be kept beyond ``finish``.
         """
         ...
-
-
-class Party:
-    """One output's part in one request: the recording, its middleware's options, what was reported to it."""
-
-    __slots__ = ("key", "recording", "config", "captured")
-
-    def __init__(self, key: str, recording: Recording, config: Config, captured: Captured) -> None:
-        self.key = key
-        self.recording = recording
-        self.config = config
-        self.captured = captured
-
-    def response_headers(self) -> list[tuple[str, str]]:
-        """What the output adds to the response: of itself, and what ``trace_response_headers`` asks for."""
-        added = list(getattr(self.recording, "response_headers", tuple)())
-        wanted = self.config.trace_response_headers
-        told = self.recording.trace_headers() if wanted else {}
-        return added + [(name, told[name]) for name in wanted if name in told]
-
-    def counts_as_failed(self, outcome: Outcome) -> bool:
-        """Whether ``failed_request_status_codes`` has the status of the response."""
-        return outcome.status is not None and outcome.status in self.config.failed_request_status_codes
-
-
-def settle_trace(request: Request, recorders: Sequence[Recorder], parties: Sequence[Party]) -> None:
-    """Let the outputs of a request agree on its trace before the next of them starts.
-
-    What is recorded already decides; else the request's own headers, as the first output that finds a trace there reads
-    them. Where neither says anything, the first output that starts makes the trace, and the others find it here.
-    """
-    for party in parties:
-        if request.trace is None:
-            request.trace = call(getattr(party.recording, "trace", _none))
-    for recorder in recorders:
-        if request.trace is None:
-            request.trace = call(getattr(recorder, "incoming", _none), request)
-
-
-def captured_for(recorder: Recorder, around: Sequence[Party]) -> Captured:
-    """What is noted of an output's exceptions; ``around``: the parties of the request whose code makes this one."""
-    same = [party.captured for party in around if party.key == recorder.key]
-    return Captured(same[0] if same and getattr(recorder, "shares_errors", True) else None)
-
-
-def _none(*_: Any) -> None:
-    return None

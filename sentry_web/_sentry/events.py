@@ -136,17 +136,6 @@ def annotated(value: Any, depth: int = 0) -> Any:
     return [annotated(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
-def text(value: object) -> str:
-    """A header's name or value, of whichever protocol."""
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def header_pairs(headers: object) -> list[tuple[str, str]]:
-    """The headers of a response as text; what is no pair is left out."""
-    items = headers if isinstance(headers, (list, tuple)) else ()
-    return [(text(item[0]), text(item[1])) for item in items if isinstance(item, (list, tuple)) and len(item) == 2]
-
-
 def capture_error(error: BaseException, options: dict[str, Any], mechanism: str, handled: bool) -> None:
     """Send an exception as an error event."""
     event, hint = event_from_exception(error, client_options=options, mechanism={"type": mechanism, "handled": handled})

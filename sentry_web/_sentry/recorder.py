@@ -8,12 +8,14 @@ import sentry_sdk
 from sentry_sdk import Scope
 
 from .._config import Config
+from .._conventions import outcome_attributes
 from .._guard import call
+from .._http import header_pairs
 from .._naming import Names
 from .._recorder import Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
 from . import private
-from .events import RequestProcessor, capture_error, header_pairs
+from .events import RequestProcessor, capture_error
 from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings, SettingsCache
 from .spans import (
@@ -22,7 +24,6 @@ from .spans import (
     StreamedRoot,
     TransactionSpan,
     failure_message,
-    outcome_attributes,
 )
 from .trace import headers_of_trace, incoming_trace, trace_of_headers
 

@@ -50,13 +50,3 @@ def headers_of_trace(trace: Trace) -> dict[str, str]:
 
 def _is_lower_hex(text: str) -> bool:
     return not text.strip("0123456789abcdef")
-
-
-def outgoing_trace(trace_id: str, span_id: str, sampled: bool) -> dict[str, str]:
-    """A span's identity as response headers, by lower-case name.
-
-    W3C's ``traceresponse`` (Trace Context Level 2, draft), and ``Server-Timing`` entries as browsers' SDKs read them.
-    """
-    traceparent = f"00-{trace_id}-{span_id}-{int(sampled):02x}"
-    timing = f'traceparent;desc="{traceparent}", sentry-trace;desc="{trace_id}-{span_id}-{int(sampled)}"'
-    return {"server-timing": timing, "traceresponse": traceparent}
