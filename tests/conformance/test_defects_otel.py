@@ -1,7 +1,7 @@
 """Defects of OpenTelemetry's middlewares that our Sentry output does not have either (36, 52, 55).
 
-Row 37 is in ``test_defects_context``, 51 in ``test_defects_transparency``, 53 in ``test_defects_request``; all of them, in
-our OpenTelemetry output, in ``test_defects_otel_output``.
+Row 37 is in ``test_defects_context``, 51 in ``test_defects_transparency``, 53 in ``test_defects_request``; all of them,
+in our OpenTelemetry output, in ``test_defects_otel_output``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,53 @@
+"""OpenTelemetry's SDK in memory, for the tests of the room; the helper is that of the conformance tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+HELPER = Path(__file__).parents[1] / "conformance" / "telemetry.py"
+
+if importlib.util.find_spec("opentelemetry.sdk") is None:
+    pytest.skip("opentelemetry-sdk is not installed", allow_module_level=True)
+
+
+def _load() -> Any:
+    """By its path, since no test directory is on ``sys.path``."""
+    spec = importlib.util.spec_from_file_location("sentry_web_tests_telemetry", HELPER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+HELPERS = _load()
+
+
+@pytest.fixture
+def telemetry() -> Any:
+    """A ``Telemetry`` that records everything."""
+    return HELPERS.Telemetry()
+
+
+@pytest.fixture
+def new_telemetry() -> Callable[..., Any]:
+    """The class itself."""
+    return HELPERS.Telemetry  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def attributes() -> Callable[[Any], dict[str, Any]]:
+    """A span's attributes but for the clock's."""
+    return HELPERS.attributes  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def own_span() -> Callable[..., Any]:
+    """The step that makes a span of the application's own."""
+    return HELPERS.OwnSpan  # type: ignore[no-any-return]
