@@ -39,10 +39,17 @@ SAME_EVERYWHERE = (
     "conformance/test_faults.py",
     "conformance/test_fuzz_parsers.py",
     "conformance/test_isolation.py",
+    "conformance/test_otel_isolation.py",
+    "conformance/test_otel_parity.py",
+    "conformance/test_otel_privacy.py",
+    "conformance/test_otel_transparency.py",
     "conformance/test_parity.py",
     "conformance/test_privacy.py",
     "conformance/test_transparency.py",
 )
+
+# What needs a package too heavy for every run: it has a session of its own.
+HEAVY = ("backends/test_otlp.py",)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
@@ -104,7 +111,7 @@ def tests(session: nox.Session) -> None:
     _install_group(session, "tests")
     session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
     session.run("coverage", "erase", silent=True)
-    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m")
+    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m", more=_ignoring(HEAVY))
     session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
     session.run("coverage", "combine", "--quiet")
     if not session.posargs:  # a part of the tests covers a part of the package
@@ -117,15 +124,21 @@ def compat(session: nox.Session, sdk: str) -> None:
     """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
     _install_wheel(session, sdk)
     _install_group(session, "tests")
-    _run_pytest(session, more=[f"--ignore={TESTS / path}" for path in SAME_EVERYWHERE])
+    _run_pytest(session, more=_ignoring((*SAME_EVERYWHERE, *HEAVY)))
 
 
-def _folder_session(folder: str, profile: str, summary: str) -> None:
-    """Make a session of one folder of tests, where there is one."""
+def _ignoring(paths: Sequence[str]) -> list[str]:
+    """Return the arguments by which pytest leaves these out."""
+    return [f"--ignore={TESTS / path}" for path in paths]
+
+
+def _folder_session(folder: str, profile: str, summary: str, *groups: str) -> None:
+    """Make a session of one folder of tests, where there is one; `groups` are installed beside `tests`."""
 
     def session_of_folder(session: nox.Session) -> None:
         _install_wheel(session)
-        _install_group(session, "tests")
+        for group in ("tests", *groups):
+            _install_group(session, group)
         _run_pytest(session, folder=TESTS / folder, profile=profile)
 
     if any((TESTS / folder).glob("**/test_*.py")):
@@ -136,7 +149,7 @@ def _folder_session(folder: str, profile: str, summary: str) -> None:
 _folder_session("conformance", "ci", "Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each.")
 _folder_session("servers", "gate", "Run the tests with real servers only.")
 _folder_session("frameworks", "gate", "Run the tests with real frameworks only.")
-_folder_session("backends", "gate", "Run the tests with real backends only.")
+_folder_session("backends", "gate", "Run the tests with real backends only.", "backends")
 
 
 @nox.session
