@@ -66,12 +66,12 @@ def test_what_failed_says_of_what_kind_the_error_is(ended: Outcome, exception: s
 
 
 def test_a_class_is_called_by_its_full_name() -> None:
-    class Inner(ValueError):
+    class InnerError(ValueError):
         """Of this test."""
 
     assert class_name(ValueError) == "ValueError"
-    assert class_name(Inner).endswith("test_a_class_is_called_by_its_full_name.<locals>.Inner")
-    assert class_name(Inner).startswith(__name__)
+    assert class_name(InnerError).endswith("test_a_class_is_called_by_its_full_name.<locals>.InnerError")
+    assert class_name(InnerError).startswith(__name__)
 
 
 def test_the_route_is_told_where_a_name_is_given() -> None:

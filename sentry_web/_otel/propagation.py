@@ -13,6 +13,7 @@ from opentelemetry.propagators.textmap import Getter, Setter
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 
 from .._config import Config
+from .._guard import call
 from .._http import Header
 from .._request import Request, Trace
 
@@ -75,9 +76,10 @@ def incoming_context(request: Request, config: Config) -> tuple[Context, Sequenc
     on a trace, it is that one.
     """
     here = context_api.get_current()
-    context = propagate.extract(request, context=here, getter=_GETTER)
+    extracted = call(_extract, request, here)
+    context = here if extracted is None else extracted
     links: Sequence[Link] = ()
-    if context is not here and not _continues(config, request):
+    if context is not here and not call(_continues, config, request):
         remote = trace.get_current_span(context).get_span_context()
         links = [Link(remote)] if remote.is_valid else ()
         context = here
@@ -114,6 +116,10 @@ def added_headers(span: Any) -> list[Header]:
     if propagator is not None:
         propagator.inject(headers, context=trace.set_span_in_context(span, Context()), setter=_SETTER)
     return headers
+
+
+def _extract(request: Request, here: Context) -> Context:
+    return propagate.extract(request, context=here, getter=_GETTER)
 
 
 def _continues(config: Config, request: Request) -> bool:

@@ -190,7 +190,7 @@ def _warn_of_old_conventions() -> None:
             "OTEL_SEMCONV_STABILITY_OPT_IN asks for 'http/dup', but sentry_web emits the stable HTTP conventions only:"
             " the old names (http.method, http.url, http.server.duration, ...) are not emitted",
             UserWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
 
 

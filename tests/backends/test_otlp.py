@@ -1,7 +1,7 @@
 """One request with both outputs, sent by OTLP/HTTP to a real receiver and read back from it: MLflow's tracking server.
 
-The server is started here, on loopback, with a database in the test's own folder, and stopped when the test is over. Its
-identity of a trace is OpenTelemetry's, so that it can be compared with the one in Sentry's envelope.
+The server is started here, on loopback, with a database in the test's own folder, and stopped when the test is over.
+Its identity of a trace is OpenTelemetry's, so that it can be compared with the one in Sentry's envelope.
 """
 
 from __future__ import annotations
@@ -20,19 +20,10 @@ from typing import Any
 
 import pytest
 
-if sys.version_info < (3, 10):
-    pytest.skip("not on this Python: mlflow needs 3.10", allow_module_level=True)
-
-for needed, distribution in (
-    ("mlflow", "mlflow"),
-    ("opentelemetry.exporter.otlp.proto.http", "opentelemetry-exporter-otlp-proto-http"),
-):
-    try:
-        found = importlib.util.find_spec(needed)
-    except ModuleNotFoundError:  # not even the parent of a dotted name
-        found = None
-    if found is None:
-        pytest.skip(f"{distribution} is not installed (nox -s backends)", allow_module_level=True)
+pytest.importorskip(
+    "opentelemetry.exporter.otlp.proto.http",
+    reason="opentelemetry-exporter-otlp-proto-http is not installed (nox -s backends)",
+)
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -81,6 +72,10 @@ def wait_for(url: str, seconds: float, server: subprocess.Popen[bytes]) -> Any:
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The address of an MLflow server that lives as long as this module's tests."""
+    if sys.version_info < (3, 10):
+        pytest.skip("not on this Python: mlflow needs 3.10")
+    if importlib.util.find_spec("mlflow") is None:
+        pytest.skip("mlflow is not installed (nox -s backends)")
     folder: Path = tmp_path_factory.mktemp("mlflow")
     port = free_port()
     command = [
