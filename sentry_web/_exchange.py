@@ -57,14 +57,13 @@ class Exchange:
     def start(self, recorders: Sequence[Recorder], live: Any, configs: Sequence[Config] = ()) -> None:
         """Start a recording with each of these outputs, then call ``on_request``.
 
-        Called once more for outputs whose middleware the request reaches later.
-
-        :param configs: each output's options; those of the exchange, if not given.
+        Called once more for outputs whose middleware the request reaches later; ``configs``: each output's options.
         """
         configs = configs or [self._config] * len(recorders)
-        for config in configs:
-            if config.route_resolver is not None:
-                self.naming.resolve_early(call(config.route_resolver, self.request))
+        for resolver in dict.fromkeys(config.route_resolver for config in configs):
+            route = call(resolver, self.request) if resolver is not None else None
+            if route is not None:
+                self.naming.resolve_early(route)
         former = len(self.parties)
         for position, (recorder, config) in enumerate(zip(recorders, configs)):
             if former + len(recorders) > 1:

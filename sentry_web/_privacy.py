@@ -78,7 +78,7 @@ class Unparsed(Filtered):
 
 Text = Union[str, Filtered]
 
-#: Keys that are sensitive as a whole, and too short to look for inside of others (OpenTelemetry's ``url.query`` list).
+#: Too short to look for inside of other keys (OpenTelemetry's ``url.query`` list).
 SENSITIVE_NAMES = frozenset(("sig",))
 
 
@@ -145,25 +145,14 @@ class Policy:
         self.forwarding = forwarding
 
     @classmethod
-    def plain(
-        cls, *, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()
-    ) -> Policy:
-        """The policy of an output that has no settings of Sentry's: denylists, and one word on personal data.
+    def plain(cls, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()) -> Policy:
+        """The policy of an output without settings of Sentry's: secrets stay home, addresses by ``user_info``.
 
-        :param user_info: ``send_default_pii``: addresses of clients may be sent; secrets stay home all the same.
-        :param sensitive_headers: what else is a sensitive name of a header.
+        :param sensitive_headers: what else a sensitive header is called.
         """
-        rule = Rule()
-        headers = Rule(patterns=sensitive_headers)
-        return cls(
-            user_info=user_info,
-            headers=headers,
-            query=rule,
-            cookies=None,
-            fields=rule,
-            bodies=True,
-            forwarding=forwarding,
-        )
+        rule, headers = Rule(), Rule(patterns=sensitive_headers)
+        known: Any = {"headers": headers, "query": rule, "cookies": None, "fields": rule, "bodies": True}
+        return cls(user_info=user_info, forwarding=forwarding, **known)
 
     def report_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, Text]:
         """Headers by name, with secrets, cookies and unwanted addresses replaced."""

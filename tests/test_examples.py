@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-DRIVERS = {"raw_wsgi": WSGI, "raw_asgi": ASGI3, "flask_app": WSGI, "starlette_app": ASGI3}
+DRIVERS = {
+    "custom_recorder": WSGI,
+    "raw_wsgi": WSGI,
+    "raw_asgi": ASGI3,
+    "flask_app": WSGI,
+    "starlette_app": ASGI3,
+}
 NAMES = {"flask_app": "/hello/<name>", "starlette_app": "/hello/{name}"}
 
 
@@ -53,3 +61,16 @@ def test_example(name: str) -> None:
         assert events.errors[0].exception == ("RuntimeError", "as asked")
         assert events.transactions[0].name == NAMES.get(name, "/hello/you")
         assert [transaction.status for transaction in events.transactions] == ["ok", "internal_error"]
+
+
+def test_the_access_log_has_a_line_for_each_request_with_the_trace_that_sentry_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    application = load("custom_recorder").application
+    with caplog.at_level(logging.INFO, logger="access"), recording(traces_sample_rate=1.0) as events:
+        for path in ("/hello", "/fails"):
+            WSGI.run_app(application, Request(path=path))
+        traces = [transaction.trace["trace_id"] for transaction in events.transactions]
+    lines = [record.getMessage() for record in caplog.records if record.name == "access"]
+    told = [re.fullmatch(r"GET - (\d+) (\d+) bytes [\d.]+ ms trace=(\w+)", line) for line in lines]
+    assert [match.groups() for match in told if match] == [("200", "6", traces[0]), ("500", "0", traces[1])]
