@@ -44,7 +44,8 @@ BOOK = Request(
     query="page=2&token=secret-token",
     headers=(("User-Agent", "agent/1"), ("X-Forwarded-For", "198.51.100.7")),
     client=("10.0.0.1", 4711),
-    host="shop.example:8080",
+    host="shop.example",
+    port=8080,
     body=(b"one", b"two"),
 )
 
