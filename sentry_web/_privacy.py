@@ -262,8 +262,11 @@ class Policy:
         scheme, host = self.scheme_and_host(request)
         return build_url(scheme, host, scrub_path(request.path))
 
-    def span_attributes(self, request: Request) -> dict[str, str | int]:
-        """The request by OpenTelemetry's names (HTTP semantic conventions 1.23 and later), where known and allowed."""
+    def span_attributes(self, request: Request, whole_url: bool = False) -> dict[str, str | int]:
+        """The request by OpenTelemetry's names (HTTP semantic conventions 1.23 and later), where known and allowed.
+
+        :param whole_url: with ``url.full``, too.
+        """
         scheme, host = self.scheme_and_host(request)
         name, port = split_host(without_credentials(host)) if host else (None, None)
         optional: Mapping[str, str | int | None] = {
@@ -279,7 +282,12 @@ class Policy:
             "network.protocol.name": request.kind,
             "network.protocol.version": request.http_version or None,
         }
-        return {key: value for key, value in optional.items() if value is not None}
+        found = {key: value for key, value in optional.items() if value is not None}
+        if whole_url:
+            query = found.get("url.query")
+            url = build_url(scheme, host, scrub_path(request.path))
+            found["url.full"] = f"{url}?{query}" if query else url
+        return found
 
     def _user_agent(self, request: Request) -> str | None:
         return None if self.headers.mode == "off" else request.header("user-agent")

@@ -111,13 +111,11 @@ class OpenTelemetryRecording(BaseRecording):
     def begin(self, live: Any) -> None:
         """Start the span, call the request hooks, count the request; the last, so that what is counted is finished."""
         settings, request = self._settings, self._request
-        attributes: dict[str, Any] = dict(settings.policy.span_attributes(request))
+        attributes: dict[str, Any] = dict(settings.policy.span_attributes(request, whole_url=True))
         method = known_method(request.method, settings.known_methods)
         attributes["http.request.method"] = method
         if method != request.method:
             attributes["http.request.method_original"] = request.method
-        query = attributes.get("url.query")
-        attributes["url.full"] = settings.policy.url(request) + (f"?{query}" if query else "")
         self._known = {"http.request.method": method, "url.scheme": attributes["url.scheme"]}
         if settings.request_headers:
             attributes.update(captured_headers("request", settings.policy, request.headers, settings.request_headers))
