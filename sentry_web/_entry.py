@@ -67,10 +67,9 @@ class Entry:
         if isinstance(inside, Entry) and inside.protocol == protocol:
             keys = {recorder.key for recorder in recorders}
             outputs += [output for output in inside.outputs if output[0].key not in keys]
-        # A stable sort: besides those that want to be first, the outputs stay in their order
-        self.outputs: tuple[_Output, ...] = tuple(
-            sorted(outputs, key=lambda output: not getattr(output[0], "leads", False))
-        )
+        # Besides those that want to be first, the outputs stay in their order
+        first = [output for output in outputs if getattr(output[0], "leads", False)]
+        self.outputs: tuple[_Output, ...] = (*first, *[output for output in outputs if output not in first])
 
     def open(self, live: Any) -> Watched | None:
         """The exchange for this scope or environ; ``None`` where the request goes straight to the application."""

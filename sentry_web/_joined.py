@@ -21,15 +21,11 @@ class Joined:
     :param exchange: that of the request; it outlives this.
     """
 
-    __slots__ = ("_exchange",)
+    __slots__ = ("request", "_exchange")
 
     def __init__(self, exchange: Exchange) -> None:
+        self.request: Request = exchange.request
         self._exchange = exchange
-
-    @property
-    def request(self) -> Request:
-        """The request."""
-        return self._exchange.request
 
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
