@@ -78,6 +78,14 @@ FAULTS: tuple[Fault, ...] = (
     (21, "the mark is not kept", (ENTRY, "        live[MARKERS[self.protocol]] = exchange\n", "")),
     (21, "the mark is gone before iteration", (WSGI, _WRAPPED, "        environ.pop('sentry_web.exchange', None)\n        return body\n")),
     (22, "a bridge is not recognised", (ENTRY, "taken = self._bridged(request, live)", "pass")),
+    # --- OpenTelemetry -----------------------------------------------------------------------------------------------
+    (16, "the span is named by its path", ("_conventions.py", 'return f"{verb} {name.route}" if name.route else verb', 'return f"{verb} {name.value}"')),
+    (36, "messages have spans unasked", (EXCHANGE, "            if party.config.record_send_receive\n", ""), ("_otel/settings.py", 'if options.get("record_send_receive") else', "if True else")),
+    (37, "the context is not put back", ("_otel/recorder.py", "        context_api.attach(self._former)\n", "")),
+    (52, "the size is what is claimed", ("_otel/metrics.py", "self._response_size.record(outcome.body_size, told)", "self._response_size.record(4711, told)")),
+    (54, "a hook may fail the request's recording", ("_otel/recorder.py", "                call(hook, self._span, live)", "                hook(self._span, live)")),
+    (55, "headers are captured everywhere", ("_otel/settings.py", '        everything = [re.compile("")] if flag(', '        everything = [re.compile("")] if True or flag(')),
+    (56, "an ended request stays active", ("_otel/metrics.py", "self._active).add(-1, known)", "self._active).add(0, known)")),
     # --- what it was -------------------------------------------------------------------------------------------------
     (41, "headers are decoded again and again", (SCOPE, "for name, value in pairs]", "for name, value in pairs if text(name) or text(value)]")),
     (41, "headers are decoded without a client", (ENTRY, "        outputs = self._waiting(taken)\n", "        self._read(live).header('host')\n        outputs = self._waiting(taken)\n")),

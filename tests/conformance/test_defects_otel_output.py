@@ -105,6 +105,39 @@ def test_defect_37_streams_that_end_elsewhere_leave_no_context_behind(driver, te
     assert {span.parent.span_id for span in own} == {first.context.span_id}
 
 
+def server_context(seen: list[bool]) -> Wrap:
+    """A layer around ours that looks what is current each time the server has the word again."""
+
+    def around_wsgi(app: Any) -> Any:
+        def outer(environ: Any, start_response: Any) -> Any:
+            body = app(environ, start_response)
+            seen.append(nothing_current())
+            for part in body:
+                seen.append(nothing_current())
+                yield part
+            body.close()
+            seen.append(nothing_current())
+
+        return outer
+
+    def around_asgi(app: Any) -> Any:
+        async def outer(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+            seen.append(nothing_current())
+
+        return outer
+
+    return Wrap(around_wsgi, around_asgi)
+
+
+@pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
+def test_defect_37_the_server_never_sees_the_requests_context(driver, telemetry):
+    seen: list[bool] = []
+    driver.run(Script(STREAM, Returns.GENERATOR), wrap=server_context(seen).around(telemetry.wrap()))
+    assert seen
+    assert all(seen)
+
+
 @pytest.mark.parametrize("driver", [WSGI, ASGI3, ASGI2], ids=repr)  # asgiref's bridge does not call the application
 def test_defect_38_closed_before_iteration_ends_the_span_and_closes_the_response(driver, telemetry):
     script = Script(STREAM, Returns.ITERATOR, peer=Peer(close=Close.BEFORE))
