@@ -263,10 +263,7 @@ class Policy:
         return build_url(scheme, host, scrub_path(request.path))
 
     def span_attributes(self, request: Request, whole_url: bool = False) -> dict[str, str | int]:
-        """The request by OpenTelemetry's names (HTTP semantic conventions 1.23 and later), where known and allowed.
-
-        :param whole_url: with ``url.full``, too.
-        """
+        """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed."""
         scheme, host = self.scheme_and_host(request)
         name, port = split_host(without_credentials(host)) if host else (None, None)
         optional: Mapping[str, str | int | None] = {
@@ -284,9 +281,8 @@ class Policy:
         }
         found = {key: value for key, value in optional.items() if value is not None}
         if whole_url:
-            query = found.get("url.query")
-            url = build_url(scheme, host, scrub_path(request.path))
-            found["url.full"] = f"{url}?{query}" if query else url
+            query = f"?{found['url.query']}" if "url.query" in found else ""
+            found["url.full"] = build_url(scheme, host, scrub_path(request.path)) + query
         return found
 
     def _user_agent(self, request: Request) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from pathlib import Path
@@ -11,12 +12,10 @@ import pytest
 
 HELPER = Path(__file__).parents[1] / "conformance" / "telemetry.py"
 
-if importlib.util.find_spec("opentelemetry.sdk") is None:
-    pytest.skip("opentelemetry-sdk is not installed", allow_module_level=True)
 
-
-def _load() -> Any:
-    """By its path, since no test directory is on ``sys.path``."""
+@functools.cache
+def helpers() -> Any:
+    """The helper module, by its path, since no test directory is on ``sys.path``; it needs the SDK."""
     spec = importlib.util.spec_from_file_location("sentry_web_tests_telemetry", HELPER)
     assert spec is not None
     assert spec.loader is not None
@@ -26,28 +25,25 @@ def _load() -> Any:
     return module
 
 
-HELPERS = _load()
-
-
 @pytest.fixture
 def telemetry() -> Any:
     """A ``Telemetry`` that records everything."""
-    return HELPERS.Telemetry()
+    return helpers().Telemetry()
 
 
 @pytest.fixture
 def new_telemetry() -> Callable[..., Any]:
     """The class itself."""
-    return HELPERS.Telemetry  # type: ignore[no-any-return]
+    return helpers().Telemetry  # type: ignore[no-any-return]
 
 
 @pytest.fixture
 def attributes() -> Callable[[Any], dict[str, Any]]:
     """A span's attributes but for the clock's."""
-    return HELPERS.attributes  # type: ignore[no-any-return]
+    return helpers().attributes  # type: ignore[no-any-return]
 
 
 @pytest.fixture
 def own_span() -> Callable[..., Any]:
     """The step that makes a span of the application's own."""
-    return HELPERS.OwnSpan  # type: ignore[no-any-return]
+    return helpers().OwnSpan  # type: ignore[no-any-return]

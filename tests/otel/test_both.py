@@ -7,6 +7,9 @@ import itertools
 from typing import Any
 
 import pytest
+
+pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

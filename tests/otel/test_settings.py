@@ -10,6 +10,9 @@ import warnings
 from typing import Any
 
 import pytest
+
+pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
+
 from opentelemetry import trace
 
 from sentry_web import instrument_asgi, instrument_wsgi
