@@ -47,6 +47,18 @@ _OBJECTS = {
 }
 #: What there is only where messages are.
 _OF_ASGI = {"client_request_hook", "client_response_hook", "exclude_spans"}
+#: What the exchange does for all outputs: of a recorder by itself, these would have no effect.
+_OF_MIDDLEWARE = {
+    "excluded_urls",
+    "failed_request_status_codes",
+    "max_path_names",
+    "on_request",
+    "on_response",
+    "record_send_receive",
+    "route_resolver",
+    "trace_response_headers",
+    "transaction_style",
+}
 _OWN = {*_HOOKS, *_HEADERS, *_OBJECTS, "exclude_spans", "capture_headers", "send_default_pii"}
 MESSAGES = ("receive", "send")
 
@@ -78,6 +90,8 @@ class Settings:
     def __init__(self, protocol: str | None, options: Mapping[str, Any]) -> None:
         for name in _OF_ASGI.intersection(options) if protocol == "wsgi" else ():
             raise TypeError(f"unknown option {name!r} (WSGI has no messages)")
+        for name in _OF_MIDDLEWARE.intersection(options) if protocol is None else ():
+            raise TypeError(f"unknown option {name!r} (give it to the middleware, not to the recorder)")
         own = {name: options.get(name) for name in _OWN}
         hooks = {name: optional_callable(name, own[name]) for name in _HOOKS}
         for name, method in _OBJECTS.items():
@@ -99,8 +113,9 @@ class Settings:
             *self.config.capture_response_headers,
         )
         excluded = _kinds("exclude_spans", own["exclude_spans"])
-        spans = frozenset(MESSAGES) - excluded if options.get("record_send_receive") else frozenset[str]()
-        self.message_spans: frozenset[str] = spans
+        # A recorder by itself is asked for them where its middleware was told to record them
+        asked = protocol is None or options.get("record_send_receive")
+        self.message_spans: frozenset[str] = frozenset(MESSAGES) - excluded if asked else frozenset()
         self.span_details = hooks["default_span_details"]
         self.request_hooks = tuple(
             hook for hook in (hooks["server_request_hook"], hooks["request_hook"]) if hook is not None

@@ -15,9 +15,9 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 
 from opentelemetry import trace
 
-from sentry_web import instrument_asgi, instrument_wsgi
+from sentry_web import AsgiMiddleware, OpenTelemetryRecorder, instrument_asgi, instrument_wsgi
 from sentry_web._otel.settings import build_settings
-from sentry_web.testing import ASGI3, DRIVERS, WSGI, Request, Script, SendChunk, StartResponse
+from sentry_web.testing import ASGI3, DRIVERS, WSGI, Request, Script, SendChunk, StartResponse, Wrap
 
 SCRIPT = Script((StartResponse(headers=(("X-Cache", "hit"), ("Set-Cookie", "a=b"))), SendChunk()))
 BOTH = [instrument_asgi, instrument_wsgi]
@@ -78,6 +78,21 @@ def test_options_of_messages_are_refused_where_there_are_none(option: str) -> No
 def test_only_messages_that_exist_can_be_excluded(value: Any) -> None:
     with pytest.raises(ValueError, match=r"exclude_spans.*sen|exclude_spans.*3"):
         instrument_asgi(app, exclude_spans=value)
+
+
+@pytest.mark.parametrize("option", ["excluded_urls", "record_send_receive", "on_request"])
+def test_a_recorder_by_itself_refuses_what_only_a_middleware_can_do(option: str) -> None:
+    with pytest.raises(TypeError, match=f"'{option}'.*middleware"):
+        OpenTelemetryRecorder(**{option: None})
+
+
+def test_a_recorder_by_itself_records_messages_where_its_middleware_asks(telemetry: Any) -> None:
+    recorder = OpenTelemetryRecorder(tracer_provider=telemetry.tracer_provider, exclude_spans=["receive"])
+    for asked in (False, True):
+        wrap = Wrap(asgi=lambda app, asked=asked: AsgiMiddleware(app, recorders=[recorder], record_send_receive=asked))
+        ASGI3.run(SCRIPT, wrap=wrap)
+        assert len(telemetry.spans) == (5 if asked else 1)  # start, chunk, end
+    assert {span.name for span in telemetry.spans} == {"GET", "GET http send"}
 
 
 def test_which_messages_have_spans() -> None:
