@@ -24,6 +24,7 @@ from sentry_web.testing import (
     Accept,
     CloseSocket,
     Deny,
+    LifespanScript,
     Peer,
     Raise,
     ReadBody,
@@ -375,3 +376,14 @@ def test_nothing_keeps_the_servers_dict_after_the_end(telemetry: Any) -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_lifespan_is_not_recorded(telemetry: Any) -> None:
+    ASGI3.run_lifespan(LifespanScript(), wrap=telemetry.wrap())
+    assert telemetry.spans == []
+
+
+def test_a_kind_of_message_without_span_and_hook_costs_nothing(telemetry: Any) -> None:
+    wrap = telemetry.wrap(client_request_hook=lambda *_: None)
+    ASGI3.run(ANSWER, wrap=wrap)
+    assert len(telemetry.spans) == 1
