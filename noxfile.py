@@ -40,6 +40,10 @@ SAME_EVERYWHERE = (
     "conformance/test_faults.py",
     "conformance/test_fuzz_parsers.py",
     "conformance/test_isolation.py",
+    "conformance/test_otel_isolation.py",
+    "conformance/test_otel_parity.py",
+    "conformance/test_otel_privacy.py",
+    "conformance/test_otel_transparency.py",
     "conformance/test_parity.py",
     "conformance/test_privacy.py",
     "conformance/test_transparency.py",
@@ -50,7 +54,7 @@ SPOTLIGHT = {"@spotlightjs/spotlight": "4.11.8", "hono": "4.12.25"}
 
 # What `servers` and `backends` run, with the programs that it needs. It is no matter of coverage, which gevent's worker
 # and the like would not survive.
-OWN_SESSIONS = ("servers", "backends/test_bugsink.py", "backends/test_spotlight.py")
+OWN_SESSIONS = ("servers", "backends/test_bugsink.py", "backends/test_otlp.py", "backends/test_spotlight.py")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
@@ -112,8 +116,8 @@ def tests(session: nox.Session) -> None:
     _install_group(session, "tests")
     session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
     session.run("coverage", "erase", silent=True)
-    elsewhere = [] if session.posargs else [f"--ignore={TESTS / path}" for path in OWN_SESSIONS]
-    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m", more=elsewhere)
+    elsewhere = () if session.posargs else OWN_SESSIONS
+    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m", more=_ignoring(elsewhere))
     session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
     session.run("coverage", "combine", "--quiet")
     if not session.posargs:  # a part of the tests covers a part of the package
@@ -126,11 +130,16 @@ def compat(session: nox.Session, sdk: str) -> None:
     """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
     _install_wheel(session, sdk)
     _install_group(session, "tests")
-    _run_pytest(session, more=[f"--ignore={TESTS / path}" for path in (*SAME_EVERYWHERE, *OWN_SESSIONS)])
+    _run_pytest(session, more=_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)))
+
+
+def _ignoring(paths: Sequence[str]) -> list[str]:
+    """Return the arguments by which pytest leaves these out."""
+    return [f"--ignore={TESTS / path}" for path in paths]
 
 
 def _folder_session(folder: str, profile: str, summary: str, *groups: str) -> None:
-    """Make a session of one folder of tests, where there is one; ``groups``: what it needs besides."""
+    """Make a session of one folder of tests, where there is one; `groups` are installed beside `tests`."""
 
     def session_of_folder(session: nox.Session) -> None:
         _install_wheel(session)
@@ -170,7 +179,16 @@ def backends(session: nox.Session) -> None:
     _install_wheel(session)
     for group in ("tests", "backends"):
         _install_group(session, group)
-    _run_pytest(session, folder=TESTS / "backends")
+    _run_pytest(session, folder=TESTS / "backends", more=_ignoring(["backends/test_otlp.py"]))
+
+
+@nox.session
+def otlp(session: nox.Session) -> None:
+    """Send spans to a real OTLP receiver, MLflow's server, which brings half of the world with it."""
+    _install_wheel(session)
+    for group in ("tests", "otlp"):
+        _install_group(session, group)
+    _run_pytest(session, folder=TESTS / "backends" / "test_otlp.py")
 
 
 @nox.session

@@ -6,6 +6,7 @@ server outwards, vouches for it; the rest is what a stranger wrote. Primitives i
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Sequence
@@ -77,18 +78,20 @@ class Forwarding:
 
     def scheme_and_host(self, peer: str | None, header: GetHeader) -> tuple[str | None, str | None]:
         """The scheme and host that the client used, as the trusted peer reports them; ``None`` where it does not."""
-        if not self.trusts(peer):
+        forwarded, scheme, host = header("forwarded"), header("x-forwarded-proto"), header("x-forwarded-host")
+        if not (forwarded or scheme or host) or not self.trusts(peer):
             return None, None
-        elements = parse_forwarded(header("forwarded") or "")
+        elements = parse_forwarded(forwarded) if forwarded else []
         nearest = elements[-1] if elements else []
-        scheme = (_last(nearest, "proto") or _rightmost(header("x-forwarded-proto")) or "").lower()
-        host = _last(nearest, "host") or _rightmost(header("x-forwarded-host"))
+        scheme = (_last(nearest, "proto") or _rightmost(scheme) or "").lower()
+        host = _last(nearest, "host") or _rightmost(host)
         return (scheme if scheme in ("http", "https", "ws", "wss") else None), host
 
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
+@functools.lru_cache(maxsize=1024)  # few peers, again and again: a proxy, a load balancer
 def parse_address(text: str | None) -> Address | None:
     """An address as proxies write it: with port, brackets, quotes or zone; ``None`` where it is not one.
 

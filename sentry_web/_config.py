@@ -114,62 +114,71 @@ def build_config(
         transaction_style=_one_of("transaction_style", transaction_style, STYLES),
         mechanism_type=_typed("mechanism_type", mechanism_type, str, "a string"),
         span_origin=_typed("span_origin", span_origin, str, "a string"),
-        methods=frozenset(method.upper() for method in _strings("http_methods_to_capture", http_methods_to_capture)),
+        methods=frozenset(method.upper() for method in strings("http_methods_to_capture", http_methods_to_capture)),
         excluded_urls=_excluded_urls(get("excluded_urls")),
-        forwarding=_forwarding(get("trusted_proxies"), _flag("use_x_forwarded_for", trusts_everyone)),
+        forwarding=_forwarding(get("trusted_proxies"), flag("use_x_forwarded_for", trusts_everyone)),
         continue_traces=_flag_or_callable("continue_traces", get("continue_traces", True)),
         failed_request_status_codes=_container("failed_request_status_codes", get("failed_request_status_codes", ())),
         capture_body=_one_of("capture_body", get("capture_body", "errors"), BODY_MODES),
-        capture_response_headers=_patterns("capture_response_headers", get("capture_response_headers", ())),
-        record_send_receive=_flag("record_send_receive", get("record_send_receive", False)),
-        route_resolver=_optional_callable("route_resolver", get("route_resolver")),
-        on_request=_optional_callable("on_request", get("on_request")),
-        on_response=_optional_callable("on_response", get("on_response")),
+        capture_response_headers=patterns("capture_response_headers", get("capture_response_headers", ())),
+        record_send_receive=flag("record_send_receive", get("record_send_receive", False)),
+        route_resolver=optional_callable("route_resolver", get("route_resolver")),
+        on_request=optional_callable("on_request", get("on_request")),
+        on_response=optional_callable("on_response", get("on_response")),
         max_path_names=_count("max_path_names", get("max_path_names", 1000)),
         trace_response_headers=_trace_response_headers(get("trace_response_headers", ())),
     )
 
 
-def _bad(option: str, value: object, expected: str) -> str:
+def bad(option: str, value: object, expected: str) -> str:
+    """What an error says of an option's value."""
     return f"invalid value for {option}: {value!r} (expected {expected})"
 
 
 def _one_of(option: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(_bad(option, value, "one of " + ", ".join(map(repr, allowed))))
+        raise ValueError(bad(option, value, "one of " + ", ".join(map(repr, allowed))))
     return value
 
 
 def _typed(option: str, value: Any, kind: type, expected: str) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(_bad(option, value, expected))
+        raise TypeError(bad(option, value, expected))
     return value
 
 
-def _flag(option: str, value: object) -> bool:
+def flag(option: str, value: object) -> bool:
+    """The value of a switch.
+
+    :raises TypeError: it is neither ``True`` nor ``False``.
+    """
     return bool(_typed(option, value, bool, "True or False"))
 
 
 def _flag_or_callable(option: str, value: Any) -> Any:
     if not isinstance(value, bool) and not callable(value):
-        raise TypeError(_bad(option, value, "True, False or a callable"))
+        raise TypeError(bad(option, value, "True, False or a callable"))
     return value
 
 
-def _optional_callable(option: str, value: Any) -> Any:
+def optional_callable(option: str, value: Any) -> Any:
+    """A hook, or ``None``.
+
+    :raises TypeError: it is neither.
+    """
     if value is not None and not callable(value):
-        raise TypeError(_bad(option, value, "a callable or None"))
+        raise TypeError(bad(option, value, "a callable or None"))
     return value
 
 
 def _count(option: str, value: Any) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise ValueError(_bad(option, value, "a number from 0, or None for no bound"))
+        raise ValueError(bad(option, value, "a number from 0, or None for no bound"))
     return value
 
 
 def _trace_response_headers(value: Any) -> tuple[str, ...]:
-    names = tuple(name.lower() for name in _strings("trace_response_headers", value))
+    names = tuple(name.lower() for name in strings("trace_response_headers", value))
     for name in names:
         _one_of("trace_response_headers", name, TRACE_RESPONSE_HEADERS)
     return names
@@ -177,27 +186,32 @@ def _trace_response_headers(value: Any) -> tuple[str, ...]:
 
 def _container(option: str, value: Any) -> Container[int]:
     if isinstance(value, (str, bytes)) or not hasattr(type(value), "__contains__"):
-        raise TypeError(_bad(option, value, "a container of status codes, such as range(500, 600)"))
+        raise TypeError(bad(option, value, "a container of status codes, such as range(500, 600)"))
     return value  # type: ignore[no-any-return]
 
 
-def _strings(option: str, value: Any) -> tuple[str, ...]:
+def strings(option: str, value: Any) -> tuple[str, ...]:
     """A finite iterable of strings; a lone string is refused, since its letters would be taken one by one."""
     if isinstance(value, (str, bytes)) or not hasattr(type(value), "__iter__"):
-        raise TypeError(_bad(option, value, "an iterable of strings"))
+        raise TypeError(bad(option, value, "an iterable of strings"))
     items = tuple(value)
     for item in items:
         _typed(option, item, str, "strings only")
     return items
 
 
-def _patterns(option: str, value: Any) -> tuple[Pattern[str], ...]:
+def patterns(option: str, value: Any) -> tuple[Pattern[str], ...]:
+    """Regular expressions, compiled; letters match in either case.
+
+    :raises TypeError: not an iterable of strings.
+    :raises ValueError: one of them is no regular expression.
+    """
     compiled = []
-    for item in _strings(option, value):
+    for item in strings(option, value):
         try:
             compiled.append(re.compile(item, re.IGNORECASE))
         except re.error as error:
-            raise ValueError(_bad(option, item, f"a regular expression: {error}")) from None
+            raise ValueError(bad(option, item, f"a regular expression: {error}")) from None
     return tuple(compiled)
 
 
@@ -207,7 +221,7 @@ def _excluded_urls(value: Any) -> tuple[Pattern[str], ...]:
         return ()
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    return _patterns("excluded_urls", value)
+    return patterns("excluded_urls", value)
 
 
 def _forwarding(trusted_proxies: Any, trusts_everyone: bool) -> Forwarding:
@@ -216,4 +230,4 @@ def _forwarding(trusted_proxies: Any, trusts_everyone: bool) -> Forwarding:
     try:
         return Forwarding(trusted_proxies)
     except ValueError as error:
-        raise ValueError(_bad("trusted_proxies", trusted_proxies, str(error))) from None
+        raise ValueError(bad("trusted_proxies", trusted_proxies, str(error))) from None

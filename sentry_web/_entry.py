@@ -14,6 +14,7 @@ from ._config import Config
 from ._context import current
 from ._exchange import Exchange
 from ._guard import call
+from ._joined import Joined, Watched
 from ._recorder import Recorder
 from ._request import Request
 
@@ -34,14 +35,20 @@ def _note_route(live: Any, tell: _frameworks.Teller) -> None:
         call(exchange.naming.tell, live, tell)
 
 
+#: An output, and the options of its middleware.
+_Output = tuple[Recorder, Config]
+
 #: What frameworks tell goes to the request whose code is running.
 _LISTENER = _frameworks.Listener(_note_route, _report_swallowed)
 
 
 class Entry:
-    """Decides, for one middleware, which requests are recorded, and opens their exchanges."""
+    """Decides, for one middleware, which requests are recorded, and opens their exchanges.
 
-    __slots__ = ("_behind", "_config", "_protocol", "_read", "_recorders")
+    Where the application is itself a middleware of ours, its outputs are taken over: both record from one exchange.
+    """
+
+    __slots__ = ("_behind", "_config", "outputs", "protocol", "_read")
 
     def __init__(
         self,
@@ -53,46 +60,68 @@ class Entry:
     ) -> None:
         self._behind = call(_frameworks.listen_behind, app, _LISTENER)
         self._config = config
-        self._recorders = tuple(recorders)
-        self._protocol = protocol
+        self.protocol = protocol
         self._read = read
+        outputs: list[_Output] = [(recorder, config) for recorder in recorders]
+        inside = getattr(app, "_entry", None)
+        if isinstance(inside, Entry) and inside.protocol == protocol:
+            keys = {recorder.key for recorder in recorders}
+            outputs += [output for output in inside.outputs if output[0].key not in keys]
+        # Besides those that want to be first, the outputs stay in their order
+        first = [output for output in outputs if getattr(output[0], "leads", False)]
+        self.outputs: tuple[_Output, ...] = (*first, *[output for output in outputs if output not in first])
 
-    def open(self, live: Any) -> Exchange | None:
+    def open(self, live: Any) -> Watched | None:
         """The exchange for this scope or environ; ``None`` where the request goes straight to the application."""
-        marked = live.get(MARKERS[self._protocol])
+        marked = live.get(MARKERS[self.protocol])
         taken = marked if isinstance(marked, Exchange) and marked.open else None
-        recorders = self._waiting(taken)
-        if not recorders:
+        outputs = self._waiting(taken)
+        if not outputs:
             return None
         request = self._read(live)
-        if self._config.excluded_urls and self._config.excludes(request.url):
+        outputs = _wanted(outputs, request)
+        if outputs and taken is None:
+            taken = self._bridged(request, live)
+            outputs = outputs if taken is None else [each for each in outputs if not taken.records_with(each[0])]
+        if not outputs:
             return None
-        if taken is None and self._join_bridge(request, live):
-            return None
-        exchange = Exchange(request, self._config, self._behind, live)
-        live[MARKERS[self._protocol]] = exchange
+        recorders, configs = zip(*outputs)
         call(_frameworks.watch, _LISTENER)
-        exchange.start(recorders, live)
+        if taken is not None:
+            taken.start(recorders, live, configs)
+            return Joined(taken)
+        exchange = Exchange(request, self._config, self._behind, live)
+        live[MARKERS[self.protocol]] = exchange
+        exchange.start(recorders, live, configs)
         return exchange
 
-    def _waiting(self, taken: Exchange | None) -> list[Recorder]:
+    def _waiting(self, taken: Exchange | None) -> list[_Output]:
         """The outputs that have something to do and do not record this request yet."""
         return [
-            recorder
-            for recorder in self._recorders
-            if recorder.active(self._protocol) and (taken is None or not taken.records_with(recorder))
+            output
+            for output in self.outputs
+            if output[0].active(self.protocol) and (taken is None or not taken.records_with(output[0]))
         ]
 
-    def _join_bridge(self, request: Request, live: Any) -> bool:
-        """Recognise a request that a bridge carried over from the other protocol, in a dict without the mark.
+    def _bridged(self, request: Request, live: Any) -> Exchange | None:
+        """The exchange of a request that a bridge carried over from the other protocol, in a dict without the mark.
 
         Only the same request counts: a call to another URL from a child task is a request of its own.
         """
-        around = current()
+        around: Exchange | None = current()
         if around is None or not around.open or around.request.protocol == request.protocol:
-            return False
+            return None
         if not request.same_as(around.request):
-            return False
-        live[MARKERS[self._protocol]] = around
+            return None
+        live[MARKERS[self.protocol]] = around
         around.naming.also_in(live)
-        return True
+        return around
+
+
+def _wanted(outputs: list[_Output], request: Request) -> list[_Output]:
+    """The outputs whose middleware does not exclude the URL of the request."""
+    return [
+        (recorder, config)
+        for recorder, config in outputs
+        if not (config.excluded_urls and config.excludes(request.url))
+    ]

@@ -19,7 +19,8 @@ from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call
 from ._http import content_length
 from ._naming import Naming
-from ._recorder import Captured, MessageSpan, Recorder, Recording
+from ._parties import Party, captured_for, message_spans, response_headers, settle_trace
+from ._recorder import MessageSpan, Recorder
 from ._request import Outcome, Request
 from ._states import TRANSITIONS, Input, State
 
@@ -31,11 +32,10 @@ class Exchange:
         "request",
         "outcome",
         "naming",
-        "_state",
+        "state",
         "_config",
-        "_recordings",
-        "_keys",
-        "captured",
+        "_outer",
+        "parties",
         "_lost",
         "_ending",
         "_body",
@@ -47,67 +47,67 @@ class Exchange:
         self.request = request
         self.outcome = Outcome(time.perf_counter())
         self.naming = Naming(request, config.transaction_style, live, behind, config.max_path_names)
-        self._state = State.OPEN
+        self.state = State.OPEN  #: where the request stands
         self._config = config
-        self._recordings: list[Recording] = []
-        self._keys: list[str] = []
-        self.captured: Captured = Captured(outer.captured if outer is not None and outer.open else None)
+        #: The request whose code made this one, in process.
+        self._outer: Exchange | None = outer if outer is not None and outer.open else None
+        self.parties: list[Party] = []
         self._lost: BaseException | None = None
         self._ending = False
         self._body: Body | None = None
         self._body_limit = 0
 
-    def start(self, recorders: Sequence[Recorder], live: Any) -> None:
-        """Start a recording with each output that does not record this request yet, then call ``on_request``."""
-        if self._config.route_resolver is not None:
-            self.naming.resolve_early(call(self._config.route_resolver, self.request))
-        for recorder in recorders:
-            recording = call(recorder.start, self.request, self.naming, self.captured, self.outcome, live)
-            if recording is not None:
-                self._keys.append(recorder.key)
-                self._recordings.append(recording)
-                self._body_limit = max(self._body_limit, call(recording.body_limit) or 0)
-        if self._config.on_request is not None:
-            for recording in self._recordings:
-                call(self._config.on_request, recording, self.request)
+    def start(self, recorders: Sequence[Recorder], live: Any, configs: Sequence[Config] = ()) -> None:
+        """Start a recording with each of these outputs, then call ``on_request``.
+
+        Called once more for outputs whose middleware the request reaches later; ``configs``: each output's options.
+        """
+        configs = configs or [self._config] * len(recorders)
+        for resolver in dict.fromkeys(config.route_resolver for config in configs):
+            route = call(resolver, self.request) if resolver is not None else None
+            if route is not None:
+                self.naming.resolve_early(route)
+        former = len(self.parties)
+        for position, (recorder, config) in enumerate(zip(recorders, configs)):
+            if former + len(recorders) > 1:
+                settle_trace(self.request, recorders[position:], self.parties)
+            call(self._start_one, recorder, config, live)
+        for party in self.parties[former:]:
+            if party.config.on_request is not None:
+                call(party.config.on_request, party.recording, self.request)
+
+    def _start_one(self, recorder: Recorder, config: Config, live: Any) -> None:
+        captured = captured_for(recorder, self._outer.parties if self._outer is not None else ())
+        naming = self.naming.styled(config.transaction_style, config.max_path_names)
+        recording = recorder.start(self.request, naming, captured, self.outcome, live)
+        if recording is not None:
+            self.parties.append(Party(recorder.key, recording, config, captured))
+            self._body_limit = max(self._body_limit, call(recording.body_limit) or 0)
 
     @property
     def open(self) -> bool:
         """Whether something is still recorded."""
-        return self._state is not State.CLOSED
-
-    @property
-    def state(self) -> State:
-        """Where the request stands."""
-        return self._state
+        return self.state is not State.CLOSED
 
     def records_with(self, recorder: Recorder) -> bool:
         """Whether this output records the request already."""
-        return recorder.key in self._keys
+        return any(party.key == recorder.key for party in self.parties)
 
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
-        """The headers that ``trace_response_headers`` adds to the response; none by default."""
-        wanted = self._config.trace_response_headers
-        if not wanted:
-            return []
-        told = [call(recording.trace_headers) or {} for recording in self._recordings]
-        return [(name, headers[name]) for name in wanted for headers in told[:1] if name in headers]
+        """The headers that ``trace_response_headers``, or an output, adds to the response; none by default."""
+        return response_headers(self.parties)
 
     def message_begins(self, what: str) -> list[MessageSpan]:
         """A message is about to be sent or received; the spans to end with it (``record_send_receive``)."""
-        if not self._config.record_send_receive:
-            return []
-        op = f"{self.request.kind}.server.{what}"
-        spans = [call(recording.message_span, op) for recording in self._recordings]
-        return [span for span in spans if span is not None]
+        return message_spans(self.parties, f"{self.request.kind}.server.{what}")
 
     def enter(self) -> Entered:
         """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
         entered = Entered(CURRENT.get())
         CURRENT.set(self)
-        for recording in self._recordings:
-            call(entered.add, recording)
+        for party in self.parties:
+            call(entered.add, party.recording)
         return entered
 
     def leave(self, entered: Entered | None) -> None:
@@ -151,7 +151,7 @@ class Exchange:
 
     def body_handed_over(self) -> None:
         """The server sends the body, a file, by itself: only Content-Length tells how much that is."""
-        if self._state < State.COMPLETE and not self._is_bodiless():
+        if self.state < State.COMPLETE and not self._is_bodiless():
             self.outcome.body_size += content_length(self.outcome.headers)
         self.body_ended()
 
@@ -162,7 +162,7 @@ class Exchange:
 
     def websocket_closed(self, code: int, closed_by: str) -> None:
         """The connection was closed with this code (RFC 6455, 7.4.1); 1011 says that the server failed."""
-        if self._state < State.COMPLETE:
+        if self.state < State.COMPLETE:
             self.outcome.close_code = code
             self.outcome.closed_by = closed_by
             self.outcome.failed = self.outcome.failed or (code == 1011 and closed_by == "server")
@@ -170,12 +170,12 @@ class Exchange:
 
     def websocket_refused(self, status: int) -> None:
         """The connection was closed before it was accepted; without an effect once there is a status."""
-        if self._state is State.OPEN:
+        if self.state is State.OPEN:
             self.response_started(status)
 
     def message_sent(self, size: int) -> None:
         """A websocket message was handed to the server; ``size`` in bytes, empty ones count."""
-        if self._state < State.COMPLETE:
+        if self.state < State.COMPLETE:
             self.outcome.messages_out += 1
             self.body_sent(size)
 
@@ -217,16 +217,15 @@ class Exchange:
             return
         self.outcome.failed = True
         self.naming.observe()
-        mine = [recording for recording in self._recordings if not call(recording.leaves_to, framework)]
-        if mine and self.captured.add(error):
-            for recording in mine:
-                call(recording.capture_error, error, False)
+        for party in self.parties:
+            if not call(party.recording.leaves_to, framework) and party.captured.add(error):
+                call(party.recording.capture_error, error, False)
 
     def _capture(self, error: BaseException, handled: bool) -> None:
+        """Tell each output that does not know the exception, nor what a framework wrapped it in, yet."""
         layers = _frameworks.unwrap(error)
-        new = [self.captured.add(layer) for layer in layers]
-        if all(new):
-            self._each("capture_error", layers[-1], handled)
+        known = [party for party in self.parties if not party.captured.add_all(layers)]
+        self._each("capture_error", layers[-1], handled, but=known)
 
     def close(self, ended: float | None = None) -> None:
         """Application code will not run again: make the outcome final, report it, let go of everything.
@@ -251,7 +250,7 @@ class Exchange:
 
         A response that has no body anyway need not be read to its end (RFC 9110, 6.4.1).
         """
-        if self._state < State.COMPLETE and not self.outcome.failed and not self._is_bodiless():
+        if self.state < State.COMPLETE and not self.outcome.failed and not self._is_bodiless():
             self.client_gone()
         self.close(ended)
 
@@ -263,37 +262,39 @@ class Exchange:
         self.closed_by_server(ended=self.outcome.last_byte)
 
     def _report(self) -> None:
-        outcome, config = self.outcome, self._config
-        if outcome.status is not None and not self.captured and call(self._counts_as_failed, outcome.status):
-            self._each("capture_failure", outcome)
-        if config.on_response is not None:
-            for recording in self._recordings:
-                call(config.on_response, recording, self.request, outcome)
+        outcome = self.outcome
+        quiet = [party for party in self.parties if party.captured or not call(party.counts_as_failed, outcome)]
+        self._each("capture_failure", outcome, but=quiet)
+        for party in self.parties:
+            if party.config.on_response is not None:
+                call(party.config.on_response, party.recording, self.request, outcome)
         self._each("finish", outcome)
-
-    def _counts_as_failed(self, status: int) -> bool:
-        return status in self._config.failed_request_status_codes
 
     def _release(self) -> None:
         """Drop by reference what would keep the request, its frames or the application alive."""
-        self._recordings = []
-        self.captured.clear()
+        for party in self.parties:
+            party.captured.clear()
+        self.parties = []
+        self._outer = None
         self._lost = None
         call(self.request.release)
 
     def _step(self, what: Input) -> bool:
         """Make the transition; whether the input has an effect in this state."""
-        following = TRANSITIONS[self._state][what]
+        following = TRANSITIONS[self.state][what]
         if following is None:
             return False
-        self._state = following
+        self.state = following
         return True
 
-    def _each(self, method: str, *args: Any) -> None:
-        """Call a method of every recording inside its context."""
+    def _each(self, method: str, *args: Any, but: Sequence[Party] = ()) -> None:
+        """Call a method of every recording, but of these, inside the context of them all."""
+        if len(but) == len(self.parties):
+            return
         entered = self.enter()
         try:
-            for recording in self._recordings:
-                call(getattr(recording, method), *args)
+            for party in self.parties:
+                if party not in but:
+                    call(getattr(party.recording, method), *args)
         finally:
             self.leave(entered)

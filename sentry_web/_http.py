@@ -116,7 +116,28 @@ def combine_headers(headers: Iterable[Header]) -> list[Header]:
 def content_length(headers: Iterable[tuple[object, object]]) -> int:
     """The length that a response announces (RFC 9110, 8.6), its headers strings or bytes; 0 where it announces none."""
     for pair in headers:
-        name, value = (part.decode("latin-1") if isinstance(part, bytes) else str(part) for part in pair)
+        name, value = map(text, pair)
         if name.lower() == "content-length" and value.isascii() and value.isdigit():
             return int(value)
     return 0
+
+
+def text(value: object) -> str:
+    """A header's name or value, of whichever protocol: bytes as latin-1 (RFC 9110, 5.5)."""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def header_pairs(headers: object) -> list[Header]:
+    """The headers of a response as text; what is no pair is left out."""
+    items = headers if isinstance(headers, (list, tuple)) else ()
+    return [(text(item[0]), text(item[1])) for item in items if isinstance(item, (list, tuple)) and len(item) == 2]
+
+
+def outgoing_trace(trace_id: str, span_id: str, sampled: bool) -> dict[str, str]:
+    """A span's identity as response headers, by lower-case name.
+
+    W3C's ``traceresponse`` (Trace Context Level 2, draft), and ``Server-Timing`` entries as browsers' SDKs read them.
+    """
+    traceparent = f"00-{trace_id}-{span_id}-{int(sampled):02x}"
+    timing = f'traceparent;desc="{traceparent}", sentry-trace;desc="{trace_id}-{span_id}-{int(sampled)}"'
+    return {"server-timing": timing, "traceresponse": traceparent}

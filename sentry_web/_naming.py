@@ -5,10 +5,26 @@ Never the host, never a constant for every request (design 4, "Name and route").
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from . import _frameworks, _paths
 from ._request import Name, Request
+
+
+class Names(Protocol):
+    """What an output asks for the name of its request."""
+
+    def initial(self) -> Name:
+        """The name before the application has run."""
+        ...
+
+    def find(self) -> Name:
+        """The best name known now."""
+        ...
+
+    def choose(self, name: str) -> None:
+        """A name set by a hook or the user: it wins."""
+        ...
 
 
 class Naming:
@@ -78,17 +94,23 @@ class Naming:
 
     def find(self) -> Name:
         """The best name known now."""
-        if self._final is not None:
-            return self._final
+        return self._final or self.find_as(self._style, self._most_paths)
+
+    def find_as(self, style: str, most_paths: int | None) -> Name:
+        """The same with another middleware's options."""
         found = self._observed or self._look()
         route = found.route or self._resolved
         if self._chosen is not None:
             return Name(self._chosen.value, "custom", route)
-        if self._style == "endpoint" and found.endpoint:
+        if style == "endpoint" and found.endpoint:
             return Name(found.endpoint, "component", route)
         if route:
             return Name(route, "route", route)
-        return Name(_paths.NAMES.name(self._request.path, self._most_paths), "url")
+        return Name(_paths.NAMES.name(self._request.path, most_paths), "url")
+
+    def styled(self, style: str, most_paths: int | None) -> Names:
+        """What another middleware's output asks: one request, one route, but names as that one was told."""
+        return self if (style, most_paths) == (self._style, self._most_paths) else Styled(self, style, most_paths)
 
     def observe(self) -> None:
         """Look now, while the application's own context stands: a part of the answer goes with it."""
@@ -101,7 +123,31 @@ class Naming:
 
     def freeze(self) -> None:
         """Make the name final and let go of the server's dicts and the application."""
+        self._observed = self._observed or self._look()
         self._final = self.find()
         self._live = []
         self._told = []
         self._behind = None
+
+
+class Styled:
+    """A naming, asked with the options of another middleware around the same request."""
+
+    __slots__ = ("_naming", "_style", "_most_paths")
+
+    def __init__(self, naming: Naming, style: str, most_paths: int | None) -> None:
+        self._naming = naming
+        self._style = style
+        self._most_paths = most_paths
+
+    def initial(self) -> Name:
+        """See :class:`Names`."""
+        return self._naming.initial()
+
+    def find(self) -> Name:
+        """See :class:`Names`."""
+        return self._naming.find_as(self._style, self._most_paths)
+
+    def choose(self, name: str) -> None:
+        """See :class:`Names`."""
+        self._naming.choose(name)

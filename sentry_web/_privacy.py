@@ -7,12 +7,13 @@ replaced it says so with ``Filtered``, and an output turns that into the remark 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from re import Pattern
 from typing import Any, Union
 from urllib.parse import unquote_plus
 
 from ._address import Forwarding
-from ._http import build_url, split_host, split_query, without_credentials
+from ._http import DEFAULT_PORTS, build_url, split_host, split_query, without_credentials
 from ._request import Request, UploadedFile
 
 SUBSTITUTE = "[Filtered]"
@@ -77,14 +78,24 @@ class Unparsed(Filtered):
 
 Text = Union[str, Filtered]
 
+#: Too short to look for inside of other keys (OpenTelemetry's ``url.query`` list).
+SENSITIVE_NAMES = frozenset(("sig",))
+
 
 class Rule:
     """What may be sent of one kind of key–value data (``data_collection``: off, denylist or allowlist)."""
 
-    __slots__ = ("mode", "terms", "sensitive")
+    __slots__ = ("mode", "terms", "sensitive", "patterns")
 
-    def __init__(self, mode: str = "denylist", terms: Iterable[str] = (), sensitive: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        mode: str = "denylist",
+        terms: Iterable[str] = (),
+        sensitive: Iterable[str] = (),
+        patterns: Sequence[Pattern[str]] = (),
+    ) -> None:
         self.mode = mode
+        self.patterns = patterns
         self.terms = tuple(normalise(term) for term in terms if term)
         self.sensitive = SENSITIVE_TERMS.union(normalise(term) for term in sensitive if term)
 
@@ -97,8 +108,10 @@ class Rule:
 
     def is_sensitive(self, key: str) -> bool:
         """Whether the key itself says that its value is a secret."""
+        if any(pattern.search(key) for pattern in self.patterns):
+            return True
         key = normalise(key)
-        return any(term in key for term in self.sensitive)
+        return key in SENSITIVE_NAMES or any(term in key for term in self.sensitive)
 
 
 class Policy:
@@ -130,6 +143,16 @@ class Policy:
         self.fields = fields
         self.bodies = bodies
         self.forwarding = forwarding
+
+    @classmethod
+    def plain(cls, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()) -> Policy:
+        """The policy of an output without settings of Sentry's: secrets stay home, addresses by ``user_info``.
+
+        :param sensitive_headers: what else a sensitive header is called.
+        """
+        rule, headers = Rule(), Rule(patterns=sensitive_headers)
+        known: Any = {"headers": headers, "query": rule, "cookies": None, "fields": rule, "bodies": True}
+        return cls(user_info=user_info, forwarding=forwarding, **known)
 
     def report_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, Text]:
         """Headers by name, with secrets, cookies and unwanted addresses replaced."""
@@ -239,8 +262,8 @@ class Policy:
         scheme, host = self.scheme_and_host(request)
         return build_url(scheme, host, scrub_path(request.path))
 
-    def span_attributes(self, request: Request) -> dict[str, str | int]:
-        """The request by OpenTelemetry's names (HTTP semantic conventions 1.23 and later), where known and allowed."""
+    def span_attributes(self, request: Request, whole_url: bool = False) -> dict[str, str | int]:
+        """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed."""
         scheme, host = self.scheme_and_host(request)
         name, port = split_host(without_credentials(host)) if host else (None, None)
         optional: Mapping[str, str | int | None] = {
@@ -249,13 +272,18 @@ class Policy:
             "url.path": scrub_path(request.path),
             "url.query": self.report_query(request.query),
             "server.address": name,
-            "server.port": port,
+            "server.port": port if port is not None or name is None else DEFAULT_PORTS.get(scheme),
             "client.address": self.client_address(request),
+            "network.peer.address": request.peer if self.user_info else None,
             "user_agent.original": self._user_agent(request),
             "network.protocol.name": request.kind,
             "network.protocol.version": request.http_version or None,
         }
-        return {key: value for key, value in optional.items() if value is not None}
+        found = {key: value for key, value in optional.items() if value is not None}
+        if whole_url:
+            query = f"?{found['url.query']}" if "url.query" in found else ""
+            found["url.full"] = build_url(scheme, host, scrub_path(request.path)) + query
+        return found
 
     def _user_agent(self, request: Request) -> str | None:
         return None if self.headers.mode == "off" else request.header("user-agent")

@@ -7,11 +7,12 @@ a recording goes through ``_guard``: what it raises is logged and never reaches 
 from __future__ import annotations
 
 import weakref
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from ._naming import Naming
-from ._request import Outcome, Request
+from ._naming import Names
+from ._request import Outcome, Request, Trace
 
 
 class Captured:
@@ -35,6 +36,10 @@ class Captured:
             return False
         self._marks.append(mark)
         return self._outer is None or self._outer.add(error)
+
+    def add_all(self, errors: Sequence[BaseException]) -> bool:
+        """Note an exception and those it wraps; whether all of them are new."""
+        return all([self.add(error) for error in errors])  # noqa: C419 - each is noted, not only up to the first old one
 
     def __bool__(self) -> bool:
         return bool(self._marks)
@@ -71,8 +76,11 @@ def _mark_of(error: BaseException) -> Any:
 class MessageSpan(Protocol):
     """A span of one ASGI message."""
 
-    def end(self, name: str) -> None:
-        """The message has passed; ``name`` is its type, known only now for one that was received."""
+    def end(self, name: str, message: Any) -> None:
+        """The message has passed; ``name`` is its type, known only now for one that was received.
+
+        :param message: the message itself, for a user's hook; ``None`` where there was none. It must not be kept.
+        """
         ...
 
 
@@ -103,8 +111,16 @@ class Recording(Protocol):
         """Bytes of the request body that may be sent; the exchange shows what the application reads to a tee."""
         ...
 
+    def trace(self) -> Trace | None:
+        """The trace in which the request is recorded, for the outputs that start later; ``None``: in none."""
+        ...
+
     def trace_headers(self) -> dict[str, str]:
         """Response headers, by lower-case name, that tell the caller which trace this is; empty without a root span."""
+        ...
+
+    def response_headers(self) -> Sequence[tuple[str, str]]:
+        """Headers that the output adds to the response, asked for when the response starts; mostly none."""
         ...
 
     def message_span(self, op: str) -> MessageSpan | None:
@@ -124,8 +140,63 @@ class Recording(Protocol):
         ...
 
 
+class BaseRecording:
+    """A recording that does nothing, to be derived from: an output overrides what it is interested in."""
+
+    __slots__ = ()
+
+    def running(self) -> AbstractContextManager[Any]:
+        """No ambient context (see :class:`Recording`)."""
+        return nullcontext()
+
+    def capture_error(self, error: BaseException, handled: bool) -> None:
+        """Nothing (see :class:`Recording`)."""
+
+    def leaves_to(self, framework: str) -> bool:
+        """No: nothing else reports to this output."""
+        return False
+
+    def capture_failure(self, outcome: Outcome) -> None:
+        """Nothing (see :class:`Recording`)."""
+
+    def body_limit(self) -> int:
+        """No request body is sent: 0 bytes."""
+        return 0
+
+    def trace(self) -> Trace | None:
+        """No trace of its own."""
+        return None
+
+    def trace_headers(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+    def response_headers(self) -> Sequence[tuple[str, str]]:
+        """None."""
+        return ()
+
+    def message_span(self, op: str) -> MessageSpan | None:
+        """None."""
+        return None
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Nothing: there is no span."""
+
+    def set_name(self, name: str) -> None:
+        """Nothing: there is no span."""
+
+    def finish(self, outcome: Outcome) -> None:
+        """Nothing (see :class:`Recording`)."""
+
+
 class Recorder(Protocol):
-    """An output."""
+    """An output.
+
+    Three more attributes are looked for, each of which may be missing: ``leads = True`` starts this output before the
+    others of a middleware, so that its trace is the one that they continue; ``shares_errors = False`` has an exception
+    reported that a request inside this one, in the same process, reported already; ``incoming(request)`` answers the
+    :class:`Trace` that the output would continue, or ``None``.
+    """
 
     #: Names the output in the marker that keeps a request from being recorded twice by the same one.
     key: str
@@ -134,12 +205,15 @@ class Recorder(Protocol):
         """Whether there is anything to do; asked before any work is done for a request."""
         ...
 
-    def start(self, request: Request, naming: Naming, captured: Captured, outcome: Outcome, live: Any) -> Recording:
-        """Begin to record a request.
+    def start(
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
+    ) -> Recording | None:
+        """Begin to record a request; ``None``: this one is not recorded.
 
+        :param request: its ``trace`` is the one to continue, where that is settled.
         :param naming: finds the name when it is asked; keep it, not what it was asked for.
         :param captured: add to it each exception that something else reports for this request.
         :param outcome: filled in as the request goes on.
-        :param live: the server's scope or environ, for a sampler; it must not be kept.
+        :param live: the server's scope or environ, for a sampler or a hook; it must not be kept beyond ``finish``.
         """
         ...

@@ -35,6 +35,7 @@ class Request:
         "server",
         "peer",
         "body",
+        "trace",
         "_headers",
         "_index",
     )
@@ -59,6 +60,8 @@ class Request:
     peer: str | None
     #: What the application has read of the body; ``None`` where it has read nothing.
     body: ReadBody | None
+    #: The trace it belongs to, once several outputs had to agree on one; ``None`` where there is only one output.
+    trace: Trace | None
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class Request:
         self.server = server
         self.peer = peer
         self.body = None
+        self.trace = None
         self._headers: list[Header] | None = None
         self._index: dict[str, str] | None = None
 
@@ -136,6 +140,22 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.protocol} {self.method or self.kind} {self.path}>"
+
+
+class Trace:
+    """A place in a trace (W3C Trace Context, 3.2.2), by which two outputs find into the same one.
+
+    :param trace_id: 32 hexadecimal digits.
+    :param span_id: 16 hexadecimal digits: the parent of what continues from here.
+    :param sampled: the sampling decision that comes with it; ``None`` where it is left open.
+    """
+
+    __slots__ = ("trace_id", "span_id", "sampled")
+
+    def __init__(self, trace_id: str, span_id: str, sampled: bool | None = None) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.sampled = sampled
 
 
 class Name:

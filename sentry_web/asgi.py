@@ -11,10 +11,10 @@ import inspect
 from collections.abc import Awaitable, Sequence
 from typing import Any, Callable, cast
 
-from ._config import Config
+from ._config import Config, build_config
 from ._entry import Entry
-from ._exchange import Exchange
 from ._guard import call, pass_on
+from ._joined import Watched
 from ._recorder import MessageSpan, Recorder
 from ._scope import ScopeRequest
 
@@ -28,19 +28,29 @@ class AsgiMiddleware:
     """Records the requests of an ASGI application with any recorders.
 
     :param app: the application, ASGI 3 or 2.
-    :param recorders: the outputs.
-    :param config: validated options.
+    :param recorders: the outputs; see ``Recorder``.
+    :param config: options that are validated already, in the place of ``options``.
     :param asgi_version: 2 or 3; found out if ``None``. The middleware offers the version it wraps.
+    :param options: see the options table of the README.
+    :raises ValueError: for an option's value that is not allowed; the message names both.
+    :raises TypeError: for a value of the wrong type, or an unknown option.
     """
 
     __slots__ = ("app", "_entry", "__weakref__")
 
     def __init__(
-        self, app: Any, *, recorders: Sequence[Recorder], config: Config, asgi_version: int | None = None
+        self,
+        app: Any,
+        *,
+        recorders: Sequence[Recorder],
+        config: Config | None = None,
+        asgi_version: int | None = None,
+        **options: Any,
     ) -> None:
         if asgi_version not in (None, 2, 3):
             raise ValueError(f"invalid value for asgi_version: {asgi_version!r} (expected 2, 3 or None)")
         self.app = app
+        config = build_config(**options) if config is None else config
         self._entry = Entry(app, config, recorders, "asgi", ScopeRequest)
         if asgi_version == 2 or (asgi_version is None and is_double_callable(app)):
             # The version is a matter of the signature of __call__, which Python looks up on the class
@@ -88,7 +98,7 @@ def _double_callable(single: Any) -> Any:
     return type(single.__name__, (_DoubleCallable, single), {"__slots__": (), "__module__": single.__module__})
 
 
-async def _converse(exchange: Exchange, app: Any, scope: tuple[Any, ...], receive: Receive, send: Send) -> Any:
+async def _converse(exchange: Watched, app: Any, scope: tuple[Any, ...], receive: Receive, send: Send) -> Any:
     """Run the application to its end, whichever it is, and see what it receives and sends."""
     __traceback_hide__ = True  # noqa: F841
     kind = exchange.request.kind
@@ -117,7 +127,7 @@ class _Receive:
 
     __slots__ = ("used", "_exchange", "_receive")
 
-    def __init__(self, exchange: Exchange, receive: Receive) -> None:
+    def __init__(self, exchange: Watched, receive: Receive) -> None:
         self.used = False
         self._exchange = exchange
         self._receive = receive
@@ -153,7 +163,7 @@ class _Send:
 
     __slots__ = ("_exchange", "_send")
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Watched, send: Send) -> None:
         self._exchange = exchange
         self._send = send
 
@@ -234,7 +244,7 @@ class _WebSocketSend(_Send):
 def _end_spans(spans: list[MessageSpan], message: Message) -> None:
     name = message.get("type") if isinstance(message, dict) else None
     for span in spans:
-        span.end(str(name))
+        span.end(str(name), message)
 
 
 #: How the messages of each kind of connection are watched.

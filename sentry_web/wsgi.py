@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from ._body import InputTee, parts_of
-from ._config import Config
+from ._config import Config, build_config
 from ._entry import Entry
 from ._environ import EnvironRequest
-from ._exchange import Exchange
 from ._guard import call, pass_on
 from ._http import parse_status
+from ._joined import Watched
 from ._recorder import Recorder
 
 
@@ -26,14 +26,20 @@ class WsgiMiddleware:
     """Records the requests of a WSGI application with any recorders.
 
     :param app: the application.
-    :param recorders: the outputs.
-    :param config: validated options.
+    :param recorders: the outputs; see ``Recorder``.
+    :param config: options that are validated already, in the place of ``options``.
+    :param options: see the options table of the README.
+    :raises ValueError: for an option's value that is not allowed; the message names both.
+    :raises TypeError: for a value of the wrong type, or an unknown option.
     """
 
     __slots__ = ("app", "_entry", "__weakref__")
 
-    def __init__(self, app: Any, *, recorders: Sequence[Recorder], config: Config) -> None:
+    def __init__(
+        self, app: Any, *, recorders: Sequence[Recorder], config: Config | None = None, **options: Any
+    ) -> None:
         self.app = app
+        config = build_config(mechanism_type="wsgi", **options) if config is None else config
         self._entry = Entry(app, config, recorders, "wsgi", EnvironRequest)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -56,18 +62,18 @@ class WsgiMiddleware:
         return body
 
 
-def _watch_input(exchange: Exchange, environ: Any) -> None:
+def _watch_input(exchange: Watched, environ: Any) -> None:
     """Put the tee before the input stream of a request that may have a body (RFC 9112, 6.3)."""
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
         environ["wsgi.input"] = InputTee(environ["wsgi.input"], functools.partial(call, _note_read, exchange))
 
 
-def _note_read(exchange: Exchange, read: Any) -> None:
+def _note_read(exchange: Watched, read: Any) -> None:
     for part in parts_of(read):
         exchange.body_read(part)
 
 
-def _inside(exchange: Exchange, function: Callable[..., Any], *args: Any) -> Any:
+def _inside(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
     """Run application code inside the request's context."""
     __traceback_hide__ = True  # noqa: F841
     entered = call(exchange.enter)
@@ -77,7 +83,7 @@ def _inside(exchange: Exchange, function: Callable[..., Any], *args: Any) -> Any
         call(exchange.leave, entered)
 
 
-def _run(exchange: Exchange, function: Callable[..., Any], *args: Any) -> Any:
+def _run(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
     """Run application code inside the request's context; an exception is an error of the request, and passes."""
     __traceback_hide__ = True  # noqa: F841
     try:
@@ -102,7 +108,7 @@ def _is_watched(response: Any, environ: Any) -> bool:
     return not (hasattr(response, "fileno") or (isinstance(wrapper, type) and isinstance(response, wrapper)))
 
 
-def _end_now(exchange: Exchange, response: Any) -> None:
+def _end_now(exchange: Watched, response: Any) -> None:
     """End the exchange of a response that is not watched; the parts of a list are counted, a file is not read."""
     try:
         if type(response) in (list, tuple):
@@ -114,7 +120,7 @@ def _end_now(exchange: Exchange, response: Any) -> None:
         exchange.close()
 
 
-def _wrap(exchange: Exchange, response: Any) -> _Body:
+def _wrap(exchange: Watched, response: Any) -> _Body:
     return (_SizedBody if hasattr(type(response), "__len__") else _Body)(exchange, response)
 
 
@@ -127,7 +133,7 @@ class _StartResponse:
 
     __slots__ = ("_exchange", "_start_response", "_server_write")
 
-    def __init__(self, exchange: Exchange, start_response: Any) -> None:
+    def __init__(self, exchange: Watched, start_response: Any) -> None:
         self._exchange = exchange
         self._start_response = start_response
         self._server_write: Any = None
@@ -182,7 +188,7 @@ class _Body:
 
     __slots__ = ("_exchange", "_response", "_iterator", "_finalizer", "__weakref__")
 
-    def __init__(self, exchange: Exchange, response: Any) -> None:
+    def __init__(self, exchange: Watched, response: Any) -> None:
         self._exchange = exchange
         self._response = response
         self._iterator: Any = None

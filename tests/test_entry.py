@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 from typing import Any
 
@@ -14,6 +15,7 @@ from sentry_web._entry import MARKERS, Entry
 from sentry_web._environ import EnvironRequest
 from sentry_web._exchange import Exchange
 from sentry_web._frameworks import Found
+from sentry_web._joined import Joined
 from sentry_web._scope import ScopeRequest
 from sentry_web.testing import Request
 from sentry_web.testing.drivers import make_environ, make_scope
@@ -35,6 +37,9 @@ class Output:
 
     def body_limit(self) -> int:
         return 0
+
+    def running(self) -> Any:
+        return contextlib.nullcontext()
 
 
 def entry(*outputs: Any, protocol: str = "asgi", **options: Any) -> Entry:
@@ -86,7 +91,7 @@ def test_a_closed_request_marks_nothing() -> None:
     scope = make_scope(Request())
     first = entry().open(scope)
     assert first is not None
-    first._recordings = []
+    first.parties = []
     first.close()
     second = entry().open(scope)
     assert second is not None
@@ -96,11 +101,10 @@ def test_a_closed_request_marks_nothing() -> None:
 SENT = Request(path="/b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher", query="q=1", headers=(("X-A", "b"),))
 
 
-def bridged(outer: Exchange, protocol: str, live: dict[str, Any]) -> Exchange | None:
+def bridged(outer: Exchange, protocol: str, live: dict[str, Any]) -> Any:
     """Open a second time, inside of the first; in a context of its own, as the current one is left as it was."""
 
-    def inside() -> Exchange | None:
-        outer._recordings = []
+    def inside() -> Any:
         entered = outer.enter()
         try:
             return entry(protocol=protocol).open(live)
@@ -120,6 +124,20 @@ def test_a_request_that_a_bridge_carried_over_is_the_same() -> None:
     assert current() is None
 
 
+def test_another_output_joins_the_request_that_a_bridge_carried_over() -> None:
+    outer, other = entry().open(make_scope(SENT)), Output("other")
+    assert isinstance(outer, Exchange)
+    environ = make_environ(SENT)
+    entered = outer.enter()
+    try:
+        joined = entry(other, protocol="wsgi").open(environ)
+    finally:
+        outer.leave(entered)
+    assert isinstance(joined, Joined)
+    assert joined.request is outer.request
+    assert outer.records_with(other)
+
+
 def test_another_url_is_a_request_of_its_own() -> None:
     outer = entry().open(make_scope(SENT))
     assert outer is not None
@@ -135,7 +153,7 @@ def test_the_same_request_by_the_same_protocol_is_a_request_of_its_own() -> None
 def test_after_its_end_a_request_takes_nothing_over() -> None:
     outer = entry().open(make_scope(SENT))
     assert outer is not None
-    outer._recordings = []
+    outer.parties = []
     outer.close()
     assert bridged(outer, "wsgi", make_environ(SENT)) is not None
 

@@ -536,7 +536,6 @@ def test_everything_is_let_go_at_the_end() -> None:
     exchange.failed(ValueError())
     exchange.close()
     assert released == ["/a"]
-    assert exchange._recordings == []
-    assert not exchange.captured
+    assert exchange.parties == []
     assert exchange._lost is None
     assert exchange.naming._live == []

@@ -26,21 +26,27 @@ MIDDLE = {"_body", "_frameworks", "_naming", "_privacy", "_recorder"}
 
 # room: the rooms it may import. "" is the package's own `__init__`, that is, its public names.
 EDGES: dict[str, set[str]] = {
-    "": {"_middlewares", "_request"},
+    "": {"_instrument", "_middlewares", "_otel", "_recorder", "_request", "_sentry", "asgi", "wsgi"},
     # The composition root: the one place that knows both protocols and the vendors' recorders.
-    "_middlewares": {"_config", "_otel", "_sentry", "asgi", "wsgi"},
+    "_middlewares": {"_config", "_sentry", "asgi", "wsgi"},
+    # The same for OpenTelemetry, an extra: its room is loaded when one of the functions is called.
+    "_instrument": {"_config", "_otel", "asgi", "wsgi"},
     # The adapters. They never import each other, and reach the vendors through the Exchange only.
-    "asgi": {"_entry", "_exchange", "_scope"} | MIDDLE | LEAVES,
-    "wsgi": {"_entry", "_environ", "_exchange"} | MIDDLE | LEAVES,
-    "_entry": {"_context", "_exchange"} | MIDDLE | LEAVES,
+    "asgi": {"_entry", "_exchange", "_joined", "_scope"} | MIDDLE | LEAVES,
+    "wsgi": {"_entry", "_environ", "_exchange", "_joined"} | MIDDLE | LEAVES,
+    "_entry": {"_context", "_exchange", "_joined"} | MIDDLE | LEAVES,
+    "_joined": {"_context", "_exchange"} | MIDDLE | LEAVES,
     "_scope": {"_address", "_http", "_request"},
     "_environ": {"_address", "_http", "_request"},
-    "_exchange": {"_context", "_states"} | MIDDLE | LEAVES,
+    "_exchange": {"_context", "_parties", "_states"} | MIDDLE | LEAVES,
+    "_parties": {"_recorder"} | LEAVES,
     "_context": {"_guard", "_recorder"},
     "_states": set(),
+    # What all vendors' rooms say alike.
+    "_conventions": {"_request"},
     # The vendors' rooms.
-    "_sentry": {"_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
-    "_otel": {"_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    "_sentry": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    "_otel": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
     # The middle. `_recorder` hands a recording the naming it may ask.
     "_recorder": {"_naming"} | LEAVES,
     "_naming": {"_frameworks", "_paths"} | LEAVES,
@@ -189,7 +195,7 @@ def test_the_arrows_have_no_circle() -> None:
 def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
     package = tmp_path / "sentry_web"
     for name, text in {
-        "__init__.py": "from ._middlewares import SentryAsgiMiddleware\nfrom ._sentry import hub\n",
+        "__init__.py": "from ._middlewares import SentryAsgiMiddleware\nfrom ._http import hub\n",
         "asgi.py": "def app():\n    from .wsgi import WsgiMiddleware\n",
         "wsgi.py": "from sentry_web import _exchange, asgi\nimport sentry_sdk.utils\n",
         "_http.py": "import urllib.parse\nfrom . import _config\nfrom werkzeug import http\n",
@@ -207,7 +213,7 @@ def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
         (package / name).write_text(text, encoding="utf-8")
     expected = [
         "_parlour is in no table",
-        "__init__.py:2: sentry_web._sentry.hub",
+        "__init__.py:2: sentry_web._http.hub",
         "_config.py:3: sentry_web._request.Name",
         "_exchange.py:2: sentry_web.cli",
         "_exchange.py:3: click",

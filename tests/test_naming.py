@@ -109,3 +109,14 @@ def test_what_a_framework_tells_counts_if_it_is_of_this_request() -> None:
     naming.freeze()
     naming.tell(live, lambda base: Found("/late"))
     assert named(naming)[0] == "/u/{number}"
+
+
+def test_the_output_of_another_middleware_has_names_as_that_one_was_told() -> None:
+    naming = Naming(Request(protocol="asgi", path="/u/1"), "endpoint", {})
+    assert naming.styled("endpoint", None) is naming
+    other = naming.styled("url", 5)
+    naming.resolve_early("/u/{id}")
+    assert other.initial().value == other.find().value == "/u/{id}"
+    other.choose("mine")
+    naming.freeze()
+    assert naming.find().value == other.find().value == "mine"

@@ -231,6 +231,7 @@ def test_a_request_has_opentelemetrys_attributes() -> None:
         "server.address": "shop.example",
         "server.port": 8000,
         "client.address": "8.8.8.8",
+        "network.peer.address": "8.8.8.8",
         "user_agent.original": "curl",
         "network.protocol.name": "http",
         "network.protocol.version": "1.1",

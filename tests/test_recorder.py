@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from sentry_web._recorder import Captured, _mark_of
+from sentry_web._recorder import BaseRecording, Captured, _mark_of
+from sentry_web._request import Outcome
 
 
 class Equal(Exception):  # noqa: N818
@@ -103,3 +104,19 @@ def test_a_mark_is_of_one_exception_and_no_other() -> None:
     others = [_mark_of(second), _mark_of(Equal())]
     assert mark not in others
     assert {mark: 1}[mark] == 1, "usable as a key"
+
+
+def test_a_base_recording_does_nothing() -> None:
+    recording = BaseRecording()
+    with recording.running():
+        recording.capture_error(ValueError(), handled=False)
+        recording.capture_failure(Outcome(0.0))
+        recording.set_attribute("a", 1)
+        recording.set_name("b")
+        recording.finish(Outcome(0.0))
+    assert not recording.leaves_to("flask")
+    assert recording.body_limit() == 0
+    assert recording.trace() is None
+    assert recording.trace_headers() == {}
+    assert recording.response_headers() == ()
+    assert recording.message_span("http.server.send") is None

@@ -12,7 +12,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-from .._naming import Naming
+from .._naming import Names
 from .._privacy import Filtered, Policy
 from .._recorder import Captured
 from .._request import Name, Request
@@ -27,7 +27,7 @@ class RequestProcessor:
 
     __slots__ = ("_request", "_policy", "_capture_body", "_naming", "_captured", "_inherited", "_initial", "_data")
 
-    def __init__(self, request: Request, policy: Policy, naming: Naming, captured: Captured, capture_body: str) -> None:
+    def __init__(self, request: Request, policy: Policy, naming: Names, captured: Captured, capture_body: str) -> None:
         self._request = request
         self._policy = policy
         self._capture_body = capture_body
@@ -134,17 +134,6 @@ def annotated(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {key: annotated(item, depth + 1) for key, item in value.items()}
     return [annotated(item, depth + 1) for item in value] if isinstance(value, list) else value
-
-
-def text(value: object) -> str:
-    """A header's name or value, of whichever protocol."""
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def header_pairs(headers: object) -> list[tuple[str, str]]:
-    """The headers of a response as text; what is no pair is left out."""
-    items = headers if isinstance(headers, (list, tuple)) else ()
-    return [(text(item[0]), text(item[1])) for item in items if isinstance(item, (list, tuple)) and len(item) == 2]
 
 
 def capture_error(error: BaseException, options: dict[str, Any], mechanism: str, handled: bool) -> None:

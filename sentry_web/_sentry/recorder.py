@@ -8,12 +8,14 @@ import sentry_sdk
 from sentry_sdk import Scope
 
 from .._config import Config
+from .._conventions import outcome_attributes
 from .._guard import call
-from .._naming import Naming
+from .._http import header_pairs
+from .._naming import Names
 from .._recorder import Captured, MessageSpan
-from .._request import Name, Outcome, Request
+from .._request import Name, Outcome, Request, Trace
 from . import private
-from .events import RequestProcessor, capture_error, header_pairs
+from .events import RequestProcessor, capture_error
 from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings, SettingsCache
 from .spans import (
@@ -22,9 +24,8 @@ from .spans import (
     StreamedRoot,
     TransactionSpan,
     failure_message,
-    outcome_attributes,
 )
-from .trace import incoming_trace
+from .trace import headers_of_trace, incoming_trace, trace_of_headers
 
 #: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
 MOST_MESSAGE_SPANS = 1000
@@ -40,16 +41,21 @@ class SentryRecorder:
 
     key = "sentry"
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._settings = SettingsCache(config.forwarding)
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = Config() if config is None else config
+        self._settings = SettingsCache(self._config.forwarding)
 
     def active(self, protocol: str) -> bool:
         """Whether a client would send anything, and no middleware of the SDK reports this request already."""
         return bool(sentry_sdk.get_client().is_active()) and not private.taken_by_sdk(protocol)
 
+    def incoming(self, request: Request) -> Trace | None:
+        """The trace that the request's headers name, where it is to be continued (see ``_recorder.Recorder``)."""
+        headers = incoming_trace(request)
+        return trace_of_headers(headers) if headers and continues(self._config, request) else None
+
     def start(
-        self, request: Request, naming: Naming, captured: Captured, outcome: Outcome, live: Any
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
     ) -> SentryRecording:
         """Begin to record (see ``_recorder.Recorder``)."""
         client = sentry_sdk.get_client()
@@ -76,7 +82,7 @@ class SentryRecording:
         "_messages",
     )
 
-    def __init__(self, request: Request, naming: Naming, config: Config, client: Any, settings: Settings) -> None:
+    def __init__(self, request: Request, naming: Names, config: Config, client: Any, settings: Settings) -> None:
         self._request = request
         self._naming = naming
         self._config = config
@@ -123,7 +129,13 @@ class SentryRecording:
     def _continue_trace(self) -> dict[str, str]:
         """Continue the incoming trace or begin a new one, on both scopes; the headers that were followed."""
         incoming = incoming_trace(self._request)
-        if incoming and not call(self._continues):
+        settled = self._request.trace
+        named = trace_of_headers(incoming) if settled is not None else None
+        if settled is not None and (named is None or named.trace_id != settled.trace_id):
+            # Another output leads: its trace is the request's, and what the headers said is only remembered
+            self._linked = incoming.get("sentry-trace")
+            incoming = headers_of_trace(settled)
+        elif settled is None and incoming and not call(continues, self._config, self._request):
             self._linked = incoming.get("sentry-trace")
             incoming = {}
         self._isolation.generate_propagation_context(incoming)
@@ -132,10 +144,6 @@ class SentryRecording:
         private.share_propagation_context(self._isolation, self._current)
         self._current.span = None  # a request inside another one, in process, is no child of its spans by itself
         return incoming
-
-    def _continues(self) -> bool:
-        wanted = self._config.continue_traces
-        return bool(wanted(self._request)) if callable(wanted) else wanted
 
     def _start_span(self, processor: RequestProcessor, trace: dict[str, str], live: Any) -> None:
         name = self._naming.initial()
@@ -163,6 +171,16 @@ class SentryRecording:
         """Send an event for a response that is a failure by its status alone."""
         message = failure_message(self._request, outcome, self._naming.find())
         sentry_sdk.capture_event({"level": "error", "message": message})
+
+    def trace(self) -> Trace | None:
+        """The trace on the request's scope, or of its root span (see ``_recorder.Recording``)."""
+        with self.running():
+            header = sentry_sdk.get_current_scope().get_traceparent()
+        return trace_of_headers({"sentry-trace": header}) if header else None
+
+    def response_headers(self) -> tuple[()]:
+        """None."""
+        return ()
 
     def trace_headers(self) -> dict[str, str]:
         """The root span's identity as response headers (see ``_recorder.Recording``)."""
@@ -219,6 +237,12 @@ class SentryRecording:
             for name, value in self._settings.policy.report_headers([pair]).items():
                 reported.setdefault("http.response.header." + name, []).append(str(value))
         return reported
+
+
+def continues(config: Config, request: Request) -> bool:
+    """Whether ``continue_traces`` lets the request's headers name its trace."""
+    wanted = config.continue_traces
+    return bool(wanted(request)) if callable(wanted) else wanted
 
 
 class Running:

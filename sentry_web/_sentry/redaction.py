@@ -15,12 +15,12 @@ from sentry_sdk.scope import Scope
 from sentry_sdk.utils import current_stacktrace, safe_repr
 
 from .._guard import call
+from .._http import text
 from .._privacy import SUBSTITUTE, Policy
 from .._redactor import Redactor
 from .._request import Outcome, Request
 from .._secrets import Secrets
 from . import private
-from .events import text
 from .private import AnnotatedValue
 
 #: Parts of an event that hold values through and through.

@@ -5,7 +5,6 @@ Both take the same calls, so that the same facts arrive in both. Everything here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -13,9 +12,9 @@ import sentry_sdk
 from sentry_sdk.tracing import Span, Transaction
 
 from .._guard import call
+from .._http import outgoing_trace
 from .._request import Name, Outcome, Request
 from . import private
-from .trace import outgoing_trace
 
 
 class RootSpan(Protocol):
@@ -81,8 +80,8 @@ class ChildSpan:
     def __init__(self, span: Any) -> None:
         self._span = span
 
-    def end(self, name: str) -> None:
-        """Name and end the span."""
+    def end(self, name: str, message: Any = None) -> None:
+        """Name and end the span (see ``_recorder.MessageSpan``)."""
         if isinstance(self._span, Span):
             self._span.description = name
             self._span.finish()
@@ -242,34 +241,6 @@ class StreamedRoot:
             span.set_attribute("sentry.status", "cancelled")
         start = getattr(span, "start_timestamp", None)
         span.end(start + timedelta(seconds=outcome.duration or 0.0) if start is not None else None)
-
-
-def outcome_attributes(request: Request, outcome: Outcome, name: Name) -> dict[str, Any]:
-    """How the request ended, by OpenTelemetry's names where it has one."""
-    optional: Mapping[str, Any] = {
-        "http.route": name.route,
-        "http.response.body.size": outcome.body_size if request.kind == "http" else None,
-        "http.server.time_to_first_byte": outcome.time_to_first_byte,
-        "http.client.gone": outcome.client_gone or None,
-    }
-    attributes = {key: value for key, value in optional.items() if value is not None}
-    if request.kind == "websocket":
-        attributes.update(_websocket_attributes(outcome))
-    return attributes
-
-
-def _websocket_attributes(outcome: Outcome) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        "websocket.messages.received": outcome.messages_in,
-        "websocket.messages.sent": outcome.messages_out,
-        "websocket.bytes.received": outcome.bytes_in,
-        "websocket.bytes.sent": outcome.body_size,
-    }
-    if outcome.close_code is not None:
-        attributes["websocket.close_code"] = outcome.close_code
-    if outcome.closed_by is not None:
-        attributes["websocket.closed_by"] = outcome.closed_by
-    return attributes
 
 
 #: What a 4xx or 5xx status says of ``mechanism``-less failures, for ``failed_request_status_codes``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._request import Request
+from .._request import Request, Trace
 
 TRACE_HEADERS = ("sentry-trace", "baggage")
 _ZERO: set[str] = {"0" * 32, "0" * 16}
@@ -35,15 +35,18 @@ def sentry_trace_from_traceparent(value: str) -> str | None:
     return f"{trace_id}-{span_id}-1" if int(flags, 16) & 1 else f"{trace_id}-{span_id}"
 
 
+def trace_of_headers(headers: dict[str, str]) -> Trace | None:
+    """The trace that a ``sentry-trace`` header names; ``None`` where there is none, or a malformed one."""
+    trace_id, span_id, sampled = [*headers.get("sentry-trace", "").strip().split("-"), "", ""][:3]
+    if (len(trace_id), len(span_id)) != (32, 16) or not _is_lower_hex(trace_id + span_id):
+        return None
+    return Trace(trace_id, span_id, {"1": True, "0": False}.get(sampled))
+
+
+def headers_of_trace(trace: Trace) -> dict[str, str]:
+    """The header that continues a trace which another output settled; each output samples for itself."""
+    return {"sentry-trace": f"{trace.trace_id}-{trace.span_id}"}
+
+
 def _is_lower_hex(text: str) -> bool:
     return not text.strip("0123456789abcdef")
-
-
-def outgoing_trace(trace_id: str, span_id: str, sampled: bool) -> dict[str, str]:
-    """A span's identity as response headers, by lower-case name.
-
-    W3C's ``traceresponse`` (Trace Context Level 2, draft), and ``Server-Timing`` entries as browsers' SDKs read them.
-    """
-    traceparent = f"00-{trace_id}-{span_id}-{int(sampled):02x}"
-    timing = f'traceparent;desc="{traceparent}", sentry-trace;desc="{trace_id}-{span_id}-{int(sampled)}"'
-    return {"server-timing": timing, "traceresponse": traceparent}

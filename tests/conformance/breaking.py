@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -22,7 +23,9 @@ from asgiref.sync import SyncToAsync
 import sentry_web
 
 #: Rooms that no request passes through.
-_ELSEWHERE = ("testing", "cli", "demo", "_run", "_middlewares")
+_ELSEWHERE = ("testing", "cli", "demo", "_run", "_instrument", "_middlewares")
+#: Rooms of vendors that are not there.
+_NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
 
 
 class InternalError(RuntimeError):
@@ -45,7 +48,8 @@ class Function(NamedTuple):
 def functions() -> dict[str, Function]:
     """Every function, method, property, lambda and nested function of the core, by name."""
     names = [info.name for info in pkgutil.walk_packages(sentry_web.__path__, "sentry_web.")]
-    modules = [importlib.import_module(name) for name in names if name.split(".")[1] not in _ELSEWHERE]
+    left_out = (*_ELSEWHERE, *_NOT_INSTALLED)
+    modules = [importlib.import_module(name) for name in names if name.split(".")[1] not in left_out]
     outer = [function for module in modules for function in _of_module(module)]
     return {function.name: function for each in outer for function in _with_nested(each)}
 

@@ -5,6 +5,7 @@ Which function runs in which case is watched by ``test_faults``, not listed.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import io
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from typing import Any, Callable, NamedTuple
 
 import pytest
 
+from sentry_web import AsgiMiddleware, BaseRecording, WsgiMiddleware
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -162,7 +164,11 @@ LIFESPANS: dict[str, LifespanScript] = {
 
 
 TRUSTING = Wrap.ours(trusted_proxies=["10.0.0.0/8"])
-NAMED = Wrap.ours(on_request=lambda recording, request: recording.set_name(repr(request)), transaction_style="url")
+NAMED = Wrap.ours(
+    on_request=lambda recording, request: recording.set_name(repr(request)),
+    transaction_style="url",
+    route_resolver=lambda request: "/{named}",
+)
 
 
 UNLIMITED = {"max_request_body_size": "always"}
@@ -202,7 +208,8 @@ def _hiding_asgi(app: Any) -> Any:
 
 
 ADDED = ("traceresponse", "server-timing")
-TELLING = Wrap(_hiding_wsgi, _hiding_asgi).around(Wrap.ours(trace_response_headers=ADDED))
+TELLING_ONLY = Wrap(_hiding_wsgi, _hiding_asgi)
+TELLING = TELLING_ONLY.around(Wrap.ours(trace_response_headers=ADDED))
 
 
 def read_in_every_way(environ: Any, start_response: Any) -> list[bytes]:
@@ -302,6 +309,11 @@ def _special_cases() -> Iterator[Case]:
             yield Case(driver, "collecting", mode, run, TRUSTING, options={"data_collection": {"user_info": True}})
             yield Case(driver, "ignored", mode, run, EVERYTHING, options={"trace_ignore_status_codes": {200}})
             yield Case(driver, "twice", mode, run, TWICE)
+            yield Case(driver, "proxied", mode, partial(driver.run, script, PROXIED), TRUSTING)
+            yield Case(driver, "third party's", mode, run, THIRD_PARTYS.around(ONCE))
+            apart = THIRD_PARTYS.around(Wrap(_between, _between).around(ONCE))
+            yield Case(driver, "third party's, apart", mode, run, apart)
+            yield Case(driver, "third party's, answers", mode, partial(driver.run, Script(ANSWER), ASKS), THIRD_PARTYS)
             yield Case(driver, "named", mode, run, NAMED)
             yield Case(driver, "crowded", mode, partial(driver.run, script, SCANNED), Wrap.ours(max_path_names=1))
             yield Case(driver, "telling", mode, run, TELLING)
@@ -310,7 +322,97 @@ def _special_cases() -> Iterator[Case]:
     for mode in TRACED:
         yield Case(WSGI, "reads in every way", mode, run_reading, EVERYTHING, options=UNLIMITED)
         yield Case(WSGI, "Flask", mode, partial(WSGI.run_app, flask_app(), ASKS))
+        yield Case(WSGI, "Flask, third party's", mode, partial(WSGI.run_app, flask_app(), ASKS), THIRD_PARTYS)
         yield Case(ASGI3, "routed", mode, partial(ASGI3.run_app, routed, ASKS))
 
 
-CASES = [*_cases(), *_special_cases()]
+class Bare:
+    """An output of a third party, which overrides nothing."""
+
+    key = "bare"
+
+    def active(self, protocol: str) -> bool:
+        return True
+
+    def start(self, *arguments: Any) -> BaseRecording:
+        return BaseRecording()
+
+
+BARE: dict[str, Any] = {
+    "trace_response_headers": ADDED,
+    "record_send_receive": True,
+    "failed_request_status_codes": {200},
+    "on_request": lambda recording, request: (recording.set_attribute("a", 1), recording.set_name("b")),
+}
+THIRD_PARTYS = Wrap(
+    wsgi=lambda app: WsgiMiddleware(app, recorders=[Bare()], **BARE),
+    asgi=lambda app: AsgiMiddleware(app, recorders=[Bare()], **BARE),
+)
+PROXIED = Request(
+    client=("10.0.0.1", 4711), headers=(("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "shop.example"))
+)
+
+
+class Excludes:
+    """As OpenTelemetry's ``ExcludeList``."""
+
+    def url_disabled(self, url: str) -> bool:
+        return False
+
+
+def _between(app: Any) -> Any:
+    """A layer of somebody else, which hides from a middleware of ours the one that it wraps."""
+
+    @functools.wraps(app, updated=())
+    def layer(*arguments: Any) -> Any:
+        return app(*arguments)
+
+    return layer
+
+
+def _otel_cases() -> Iterator[Case]:
+    """The OpenTelemetry output: alone, and on either side of Sentry's."""
+    try:
+        from .telemetry import Telemetry
+    except ImportError:  # without the SDK; the tests of the output itself say so
+        return
+
+    def hook(span: Any, *_: Any) -> None:
+        span.set_attribute("seen", True)
+
+    telemetry = Telemetry()
+    telemetry.exporter.export = lambda spans: None  # type: ignore[assignment, method-assign]  # nobody looks
+    hooks = dict.fromkeys(("server_request_hook", "response_hook", "client_request_hook", "client_response_hook"), hook)
+    plain, between = telemetry.wrap(), Wrap(_between, _between)
+    everything = telemetry.wrap(
+        **hooks,
+        capture_headers=True,
+        record_send_receive=True,
+        trace_response_headers=(),
+        continue_traces=lambda request: False,
+        default_span_details=lambda live: ("asked", {}),
+        failed_request_status_codes={200},
+        on_request=lambda recording, request: (recording.set_attribute("a", 1), recording.set_name("b")),
+        excluded_urls=Excludes(),
+        http_capture_headers_server_request=["x-.*"],
+    )
+    telling = TELLING_ONLY.around(telemetry.wrap(trace_response_headers=ADDED))
+    fails = Script((ReadBody(), *ACTS, *ANSWER, Raise()))
+    for driver in ALL_DRIVERS:
+        for mode in ("transactions", "no client"):
+            for name, wrap in (
+                ("OpenTelemetry", plain),
+                ("OpenTelemetry, everything", everything),
+                ("OpenTelemetry, telling", telling),
+                ("OpenTelemetry outside", plain.around(NAMED)),
+                ("OpenTelemetry inside", ONCE.around(between.around(everything))),
+            ):
+                yield Case(driver, name, mode, partial(driver.run, fails, JSON), wrap)
+                yield Case(driver, name + ", answers", mode, partial(driver.run, Script(ANSWER), PROXIED), wrap)
+    for driver in ASGI_DRIVERS:
+        for name in ("talks", "raises"):
+            run = partial(driver.run_websocket, WEBSOCKETS[name], ASKS)
+            yield Case(driver, f"OpenTelemetry, websocket {name}", "no client", run, everything)
+
+
+CASES = [*_cases(), *_special_cases(), *_otel_cases()]

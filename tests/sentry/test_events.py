@@ -8,12 +8,13 @@ import pytest
 import sentry_sdk
 
 from sentry_web._address import Forwarding
+from sentry_web._http import text
 from sentry_web._naming import Naming
 from sentry_web._privacy import SUBSTITUTE, Filtered, Oversized, Unparsed
 from sentry_web._recorder import Captured
 from sentry_web._request import Name
 from sentry_web._scope import ScopeRequest
-from sentry_web._sentry.events import RequestProcessor, annotated, request_data, text
+from sentry_web._sentry.events import RequestProcessor, annotated, request_data
 from sentry_web._sentry.settings import build_policy
 from sentry_web.testing import (
     CaptureMessage,

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import sentry_sdk
 
+from sentry_web._conventions import outcome_attributes
 from sentry_web._request import Name, Outcome
 from sentry_web._request import Request as OurRequest
-from sentry_web._sentry.spans import failure_message, outcome_attributes
+from sentry_web._sentry.spans import failure_message
 from sentry_web.testing import (
     ASGI2,
     ASGI3,

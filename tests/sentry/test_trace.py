@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sentry_web._http import outgoing_trace
 from sentry_web._scope import ScopeRequest
-from sentry_web._sentry.trace import incoming_trace, outgoing_trace, sentry_trace_from_traceparent
+from sentry_web._sentry.trace import headers_of_trace, incoming_trace, sentry_trace_from_traceparent, trace_of_headers
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -72,3 +73,16 @@ def test_a_span_is_told_in_the_forms_that_are_read(sampled: bool) -> None:
         "traceresponse": f"00-{TRACE}-{SPAN}-0{flag}",
         "server-timing": f'traceparent;desc="00-{TRACE}-{SPAN}-0{flag}", sentry-trace;desc="{TRACE}-{SPAN}-{flag}"',
     }
+
+
+def test_a_sentry_trace_header_names_a_trace() -> None:
+    for header, sampled in (("-1", True), ("-0", False), ("", None)):
+        trace = trace_of_headers({"sentry-trace": "a" * 32 + "-" + "b" * 16 + header})
+        assert trace is not None
+        assert (trace.trace_id, trace.span_id, trace.sampled) == ("a" * 32, "b" * 16, sampled)
+        assert headers_of_trace(trace) == {"sentry-trace": "a" * 32 + "-" + "b" * 16}
+
+
+@pytest.mark.parametrize("header", ["", "-", "x", "a" * 32, "A" * 32 + "-" + "b" * 16, "a" * 31 + "-" + "b" * 16])
+def test_a_malformed_one_names_none(header: str) -> None:
+    assert trace_of_headers({"sentry-trace": header}) is None

@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from starlette.applications import Starlette
 
-from sentry_web import SentryAsgiMiddleware, SentryMiddleware, SentryWsgiMiddleware
+from sentry_web import (
+    AsgiMiddleware,
+    BaseRecording,
+    OpenTelemetryRecorder,
+    Outcome,
+    Recorder,
+    Recording,
+    Request,
+    SentryAsgiMiddleware,
+    SentryMiddleware,
+    SentryRecorder,
+    SentryWsgiMiddleware,
+    WsgiMiddleware,
+    instrument_asgi,
+    instrument_wsgi,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -90,3 +105,41 @@ SentryWsgiMiddleware(wsgi_app, transaction_style="name")  # type: ignore[arg-typ
 SentryAsgiMiddleware(asgi_app, capture_body="sometimes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 SentryAsgiMiddleware(asgi_app, trusted_proxies=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 SentryAsgiMiddleware(asgi_app, False, "url", "", "", (), 3, True, "never")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+# OpenTelemetry, and outputs of one's own.
+as_wsgi = instrument_wsgi(SentryWsgiMiddleware(wsgi_app), capture_headers=True, excluded_urls="/health")
+as_starlette = instrument_asgi(
+    Starlette(), record_send_receive=True, exclude_spans=["send"], http_capture_headers_server_request=["x-.*"]
+)
+instrument_asgi(asgi_app, server_request_hook=lambda span, scope: span.set_attribute("a", 1), tracer_provider=None)
+instrument_wsgi(wsgi_app, response_hook=lambda span, environ, status, headers: None, send_default_pii=True)
+
+
+class Line(BaseRecording):
+    """A recording that overrides what it is interested in."""
+
+    def finish(self, outcome: Outcome) -> None:
+        """Nothing."""
+
+
+class AccessLog:
+    """An output of a third party."""
+
+    key = "access log"
+
+    def active(self, protocol: str) -> bool:
+        """Whether there is anything to do."""
+        return True
+
+    def start(self, request: Request, naming: object, captured: object, outcome: Outcome, live: Any) -> Recording:
+        """Begin to record."""
+        return Line()
+
+
+a_recorder: Recorder = AccessLog()
+AsgiMiddleware(asgi_app, recorders=[SentryRecorder(), OpenTelemetryRecorder(), a_recorder], excluded_urls="/health")
+WsgiMiddleware(wsgi_app, recorders=[AccessLog()])
+
+instrument_wsgi(wsgi_app, exclude_spans=["send"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+instrument_asgi(asgi_app, exclude_spans=["sent"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+instrument_asgi(asgi_app, capture_headers="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

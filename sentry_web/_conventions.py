@@ -1,0 +1,80 @@
+"""OpenTelemetry's HTTP conventions, by which every output tells a request: names, attributes, what counts as failed.
+
+Semantic conventions for HTTP spans and metrics, stable since 1.23. Values in, values out; what may be sent of a request
+is decided in ``_privacy``, and no vendor is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._request import Name, Outcome, Request
+
+#: The methods of RFC 9110, 9.1 and RFC 5789.
+KNOWN_METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
+OTHER_METHOD = "_OTHER"
+
+
+def known_method(method: str, known: frozenset[str] | None = KNOWN_METHODS) -> str:
+    """``http.request.method``: strangers choose methods too, and attributes of metrics must not be theirs to fill.
+
+    :param known: the methods told by their names; ``None``: all.
+    """
+    return method if known is None or method in known else OTHER_METHOD
+
+
+def span_name(method: str, name: Name) -> str:
+    """``{method} {route}``, or ``{method}`` where no route is known (conventions, "Name"); what a user chose, as it is.
+
+    :param method: as ``known_method`` has it.
+    """
+    if name.source == "custom":
+        return name.value
+    verb = "HTTP" if method == OTHER_METHOD else method
+    return f"{verb} {name.route}" if name.route else verb
+
+
+def error_type(outcome: Outcome, exception: str | None) -> str | None:
+    """``error.type``: the exception nobody handled, else a status from 500 on, else a failed websocket's close code.
+
+    :param exception: the full name of its class.
+    """
+    if outcome.failed and exception is not None:
+        return exception
+    if outcome.status is not None and outcome.status >= 500:
+        return str(outcome.status)
+    return str(outcome.close_code or outcome.status or OTHER_METHOD) if outcome.failed else None
+
+
+def class_name(kind: type) -> str:
+    """The full name of an exception's class; without a module where it is built in."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def outcome_attributes(request: Request, outcome: Outcome, name: Name | None = None) -> dict[str, Any]:
+    """How the request ended, by OpenTelemetry's names where it has one; with the route, where ``name`` is given."""
+    optional: Mapping[str, Any] = {
+        "http.route": name.route if name is not None else None,
+        "http.response.body.size": outcome.body_size if request.kind == "http" else None,
+        "http.server.time_to_first_byte": outcome.time_to_first_byte,
+        "http.client.gone": outcome.client_gone or None,
+    }
+    attributes = {key: value for key, value in optional.items() if value is not None}
+    if request.kind == "websocket":
+        attributes.update(_websocket_attributes(outcome))
+    return attributes
+
+
+def _websocket_attributes(outcome: Outcome) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "websocket.messages.received": outcome.messages_in,
+        "websocket.messages.sent": outcome.messages_out,
+        "websocket.bytes.received": outcome.bytes_in,
+        "websocket.bytes.sent": outcome.body_size,
+    }
+    if outcome.close_code is not None:
+        attributes["websocket.close_code"] = outcome.close_code
+    if outcome.closed_by is not None:
+        attributes["websocket.closed_by"] = outcome.closed_by
+    return attributes

@@ -1,0 +1,56 @@
+"""Exceptions as events of the span, without the request's own secrets (design 5, "Known-secret redaction").
+
+Text of an exception and its traceback are written by the application, which had the request in its hands.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+from .._conventions import class_name
+from .._guard import call
+from .._http import header_pairs
+from .._privacy import SUBSTITUTE, Policy
+from .._redactor import Redactor
+from .._request import Outcome, Request
+from .._secrets import Secrets
+
+
+class Told:
+    """What is told of an exception: its class, its text, its traceback."""
+
+    __slots__ = ("kind", "message", "stacktrace")
+
+    def __init__(self, kind: str, message: str, stacktrace: str) -> None:
+        self.kind = kind
+        self.message = message
+        self.stacktrace = stacktrace
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """By the names of the conventions for exceptions on spans."""
+        return {
+            "exception.type": self.kind,
+            "exception.message": self.message,
+            "exception.stacktrace": self.stacktrace,
+        }
+
+    @property
+    def description(self) -> str:
+        """For the status of the span."""
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+def tell(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> Told:
+    """Write an exception down; where that fails, its class alone."""
+    return call(_tell, error, request, policy, outcome) or Told(class_name(type(error)), SUBSTITUTE, SUBSTITUTE)
+
+
+def _tell(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> Told:
+    message = str(error)
+    stacktrace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    secrets = Secrets(request, policy, header_pairs(outcome.headers))
+    redactor = Redactor(secrets.values(), str, secrets.blocks)
+    if redactor.search([message, stacktrace]):
+        message, stacktrace = redactor.redact([message, stacktrace])
+    return Told(class_name(type(error)), message, stacktrace)

@@ -1,0 +1,103 @@
+"""What is counted of every request, whatever the sampling: begun in one place, and ended in one ``finally``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._request import Outcome, Request
+
+#: Bounds of the buckets of a duration, in seconds (conventions, "Metric: http.server.request.duration").
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+#: A websocket lives longer: the same for connections, up to a day.
+CONNECTION_BUCKETS = (0.1, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400)
+
+
+class Metrics:
+    """The instruments of one middleware.
+
+    :param meter: makes them.
+    """
+
+    __slots__ = (
+        "_active",
+        "_duration",
+        "_request_size",
+        "_response_size",
+        "_connections",
+        "_connection_duration",
+        "_messages",
+        "_bytes",
+    )
+
+    def __init__(self, meter: Any) -> None:
+        counter, up_down = meter.create_counter, meter.create_up_down_counter
+        self._active = up_down("http.server.active_requests", "{request}", "Number of active HTTP server requests.")
+        self._duration = _histogram(
+            meter, "http.server.request.duration", "s", "Duration of HTTP server requests.", DURATION_BUCKETS
+        )
+        self._request_size = _histogram(
+            meter, "http.server.request.body.size", "By", "Size of HTTP server request bodies."
+        )
+        self._response_size = _histogram(
+            meter, "http.server.response.body.size", "By", "Size of HTTP server response bodies."
+        )
+        # The conventions have no websockets yet
+        self._connections = up_down(
+            "websocket.server.active_connections", "{connection}", "Number of open websocket connections."
+        )
+        self._connection_duration = _histogram(
+            meter, "websocket.server.connection.duration", "s", "Duration of websocket connections.", CONNECTION_BUCKETS
+        )
+        self._messages = counter(
+            "websocket.server.messages", "{message}", "Websocket messages of connections that ended."
+        )
+        self._bytes = counter(
+            "websocket.server.message.size", "By", "Payload of websocket messages of ended connections."
+        )
+
+    def begin(self, request: Request, known: dict[str, Any]) -> None:
+        """A request has begun; :meth:`finish` must follow, with the same attributes.
+
+        :param known: method and scheme.
+        """
+        (self._connections if request.kind == "websocket" else self._active).add(1, known)
+
+    def finish(self, request: Request, outcome: Outcome, known: dict[str, Any], told: dict[str, Any]) -> None:
+        """A request has ended.
+
+        :param known: as :meth:`begin` had them.
+        :param told: those, and what is known at the end.
+        """
+        websocket = request.kind == "websocket"
+        try:
+            (self._end_websocket if websocket else self._end_http)(request, outcome, told)
+        finally:
+            (self._connections if websocket else self._active).add(-1, known)
+
+    def _end_http(self, request: Request, outcome: Outcome, told: dict[str, Any]) -> None:
+        self._duration.record(outcome.duration or 0.0, told)
+        if request.body is not None:
+            self._request_size.record(request.body.size, told)
+        if outcome.status is not None:
+            self._response_size.record(outcome.body_size, told)
+
+    def _end_websocket(self, request: Request, outcome: Outcome, told: dict[str, Any]) -> None:
+        self._connection_duration.record(outcome.duration or 0.0, told)
+        for direction, messages, size in (
+            ("receive", outcome.messages_in, outcome.bytes_in),
+            ("transmit", outcome.messages_out, outcome.body_size),
+        ):
+            attributes = {**told, "network.io.direction": direction}
+            self._messages.add(messages, attributes)
+            self._bytes.add(size, attributes)
+
+
+def _histogram(meter: Any, name: str, unit: str, description: str, bounds: Sequence[float] = ()) -> Any:
+    """A histogram; an API older than the advice on buckets (1.30) gets none, and the SDK's views may still set them."""
+    if bounds:
+        try:
+            return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=bounds)
+        except TypeError:
+            pass
+    return meter.create_histogram(name, unit, description)

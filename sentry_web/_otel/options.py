@@ -1,0 +1,48 @@
+"""The types of the options, for type checkers and readers; ``settings`` checks their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Literal
+
+from .._config import Options, Style
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.trace import Span, Tracer, TracerProvider
+
+#: ``(span, scope or environ)``.
+RequestHook = Callable[["Span", Any], None]
+#: ``(span, scope or environ, status line such as "200 OK", headers)``.
+ResponseHook = Callable[["Span", Any, str, "list[tuple[str, str]]"], None]
+#: ``(span, scope, message)``.
+MessageHook = Callable[["Span", Any, Any], None]
+#: Scope or environ → the span's name, and attributes to begin with.
+SpanDetails = Callable[[Any], "tuple[str, Mapping[str, Any]]"]
+
+
+class CommonOptions(Options, total=False):
+    """The options that both protocols take; the README's table explains each."""
+
+    transaction_style: Style
+    default_span_details: SpanDetails | None
+    server_request_hook: RequestHook | None
+    request_hook: RequestHook | None
+    response_hook: ResponseHook | None
+    tracer_provider: TracerProvider | None
+    meter_provider: MeterProvider | None
+    tracer: Tracer | None
+    meter: Meter | None
+    http_capture_headers_server_request: Iterable[str] | None
+    http_capture_headers_server_response: Iterable[str] | None
+    http_capture_headers_sanitize_fields: Iterable[str] | None
+    send_default_pii: bool
+
+
+class AsgiOptions(CommonOptions, total=False):
+    """What only ASGI has: messages."""
+
+    asgi_version: int | None
+    client_request_hook: MessageHook | None
+    client_response_hook: MessageHook | None
+    exclude_spans: Sequence[Literal["receive", "send"]] | None

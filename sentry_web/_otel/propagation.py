@@ -1,0 +1,135 @@
+"""Trace contexts in and out: the globally configured propagators, asked with values of ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry import context as context_api
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter, Setter
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
+
+from .._config import Config
+from .._guard import call
+from .._http import Header
+from .._request import Request, Trace
+
+#: Under which instrumentations tell each other to be quiet (``suppress_instrumentation()``). There is no public name;
+#: a release without it has nothing that could be asked.
+_SUPPRESSED = [
+    key
+    for key in (
+        getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None),
+        getattr(context_api, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None),
+        "suppress_instrumentation",
+    )
+    if key is not None
+]
+
+#: Where the global response propagator is set. It is a part of no API package: who has set one has loaded the module.
+_RESPONSE_PROPAGATORS = "opentelemetry.instrumentation.propagators"
+
+
+class RequestGetter(Getter[Request]):
+    """Reads the headers of a request."""
+
+    __slots__ = ()
+
+    def get(self, carrier: Request, key: str) -> list[str] | None:
+        """The value of a header, repeated ones joined."""
+        value = carrier.header(key.lower())
+        return None if value is None else [value]
+
+    def keys(self, carrier: Request) -> list[str]:
+        """The names of all headers."""
+        return [name.lower() for name, _ in carrier.headers]
+
+
+class _ListSetter(Setter[list[Header]]):
+    """Collects the headers that a response propagator adds."""
+
+    __slots__ = ()
+
+    def set(self, carrier: list[Header], key: str, value: str) -> None:
+        """Add a header."""
+        carrier.append((key.lower(), value))
+
+
+_GETTER = RequestGetter()
+_SETTER = _ListSetter()
+
+
+def is_suppressed() -> bool:
+    """Whether the code that runs here asked for no instrumentation."""
+    current = context_api.get_current()
+    return bool(current) and any(current.get(key) for key in _SUPPRESSED)
+
+
+def incoming_context(request: Request, config: Config) -> tuple[Context, Sequence[Link]]:
+    """The context in which the span of a request begins, and what it is linked to.
+
+    The trace is that of the headers; without one, the one that is current here (a request made in process). Where
+    ``continue_traces`` says no, a trace of its own begins, with a link to the incoming one; where outputs have settled
+    on a trace, it is that one.
+    """
+    here = context_api.get_current()
+    extracted = call(_extract, request, here)
+    context = here if extracted is None else extracted
+    links: Sequence[Link] = ()
+    if context is not here and not call(_continues, config, request):
+        remote = trace.get_current_span(context).get_span_context()
+        links = [Link(remote)] if remote.is_valid else ()
+        context = here
+    settled = request.trace
+    if settled is not None and trace_of(trace.get_current_span(context)) != settled.trace_id:
+        context = trace.set_span_in_context(NonRecordingSpan(_span_context(settled)), context)
+    return context, links
+
+
+def incoming_trace(request: Request, config: Config) -> Trace | None:
+    """The trace in which the span of a request would begin; ``None``: in a new one."""
+    context, _ = incoming_context(request, config)
+    return as_trace(trace.get_current_span(context))
+
+
+def as_trace(span: Any) -> Trace | None:
+    """A span's place in its trace; ``None`` where it has none (no SDK is there)."""
+    place = span.get_span_context()
+    if not place.is_valid:
+        return None
+    return Trace(f"{place.trace_id:032x}", f"{place.span_id:016x}", bool(place.trace_flags & TraceFlags.SAMPLED))
+
+
+def trace_of(span: Any) -> str:
+    """The identity of a span's trace."""
+    return f"{span.get_span_context().trace_id:032x}"
+
+
+def added_headers(span: Any) -> list[Header]:
+    """What the global response propagator adds to the response, such as ``traceresponse``."""
+    module = sys.modules.get(_RESPONSE_PROPAGATORS)
+    propagator = module.get_global_response_propagator() if module is not None else None
+    headers: list[Header] = []
+    if propagator is not None:
+        propagator.inject(headers, context=trace.set_span_in_context(span, Context()), setter=_SETTER)
+    return headers
+
+
+def _extract(request: Request, here: Context) -> Context:
+    return propagate.extract(request, context=here, getter=_GETTER)
+
+
+def _continues(config: Config, request: Request) -> bool:
+    wanted = config.continue_traces
+    return bool(wanted(request)) if callable(wanted) else wanted
+
+
+def _span_context(settled: Trace) -> SpanContext:
+    """As a remote parent; a decision that was left open does not keep this output from recording."""
+    flags = TraceFlags.DEFAULT if settled.sampled is False else TraceFlags.SAMPLED
+    return SpanContext(
+        int(settled.trace_id, 16), int(settled.span_id, 16), is_remote=True, trace_flags=TraceFlags(flags)
+    )

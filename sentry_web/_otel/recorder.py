@@ -1,0 +1,267 @@
+"""Starts and ends the recording of a request in OpenTelemetry: its server span, its place in a trace, its metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from .._conventions import class_name, error_type, known_method, outcome_attributes, span_name
+from .._guard import call
+from .._http import Header, header_pairs, outgoing_trace
+from .._naming import Names
+from .._recorder import BaseRecording, Captured
+from .._request import Outcome, Request, Trace
+from .errors import tell
+from .metrics import Metrics
+from .propagation import added_headers, as_trace, incoming_context, incoming_trace, is_suppressed
+from .settings import Settings, build_settings
+from .telling import Message, captured_headers, status_line
+
+#: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
+MOST_MESSAGE_SPANS = 1000
+#: Bytes of a request body that are looked at, and only for the secrets in it when an exception is told.
+BODY_LIMIT = 10_000
+
+
+class OpenTelemetryRecorder:
+    """The OpenTelemetry output of one middleware.
+
+    :param settings: options that are checked already, in the place of ``options``.
+    :param options: see the README's table, "OpenTelemetry".
+    :raises ValueError: for an option's value that is not allowed; the message names both.
+    :raises TypeError: for a value of the wrong type, or an unknown option.
+    """
+
+    __slots__ = ("_settings", "_metrics")
+
+    key = "opentelemetry"
+    #: Its samplers decide by the trace's parent; a span that began in another output's trace would not be decided on.
+    leads = True
+    #: Every server span tells the exceptions that it saw.
+    shares_errors = False
+
+    def __init__(self, settings: Settings | None = None, **options: Any) -> None:
+        self._settings = build_settings(None, **options) if settings is None else settings
+        self._metrics = Metrics(self._settings.meter)
+
+    def active(self, protocol: str) -> bool:
+        """Whether the code that runs here did not ask for silence."""
+        return not is_suppressed()
+
+    def incoming(self, request: Request) -> Trace | None:
+        """The trace that this request would continue (see ``_recorder.Recorder``)."""
+        return incoming_trace(request, self._settings.config)
+
+    def start(
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
+    ) -> OpenTelemetryRecording | None:
+        """Begin to record (see ``_recorder.Recorder``)."""
+        if request.kind not in ("http", "websocket"):
+            return None
+        recording = OpenTelemetryRecording(self._settings, self._metrics, request, naming, outcome)
+        recording.begin(live)
+        return recording
+
+
+class OpenTelemetryRecording(BaseRecording):
+    """One request, as OpenTelemetry gets to know it."""
+
+    __slots__ = (
+        "context",
+        "_settings",
+        "_metrics",
+        "_request",
+        "_naming",
+        "_outcome",
+        "_span",
+        "_name",
+        "_known",
+        "_began",
+        "_live",
+        "_exception",
+        "_description",
+        "_failure",
+        "_messages",
+    )
+
+    def __init__(self, settings: Settings, metrics: Metrics, request: Request, naming: Names, outcome: Outcome) -> None:
+        #: What the application finds as the current context when it runs next.
+        self.context: Context = Context()
+        self._settings = settings
+        self._metrics = metrics
+        self._request = request
+        self._naming = naming
+        self._outcome = outcome
+        self._span: Any = trace.INVALID_SPAN
+        self._name = ""
+        #: Attributes of all metrics: method and scheme.
+        self._known: dict[str, Any] = {}
+        self._began = 0
+        self._live: Any = None
+        self._exception: str | None = None
+        self._description: str | None = None
+        self._failure = False
+        self._messages = 0
+
+    def begin(self, live: Any) -> None:
+        """Start the span, call the request hooks, count the request; the last, so that what is counted is finished."""
+        settings, request = self._settings, self._request
+        attributes: dict[str, Any] = dict(settings.policy.span_attributes(request, whole_url=True))
+        method = known_method(request.method, settings.known_methods)
+        attributes["http.request.method"] = method
+        if method != request.method:
+            attributes["http.request.method_original"] = request.method
+        self._known = {"http.request.method": method, "url.scheme": attributes["url.scheme"]}
+        if settings.request_headers:
+            attributes.update(captured_headers("request", settings.policy, request.headers, settings.request_headers))
+        self._name = span_name(method, self._naming.initial())
+        chosen = call(settings.span_details, live) if settings.span_details is not None else None
+        if chosen is not None:
+            name, more = chosen
+            self._naming.choose(name)
+            self._name = name
+            attributes.update(more)
+        context, links = incoming_context(request, settings.config)
+        self._began = time.time_ns()
+        self._span = settings.tracer.start_span(
+            self._name, context, SpanKind.SERVER, attributes, links, start_time=self._began
+        )
+        self.context = trace.set_span_in_context(self._span, context)
+        for hook in settings.request_hooks:
+            with self.running():
+                call(hook, self._span, live)
+        if settings.has_live_hooks:
+            self._live = live
+        self._metrics.begin(request, self._known)
+
+    def running(self) -> Running:
+        """The request's context, for the time that application code runs (see ``_recorder.Recording``)."""
+        return Running(self)
+
+    def capture_error(self, error: BaseException, handled: bool) -> None:
+        """Tell an exception as an event of the span (see ``_recorder.Recording``)."""
+        if not handled:
+            self._exception = class_name(type(error))
+        if not self._span.is_recording():
+            return
+        told = tell(error, self._request, self._settings.policy, self._outcome)
+        if not handled:
+            self._description = told.description
+        self._span.record_exception(error, told.attributes)
+
+    def capture_failure(self, outcome: Outcome) -> None:
+        """A status that the user counts as failed makes the span one."""
+        self._failure = True
+
+    def body_limit(self) -> int:
+        """How much of the body is looked at, to know what must not be told."""
+        return BODY_LIMIT if self._span.is_recording() else 0
+
+    def trace(self) -> Trace | None:
+        """The span's place in its trace."""
+        return as_trace(self._span)
+
+    def trace_headers(self) -> dict[str, str]:
+        """The span's identity as response headers (see ``_recorder.Recording``)."""
+        here = as_trace(self._span)
+        return {} if here is None else outgoing_trace(here.trace_id, here.span_id, bool(here.sampled))
+
+    def response_headers(self) -> list[Header]:
+        """What the global response propagator adds."""
+        return added_headers(self._span)
+
+    def message_span(self, op: str) -> Message | None:
+        """A child span for one ASGI message, and the user's hook for it (see ``_recorder.Recording``)."""
+        settings, what = self._settings, op.rpartition(".")[2]
+        hook = settings.message_hooks[what]
+        span: Any = None
+        if what in settings.message_spans and self._messages < MOST_MESSAGE_SPANS and self._span.is_recording():
+            self._messages += 1
+            name = f"{self._known['http.request.method']} {self._request.kind} {what}"
+            span = settings.tracer.start_span(name, trace.set_span_in_context(self._span, self.context))
+        if span is None and hook is None:
+            return None
+        return Message(span, hook, self._span, self._live)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute of the span."""
+        self._span.set_attribute(key, value)
+
+    def set_name(self, name: str) -> None:
+        """Name the span."""
+        self._naming.choose(name)
+
+    def finish(self, outcome: Outcome) -> None:
+        """End the span and count the request (see ``_recorder.Recording``)."""
+        told = dict(self._known)
+        try:
+            self._tell_end(outcome, told)
+        finally:
+            self._live = None
+            self._metrics.finish(self._request, outcome, self._known, told)
+
+    def _tell_end(self, outcome: Outcome, told: dict[str, Any]) -> None:
+        """Complete and end the span; ``told``: the attributes of the metrics, completed too."""
+        span, settings, name = self._span, self._settings, self._naming.find()
+        optional = {
+            "http.response.status_code": outcome.status,
+            "http.route": name.route,
+            "error.type": self._error_type(outcome),
+            "network.protocol.version": self._request.http_version or None,
+        }
+        if self._request.kind != "http":
+            optional["network.protocol.name"] = self._request.kind
+        told.update((key, value) for key, value in optional.items() if value is not None)
+        try:
+            if settings.response_hook is not None:
+                call(settings.response_hook, span, self._live, status_line(outcome), header_pairs(outcome.headers))
+            if span.is_recording():
+                self._complete_span(outcome, told)
+                found = span_name(self._known["http.request.method"], name)
+                # A hook, or the application, may have named the span; the API does not tell a name, the SDK does
+                if found != self._name and getattr(span, "name", self._name) == self._name:
+                    span.update_name(found)
+        finally:
+            span.end(self._began + int((outcome.duration or 0.0) * 1e9))
+
+    def _complete_span(self, outcome: Outcome, told: dict[str, Any]) -> None:
+        span, settings, request = self._span, self._settings, self._request
+        attributes = {**told, **outcome_attributes(request, outcome)}
+        if request.body is not None:
+            attributes["http.request.body.size"] = request.body.size
+        if settings.response_headers:
+            headers = header_pairs(outcome.headers)
+            attributes.update(captured_headers("response", settings.policy, headers, settings.response_headers))
+        span.set_attributes(attributes)
+        if "error.type" in told:
+            span.set_status(Status(StatusCode.ERROR, self._description))
+
+    def _error_type(self, outcome: Outcome) -> str | None:
+        found = error_type(outcome, self._exception)
+        return str(outcome.status) if found is None and self._failure else found
+
+
+class Running:
+    """The request's context as the current one; on leaving, the former one is set again, by value.
+
+    No token is kept: it could be reset in another context, where the next request's trace is. What the application left
+    current (a span that it holds open across a ``yield``) is current again when it runs on.
+    """
+
+    __slots__ = ("_recording", "_former")
+
+    def __init__(self, recording: OpenTelemetryRecording) -> None:
+        self._recording = recording
+
+    def __enter__(self) -> None:
+        self._former = context_api.get_current()
+        context_api.attach(self._recording.context)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._recording.context = context_api.get_current()
+        context_api.attach(self._former)

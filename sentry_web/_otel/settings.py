@@ -1,0 +1,218 @@
+"""The options of one middleware, checked at construction, together with OpenTelemetry's environment variables.
+
+An argument wins over the variable. The variables are read here and now, never at import and never again: a request
+finds everything ready.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from re import Pattern
+from typing import Any, cast
+
+from opentelemetry import metrics, trace
+
+from .._config import Config, bad, build_config, flag, optional_callable, patterns
+from .._conventions import KNOWN_METHODS
+from .._privacy import Policy
+
+SCOPE_NAME = "sentry_web"
+#: The conventions' version in which all that is told here is stable.
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.23.1"
+
+_CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
+_HOOKS = (
+    "default_span_details",
+    "server_request_hook",
+    "request_hook",
+    "response_hook",
+    "client_request_hook",
+    "client_response_hook",
+)
+_HEADERS = {
+    "http_capture_headers_server_request": _CAPTURE + "SERVER_REQUEST",
+    "http_capture_headers_server_response": _CAPTURE + "SERVER_RESPONSE",
+    "http_capture_headers_sanitize_fields": _CAPTURE + "SANITIZE_FIELDS",
+}
+#: What each object given must be able to do.
+_OBJECTS = {
+    "tracer_provider": "get_tracer",
+    "meter_provider": "get_meter",
+    "tracer": "start_span",
+    "meter": "create_histogram",
+}
+#: What there is only where messages are.
+_OF_ASGI = {"client_request_hook", "client_response_hook", "exclude_spans"}
+#: What the exchange does for all outputs: of a recorder by itself, these would have no effect.
+_OF_MIDDLEWARE = {
+    "excluded_urls",
+    "failed_request_status_codes",
+    "max_path_names",
+    "on_request",
+    "on_response",
+    "record_send_receive",
+    "route_resolver",
+    "trace_response_headers",
+    "transaction_style",
+}
+_OWN = {*_HOOKS, *_HEADERS, *_OBJECTS, "exclude_spans", "capture_headers", "send_default_pii"}
+MESSAGES = ("receive", "send")
+
+
+class Settings:
+    """What one middleware was told, ready for use.
+
+    :param options: those of the README's table, OpenTelemetry's and our own.
+    :param protocol: ``"asgi"``, ``"wsgi"``, or ``None`` for a recorder that any middleware may get.
+    :raises ValueError: for a value that is not allowed; the message names option and value.
+    :raises TypeError: for a value of the wrong type, and for an option that does not exist on this protocol.
+    """
+
+    __slots__ = (
+        "config",
+        "policy",
+        "tracer",
+        "meter",
+        "known_methods",
+        "request_headers",
+        "response_headers",
+        "message_spans",
+        "span_details",
+        "request_hooks",
+        "response_hook",
+        "message_hooks",
+    )
+
+    def __init__(self, protocol: str | None, options: Mapping[str, Any]) -> None:
+        for name in _OF_ASGI.intersection(options) if protocol == "wsgi" else ():
+            raise TypeError(f"unknown option {name!r} (WSGI has no messages)")
+        for name in _OF_MIDDLEWARE.intersection(options) if protocol is None else ():
+            raise TypeError(f"unknown option {name!r} (give it to the middleware, not to the recorder)")
+        own = {name: options.get(name) for name in _OWN}
+        hooks = {name: optional_callable(name, own[name]) for name in _HOOKS}
+        for name, method in _OBJECTS.items():
+            if own[name] is not None and not callable(getattr(own[name], method, None)):
+                raise TypeError(bad(name, own[name], f"an object with {method}(), or None"))
+        headers = {name: _headers(name, own[name]) for name in _HEADERS}
+        everything = [re.compile("")] if flag("capture_headers", own["capture_headers"] or False) else []
+        self.config = _config(protocol, {key: value for key, value in options.items() if key not in _OWN}, hooks)
+        self.policy = Policy.plain(
+            user_info=flag("send_default_pii", own["send_default_pii"] or False),
+            forwarding=self.config.forwarding,
+            sensitive_headers=headers["http_capture_headers_sanitize_fields"],
+        )
+        #: Regular expressions that are searched in a header's name, in lower case.
+        self.request_headers = (*everything, *_whole(headers["http_capture_headers_server_request"]))
+        self.response_headers = (
+            *everything,
+            *_whole(headers["http_capture_headers_server_response"]),
+            *self.config.capture_response_headers,
+        )
+        excluded = _kinds("exclude_spans", own["exclude_spans"])
+        # A recorder by itself is asked for them where its middleware was told to record them
+        asked = protocol is None or options.get("record_send_receive")
+        self.message_spans: frozenset[str] = frozenset(MESSAGES) - excluded if asked else frozenset()
+        self.span_details = hooks["default_span_details"]
+        self.request_hooks = tuple(
+            hook for hook in (hooks["server_request_hook"], hooks["request_hook"]) if hook is not None
+        )
+        self.response_hook = hooks["response_hook"]
+        self.message_hooks = {"receive": hooks["client_request_hook"], "send": hooks["client_response_hook"]}
+        self.known_methods = _known_methods()
+        self.tracer: Any = own["tracer"] or trace.get_tracer(SCOPE_NAME, _version(), own["tracer_provider"], SCHEMA_URL)
+        self.meter: Any = own["meter"] or metrics.get_meter(SCOPE_NAME, _version(), own["meter_provider"], SCHEMA_URL)
+        _warn_of_old_conventions()
+
+    @property
+    def has_live_hooks(self) -> bool:
+        """Whether a hook will want the server's scope or environ after the start."""
+        return self.response_hook is not None or any(self.message_hooks.values())
+
+
+def build_settings(protocol: str | None = None, **options: Any) -> Settings:
+    """Check the options of a middleware; see :class:`Settings`."""
+    return Settings(protocol, options)
+
+
+def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, Any]) -> Config:
+    """The part of the options that every output takes."""
+    excluded = options.pop("excluded_urls", None)
+    if excluded is None:
+        specific = os.environ.get(f"OTEL_PYTHON_{(protocol or '').upper()}_EXCLUDED_URLS")
+        excluded = os.environ.get("OTEL_PYTHON_EXCLUDED_URLS") if specific is None else specific
+    listed: Any = None
+    if callable(getattr(excluded, "url_disabled", None)):  # opentelemetry.util.http.ExcludeList
+        listed, excluded = excluded, None
+    config = build_config(mechanism_type=protocol or "asgi", excluded_urls=excluded, **options)
+    if listed is not None:
+        config = replace(config, excluded_urls=(cast("Pattern[str]", _Listed(listed)),))
+    if hooks["client_request_hook"] is not None or hooks["client_response_hook"] is not None:
+        config = replace(config, record_send_receive=True)  # hooks are told of each message, span or not
+    return config
+
+
+class _Listed:
+    """An ``ExcludeList`` of OpenTelemetry's, in the place of a regular expression."""
+
+    __slots__ = ("_list",)
+
+    def __init__(self, excluded: Any) -> None:
+        self._list = excluded
+
+    def search(self, url: str) -> bool:
+        """Whether it has this URL."""
+        return bool(self._list.url_disabled(url))
+
+
+def _headers(option: str, value: Any) -> tuple[Pattern[str], ...]:
+    """Regular expressions of header names: the argument, else the environment's, separated by commas."""
+    if value is None:
+        value = [part.strip() for part in os.environ.get(_HEADERS[option], "").split(",") if part.strip()]
+    return patterns(option, value)
+
+
+def _whole(expressions: tuple[Pattern[str], ...]) -> list[Pattern[str]]:
+    """The same for whole names, as OpenTelemetry takes those that capture."""
+    return [re.compile(rf"\A(?:{each.pattern})\Z", each.flags) for each in expressions]
+
+
+def _kinds(option: str, value: Any) -> frozenset[str]:
+    """The messages that get no span."""
+    kinds = value if isinstance(value, (list, tuple, set, frozenset)) or value is None else [value]
+    for kind in kinds or ():
+        if kind not in MESSAGES:
+            raise ValueError(bad(option, value, "a list of 'receive' and 'send', or None"))
+    return frozenset(kinds or ())
+
+
+def _known_methods() -> frozenset[str] | None:
+    """The specification's variable replaces the list; that of OpenTelemetry's Python packages knows all methods."""
+    listed = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")
+    if listed:
+        return frozenset(method.strip().upper() for method in listed.split(",") if method.strip())
+    return None if os.environ.get("OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS") else KNOWN_METHODS
+
+
+def _warn_of_old_conventions() -> None:
+    """Say so where the environment asks for attributes that do not exist here."""
+    wanted = {part.strip() for part in os.environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")}
+    if "http/dup" in wanted:
+        warnings.warn(
+            "OTEL_SEMCONV_STABILITY_OPT_IN asks for 'http/dup', but sentry_web emits the stable HTTP conventions only:"
+            " the old names (http.method, http.url, http.server.duration, ...) are not emitted",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("sentry-web")
+    except PackageNotFoundError:  # run from a checkout
+        return ""
