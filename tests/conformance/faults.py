@@ -80,7 +80,7 @@ FAULTS: tuple[Fault, ...] = (
     (22, "a bridge is not recognised", (ENTRY, "taken = self._bridged(request, live)", "pass")),
     # --- OpenTelemetry -----------------------------------------------------------------------------------------------
     (16, "the span is named by its path", ("_conventions.py", 'return f"{verb} {name.route}" if name.route else verb', 'return f"{verb} {name.value}"')),
-    (36, "messages have spans unasked", (EXCHANGE, "            if party.config.record_send_receive\n", ""), ("_otel/settings.py", 'if asked else', "if True else")),
+    (36, "messages have spans unasked", ("_parties.py", " if party.config.record_send_receive]", "]"), ("_otel/settings.py", 'if asked else', "if True else")),
     (37, "the context is not put back", ("_otel/recorder.py", "        context_api.attach(self._former)\n", "")),
     (52, "the size is what is claimed", ("_otel/metrics.py", "self._response_size.record(outcome.body_size, told)", "self._response_size.record(4711, told)")),
     (54, "a hook may fail the request's recording", ("_otel/recorder.py", "                call(hook, self._span, live)", "                hook(self._span, live)")),
