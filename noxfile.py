@@ -60,7 +60,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False  # one Python is promised, even where CI is set
 CORNERS = (f"compat-{PYTHONS[0]}(oldest)", f"compat-{PYTHONS[-1]}(newest)")  # `nox -s compat` has all between them too
-nox.options.sessions = ["lint", "types", f"tests-{CURRENT}", *CORNERS, "servers", "backends"]
+nox.options.sessions = ["lint", "types", f"tests-{CURRENT}", *CORNERS, "servers", "backends", "otlp"]
 
 
 def _install_group(session: nox.Session, group: str) -> None:

@@ -292,7 +292,7 @@ def shutdown(site: Site) -> Facts:
         answer = conversation.answer()
     ended = site.process.ended()
     # The server says on its way out what it has not said yet: what is not there now will not come.
-    told = site.report(trace, patience=0.5)
+    told = site.report(trace, patience=3)  # seconds, for the ingest of a busy machine to read it
     return {"sent to the end": answer.whole and b"9" in answer.body, "ends": ended, "report": told}
 
 
