@@ -4,7 +4,7 @@
 fault of ``faults.py`` (of the given defects only) to a copy of its own, and runs the defect's tests on it. It prints a
 table, and exits with 1 if a fault survives or an old text is not found exactly once.
 
-``--properties`` runs the properties instead, which know of no defect, for faults of the adapters and the Exchange, since
+``--properties`` runs the properties instead, which know of no defect, for faults of adapters and Exchange only, since
 what the properties compare is what these do. A survivor there is no failure, but tells what no property sees.
 """
 
