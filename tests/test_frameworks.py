@@ -10,9 +10,11 @@ import functools
 import re
 import sys
 import types
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import bottle
 import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import Map, Rule
@@ -487,6 +489,33 @@ def test_djangos_signals() -> None:
 
 
 # --- Bottle, wsgiorg.routing_args ------------------------------------------------------------------------------------
+
+
+def test_bottle_mounts_an_application_as_plain_wsgi() -> None:
+    outer, inner = bottle.Bottle(), bottle.Bottle()
+    inner.route("/u/<number:int>", callback=lambda number: "hello")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 0.13 would rather have a slash at the end of the prefix, and merge the routes
+        outer.mount("/m", inner)
+    environ = make_environ(Request(path="/m/u/1"))
+    routes: list[Any] = []
+    outer(environ, lambda *args: routes.append(found(environ)[0]))
+    assert routes == ["/m/u/<number:int>"]
+
+
+def test_bottle_with_a_path_that_its_route_cannot_build_has_the_route_alone() -> None:
+    class Router:
+        def build(self, rule: str, **arguments: str) -> str:
+            return f"/u/{arguments['name']}"
+
+    route = Thing(rule="/u/<name>", callback=view)
+    live = {
+        "bottle.route": route,
+        "bottle.app": Thing(router=Router()),
+        "route.url_args": {"name": "a"},
+        "PATH_INFO": "/u/b",
+    }
+    assert found(live) == ("/u/<name>", VIEW)
 
 
 def test_bottle_leaves_its_route() -> None:

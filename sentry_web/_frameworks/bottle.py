@@ -7,7 +7,7 @@ from typing import Any
 
 from ._behind import Behind
 from ._found import Found, dotted_name
-from ._mounts import join, mount_of
+from ._mounts import join, mount_of, path_below
 
 
 def look(environ: Mapping[str, Any], behind: Behind, base: str) -> Found | None:
@@ -16,4 +16,18 @@ def look(environ: Mapping[str, Any], behind: Behind, base: str) -> Found | None:
     rule = getattr(route, "rule", None)
     if not isinstance(rule, str):
         return None
-    return Found(join(mount_of(environ, base), rule), dotted_name(getattr(route, "callback", None) or rule))
+    mount = mount_of(environ, base) or _mounted_at(environ, route)
+    return Found(join(mount, rule), dotted_name(getattr(route, "callback", None) or rule))
+
+
+def _mounted_at(environ: Mapping[str, Any], route: Any) -> str:
+    """The prefix of an application that is mounted as plain WSGI: what the path has before the route's own part.
+
+    Bottle has taken it out of ``SCRIPT_NAME`` again by the time of the answer.
+    """
+    router = getattr(environ.get("bottle.app"), "router", None)  # of the application that answers, not of the outer one
+    if router is None:
+        return ""
+    part: str = router.build(route.rule, **(environ.get("route.url_args") or {}))
+    path = path_below(environ)
+    return path[: -len(part)] if path.endswith(part) else ""

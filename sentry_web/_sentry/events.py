@@ -48,7 +48,7 @@ class RequestProcessor:
     def is_chosen(self, name: str | None, source: str | None) -> bool:
         """Whether the user or an integration set this name: it differs from all that we and others put there before."""
         initial = self._initial
-        if name in self._inherited:
+        if not name or name in self._inherited:  # Bottle's integration sets an empty one where no route was found
             return False
         return initial is None or (name, source) != (initial.value, initial.source)
 
@@ -59,7 +59,7 @@ class RequestProcessor:
             self._captured.add(exc_info[1])
         self._add_request(event)
         self._add_client(event)
-        self._add_name(event)
+        self.name_event(event)
         return event
 
     def _add_request(self, event: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ class RequestProcessor:
             user.setdefault("ip_address", address)
             event["user"] = user
 
-    def _add_name(self, event: dict[str, Any]) -> None:
+    def name_event(self, event: dict[str, Any]) -> None:
         """Name the event as its transaction is, or will be, named; a name that somebody chose stays."""
         info = event.get("transaction_info") or {}
         if self.is_chosen(event.get("transaction"), info.get("source")):

@@ -106,7 +106,7 @@ class SentryRecording:
         private.drop_processors(isolation, RequestProcessor)
         isolation.add_event_processor(cast("Any", processor))
         private.drop_processors(current, RedactingProcessor)
-        redaction = RedactingProcessor(self._request, self._settings.policy, outcome)
+        redaction = RedactingProcessor(self._request, self._settings.policy, outcome, processor.name_event)
         current.add_event_processor(cast("Any", redaction))
         current.__class__ = RedactingScope
         isolation.clear_breadcrumbs()

@@ -37,9 +37,12 @@ _RECORD = ("body", "name")
 class RedactingProcessor:
     """Replaces the secret values of one request in each event sent in it (sentry-sdk's event processor)."""
 
-    __slots__ = ("_request", "_policy", "_outcome", "_cached", "_cached_for")
+    __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for")
 
-    def __init__(self, request: Request, policy: Policy, outcome: Outcome) -> None:
+    def __init__(
+        self, request: Request, policy: Policy, outcome: Outcome, name_event: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._name_event = name_event
         self._request = request
         self._policy = policy
         self._outcome = outcome
@@ -47,7 +50,12 @@ class RedactingProcessor:
         self._cached_for: object = None
 
     def __call__(self, event: dict[str, Any], hint: Any) -> dict[str, Any] | None:
-        """Redact an event, in place. It fails closed: what cannot be redacted is blanked, or not sent."""
+        """Redact an event, in place. It fails closed: what cannot be redacted is blanked, or not sent.
+
+        What an integration's processor, which runs before this, left without a name gets ours again.
+        """
+        if not event.get("transaction"):
+            call(self._name_event, event)
         if call(self._redact_event, event):
             return event
         return event if call(_blank, event) else None

@@ -313,12 +313,26 @@ def test_nothing_is_redacted_outside_of_the_request(driver: Driver) -> None:
     assert events.messages[-1].message == f"outside, {SECRET} is any word"
 
 
+def test_what_an_integration_leaves_without_a_name_gets_ours(driver: Driver, run: Any) -> None:
+    """As Bottle's does where no route was found."""
+
+    def unname(event: dict[str, Any], hint: Any) -> dict[str, Any]:
+        return {**event, "transaction": ""}
+
+    def integrate() -> None:
+        sentry_sdk.get_isolation_scope().add_event_processor(unname)  # type: ignore[arg-type]
+        message()
+
+    events: Events = run(driver, doing(integrate), CARRIES)
+    assert [event.name for event in events.messages + events.transactions] == ["/books/7", "/books/7"]
+
+
 # --- failing closed --------------------------------------------------------------------------------------------------
 
 
 def processor(*headers: tuple[bytes, bytes]) -> RedactingProcessor:
     scope = {"type": "http", "path": "/", "headers": [*headers, (b"x-auth-token", SECRET.encode())]}
-    return RedactingProcessor(ScopeRequest(scope), build_policy({}, Forwarding()), Outcome(0.0))
+    return RedactingProcessor(ScopeRequest(scope), build_policy({}, Forwarding()), Outcome(0.0), lambda event: None)
 
 
 def broken(*args: Any) -> Any:
