@@ -48,7 +48,7 @@ class Redactor:
     __slots__ = ("_show", "_values", "_blocks", "_present", "_odd", "_overflow")
 
     def __init__(self, values: Iterable[str], show: Callable[[Any], str], blocks: Iterable[str] = ()) -> None:
-        self._values = list(values)
+        self._values = list(dict.fromkeys(form for value in values for form in (value, _misread(value))))
         self._blocks = list(blocks)
         self._show = show
         #: Probe, value, and its expression where one is needed.
@@ -206,6 +206,14 @@ class Redactor:
         if isinstance(item, (list, tuple, set, frozenset, deque)):
             return list(item)
         return str(item) if isinstance(item, str) else self._show(item)
+
+
+def _misread(value: str) -> str:
+    """A value of latin-1's as it reads where its bytes are taken for UTF-8: neighbours may become one character."""
+    try:
+        return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return value
 
 
 def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:

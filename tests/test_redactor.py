@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentry_web._privacy import SUBSTITUTE
@@ -42,6 +42,15 @@ def test_lone_surrogates_of_json(value: str) -> None:
 def redacted(value: Any, *values: str, blocks: tuple[str, ...] = ()) -> Any:
     redactor = Redactor(values, repr, blocks)
     return redactor.redact(value) if redactor.search(value) else value
+
+
+@given(st.text(st.characters(max_codepoint=0xFF), min_size=1, max_size=12))
+@example("BBBBBBBB\x80Â\x80BBBBBBBB")  # its last two bytes but eight are one character of UTF-8: found by a nightly run
+def test_latin_1_bytes_that_are_read_as_utf_8(value: str) -> None:
+    text = value.encode("latin-1").decode("utf-8", "replace")
+    redactor = Redactor([value], repr)
+    assert redactor.search(text)
+    assert redactor.redact(text) == SUBSTITUTE
 
 
 def test_a_text_is_cut_where_private_content_begins() -> None:

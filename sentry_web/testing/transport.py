@@ -1,13 +1,15 @@
 """A transport that keeps what it is given, and an SDK set up around it for the length of a ``with`` block.
 
-The only file of this package that starts and stops an SDK client; public API of sentry-sdk only.
+The only file of this package that starts and stops an SDK client; public API of sentry-sdk only, but for one name
+(``flush_at_once``).
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import sentry_sdk
 from sentry_sdk.scope import Scope, ScopeType
@@ -64,7 +66,32 @@ def start(**init_options: Any) -> Events:
     options = {**_DEFAULTS, **init_options}
     options.setdefault("transport", RecordingTransport(options))
     sentry_sdk.init(**options)
+    flush_at_once(sentry_sdk.get_client())
     return events_of(sentry_sdk.get_client())
+
+
+def flush_at_once(client: Any) -> None:
+    """Make ``flush()`` wait for what a thread of the SDK is sending meanwhile.
+
+    In stream mode the end of a segment wakes that thread, which takes the spans from the buffer and then hands them to
+    the transport; whoever looks in between finds them nowhere. Without the private ``_flush`` this does nothing.
+    """
+    for name in ("span_batcher", "log_batcher", "metrics_batcher"):
+        batcher: Any = getattr(client, name, None)
+        if callable(getattr(batcher, "_flush", None)):
+            batcher._flush = _OneAtATime(batcher._flush)  # noqa: SLF001 - there is no public way to wait for it
+
+
+class _OneAtATime:
+    """A function that one thread calls at a time."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            return self._function(*args, **kwargs)
 
 
 @contextmanager

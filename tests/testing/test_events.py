@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sentry_web.testing import (
     RecordingTransport,
     Request,
     Script,
+    SendChunk,
     StartResponse,
     Wrap,
     recording,
@@ -130,3 +132,20 @@ def test_a_block_that_never_starts_a_client() -> None:
         assert client.is_active()
         start(traces_sample_rate=1.0)
         client.close(timeout=0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_spans_that_a_thread_is_sending_are_waited_for(seconds: float) -> None:
+    class Slow(RecordingTransport):
+        """Takes its time, as a busy machine does."""
+
+        def capture_envelope(self, envelope: Any) -> None:
+            time.sleep(seconds)
+            super().capture_envelope(envelope)
+
+    with recording(traces_sample_rate=1.0, trace_lifecycle="stream", transport=Slow) as events:
+        for _ in range(20 if not seconds else 2):
+            before = len(events.spans)
+            ASGI3.run(Script((StartResponse(), SendChunk())), wrap=Wrap.ours())
+            time.sleep(seconds / 2)  # the thread has woken up, and has the spans
+            assert len(events.spans) == before + 1
