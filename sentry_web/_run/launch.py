@@ -73,10 +73,12 @@ def command_for(name: str, interface: str, host: str, port: int, *, workers: int
         "uvicorn": [*_uvicorn(host, port), f"--workers={workers}"],
         "hypercorn": [f"--bind={address}", f"--workers={workers}"],
         "granian": [f"--interface={interface}", f"--host={host}", f"--port={port}", f"--workers={workers}"],
-        "gunicorn": [f"--bind={address}", f"--workers={workers}", *_gunicorn(interface)],
+        "gunicorn": [f"--bind={address}", f"--workers={workers}"],
         "waitress": [f"--listen={address}"],
         "werkzeug": [f"--host={host}", f"--port={port}"],
     }[name]
+    if name == "gunicorn":  # not in the table: it asks the package, which may not be there
+        arguments += _gunicorn(interface)
     module = "sentry_web._run.reloading" if name == "werkzeug" else name
     prefix = "wsgi:" if (name, interface) == ("hypercorn", "wsgi") else ""
     target = [] if name == "werkzeug" else [prefix + SERVED]

@@ -74,3 +74,12 @@ def test_a_server_that_is_not_installed(monkeypatch, name, interface, absent, pa
     monkeypatch.setattr(importlib.util, "find_spec", lambda module: None if module == absent else object())
     with pytest.raises(launch.LaunchError, match=f'{package} is not installed: python -m pip install "{package}"'):
         command(name, interface)
+
+
+@pytest.mark.parametrize(("name", "interface"), [("werkzeug", "wsgi"), ("uvicorn", "asgi"), ("waitress", "wsgi")])
+def test_no_server_asks_for_another_ones_package(monkeypatch, name, interface):
+    def missing(package: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert "8000" in command(name, interface)
