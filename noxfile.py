@@ -36,6 +36,7 @@ SAME_EVERYWHERE = (
     "test_cli_check.py",
     "backends",
     "frameworks",
+    "otel/test_logfire.py",
     "servers",
     "conformance/test_faults.py",
     "conformance/test_fuzz_parsers.py",

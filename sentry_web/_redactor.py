@@ -219,11 +219,8 @@ def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
 
 
 def _misread(value: str) -> str:
-    """A value of latin-1's as it reads where its bytes are taken for UTF-8: neighbours may become one character."""
-    try:
-        return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
-    except UnicodeEncodeError:
-        return value
+    """A value whose latin-1 bytes, ``?`` for what latin-1 lacks, are taken for UTF-8: neighbours may become one."""
+    return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:
