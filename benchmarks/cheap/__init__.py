@@ -1,0 +1,1 @@
+"""How cheap: the middleware beside what a user would pick instead, in one process run. See ``../README.md``."""

@@ -1,0 +1,187 @@
+"""Who is compared: the bare application, ours, and what a user would pick instead; each in every configuration.
+
+A peer that cannot be imported, or that has no such configuration, is left out of the row.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Callable
+
+import sentry_sdk
+from sentry_sdk.integrations.asgi import SentryAsgiMiddleware as TheirAsgi
+from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware as TheirWsgi
+from sentry_sdk.transport import Transport
+
+import sentry_web
+
+#: The configurations, in the order of what they cost.
+COLUMNS = ("no client", "errors only", "unsampled", "sampled", "stream")
+TRACED = ("unsampled", "sampled", "stream")
+
+BARE, OURS, SDK, OTEL, OURS_OTEL = "bare", "sentry_web", "sentry-sdk", "OpenTelemetry", "sentry_web (otel)"
+ELASTIC, DATADOG = "elastic-apm", "ddtrace"
+
+Wrap = Callable[[Any], Any]
+
+#: Nothing is sent anywhere; the client wants an address all the same.
+DSN = "http://key@127.0.0.1:1/1"
+
+
+class _Nowhere(Transport):
+    """Takes every envelope and drops it, so that no network is measured."""
+
+    def capture_envelope(self, envelope: Any) -> None:
+        """Drop it."""
+
+
+def sentry_options(column: str) -> dict[str, Any] | None:
+    """The options of ``sentry_sdk.init`` for a configuration; ``None``: it is not called."""
+    if column == "no client":
+        return None
+    options: dict[str, Any] = {"dsn": DSN, "transport": _Nowhere, "default_integrations": False}
+    if column in TRACED:
+        # As near to never as makes no difference: with 0.0 the SDK skips a part of the decision
+        options["traces_sample_rate"] = 1e-12 if column == "unsampled" else 1.0
+    if column == "stream":
+        options["trace_lifecycle"] = "stream"
+    return options
+
+
+@contextmanager
+def configured(column: str) -> Iterator[None]:
+    """The process's Sentry client, for the time of the measurements."""
+    options = sentry_options(column)
+    scope = sentry_sdk.get_global_scope()
+    client = None if options is None else sentry_sdk.Client(**options)
+    scope.set_client(client)
+    try:
+        yield
+    finally:
+        scope.set_client(None)
+        if client is not None:
+            client.close(timeout=0)
+
+
+def peers(protocol: str, column: str) -> dict[str, Wrap]:
+    """Each peer's way to wrap an application, by name."""
+    found: dict[str, Wrap] = {
+        BARE: lambda app: app,
+        OURS: sentry_web.SentryAsgiMiddleware if protocol == "asgi" else sentry_web.SentryWsgiMiddleware,
+        SDK: TheirAsgi if protocol == "asgi" else TheirWsgi,
+    }
+    for look in (_opentelemetry, _elastic, _datadog):
+        if column in ("unsampled", "sampled"):
+            found.update(look(protocol, column))
+    return found
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def provider(column: str) -> Any:
+    """OpenTelemetry's provider with batch export to nowhere."""
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: Any) -> Any:
+            return SpanExportResult.SUCCESS
+
+    made = TracerProvider(sampler=ALWAYS_OFF if column == "unsampled" else ALWAYS_ON)
+    # The default queue of 2,048 overflows in a benchmark, and a dropped span costs less than one that is kept
+    made.add_span_processor(BatchSpanProcessor(Nowhere(), max_queue_size=100_000, schedule_delay_millis=500))
+    return made
+
+
+def _opentelemetry(protocol: str, column: str) -> dict[str, Wrap]:
+    if not _installed("opentelemetry.sdk") or not _installed(f"opentelemetry.instrumentation.{protocol}"):
+        return {}
+    # Both speak the stable conventions; theirs needs to be told
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+    if protocol == "asgi":
+        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as Theirs
+    else:
+        from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as Theirs  # type: ignore[assignment]
+
+    theirs: Any = Theirs
+    made = provider(column)
+    # As users have it: without the spans of each message, which none of the others records
+    more = {"exclude_spans": ["send", "receive"]} if protocol == "asgi" else {}
+    found: dict[str, Wrap] = {OTEL: lambda app: theirs(app, tracer_provider=made, **more)}
+    instrument = getattr(sentry_web, f"instrument_{protocol}", None)
+    if instrument is not None:
+        found[OURS_OTEL] = lambda app: instrument(app, tracer_provider=made)
+    return found
+
+
+def _elastic(protocol: str, column: str) -> dict[str, Wrap]:
+    # Its middlewares for raw WSGI and ASGI: the former is only for errors, so it has no row on WSGI
+    if protocol == "wsgi" or not _installed("elasticapm"):
+        return {}
+    logging.getLogger("elasticapm").setLevel(logging.CRITICAL)
+    import elasticapm
+    from elasticapm.contrib.asgi import ASGITracingMiddleware
+
+    options = {
+        "service_name": "benchmark",
+        "disable_send": True,
+        "instrument": False,
+        "metrics_interval": "0",
+        "central_config": False,
+        "cloud_provider": "none",
+        "transaction_sample_rate": 0.0 if column == "unsampled" else 1.0,
+    }
+
+    def wrap(app: Any) -> Any:
+        client = elasticapm.get_client() or elasticapm.Client(options)
+        client.config.update(version=column, transaction_sample_rate=str(options["transaction_sample_rate"]))
+        wrapped = ASGITracingMiddleware(app)
+        wrapped.client = client
+        return wrapped
+
+    return {ELASTIC: wrap}
+
+
+def _datadog(protocol: str, column: str) -> dict[str, Wrap]:
+    if column != "sampled" or not _installed("ddtrace"):  # it has no global rate that is changed while it runs
+        return {}
+    for name in ("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "DD_REMOTE_CONFIGURATION_ENABLED", "DD_TRACE_STARTUP_LOGS"):
+        os.environ[name] = "false"
+    os.environ["DD_TRACE_AGENT_URL"] = "http://127.0.0.1:1"
+    logging.getLogger("ddtrace").setLevel(logging.CRITICAL)
+    from ddtrace.trace import TraceFilter, tracer
+
+    class Nowhere(TraceFilter):
+        def process_trace(self, trace: Any) -> Any:
+            return None
+
+    tracer.configure(trace_processors=[Nowhere()])
+    if protocol == "asgi":
+        from ddtrace.contrib.asgi import TraceMiddleware
+
+        return {DATADOG: TraceMiddleware}
+    from ddtrace.contrib.wsgi import DDWSGIMiddleware
+
+    return {DATADOG: DDWSGIMiddleware}
+
+
+def versions() -> dict[str, str]:
+    """What is compared, by distribution."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"Python": sys.version.split()[0]}
+    names = "sentry-sdk opentelemetry-sdk opentelemetry-instrumentation-asgi elastic-apm ddtrace uvicorn gunicorn"
+    for name in names.split():
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,176 @@
+"""The rows that are timed in process: what each asks of an application, and how often a run is counted.
+
+A row is measured in some configurations and protocols; in each, all peers race.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import sentry_sdk
+
+from . import applications as apps
+from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, configured, peers
+from .timing import Many, race
+
+MIB = 1 << 20
+
+
+class Row(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        title: What it says in the table.
+        columns: The configurations in which it is measured.
+        protocols: Those that have such a thing.
+        per: What one run is divided by: a stream of 1,000 chunks is told per chunk.
+        slow: One run takes long: fewer rounds, and only the peers that the promise names.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    protocols: tuple[str, ...] = ("wsgi", "asgi")
+    per: int = 1
+    slow: bool = False
+
+
+REQUEST = Row("a request", ("no client", "errors only", *TRACED))
+ROWS = (
+    REQUEST,
+    Row("a request with 60 headers", ("errors only", "sampled")),
+    Row("a chunk of 1,000", ("errors only", "sampled"), per=apps.LINES),
+    Row("a websocket message of 1,000", ("errors only", "sampled"), ("asgi",), per=apps.LINES),
+    Row("an upload of 1 MiB", ("errors only", "sampled"), slow=True),
+    Row("an upload of 100 MiB", ("errors only",), slow=True),
+    Row("an error event", ("errors only",)),
+    Row("a request with 1 child span", TRACED),
+    Row("a request with 100 child spans", TRACED, slow=True),
+    Row("a request, eight threads", ("errors only", "sampled"), ("wsgi",), slow=True),
+)
+
+
+def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Protocol, configuration and seconds of each peer, one after the other."""
+    for protocol in row.protocols:
+        for column in row.columns:
+            with configured(column):
+                wraps = peers(protocol, column)
+                if row.slow or row is not REQUEST:
+                    wraps = {name: wrap for name, wrap in wraps.items() if name in (BARE, OURS, SDK, "OpenTelemetry")}
+                many = {name: contestant(row, protocol, wrap) for name, wrap in wraps.items()}
+                taken = race(many, rounds // 4 if row.slow else rounds)
+                yield protocol, column, {name: seconds / row.per for name, seconds in taken.items()}
+
+
+def contestant(row: Row, protocol: str, wrap: Any) -> Many:
+    """What runs a row so many times for one peer."""
+    return (_wsgi if protocol == "wsgi" else _asgi)(row, wrap)
+
+
+def _spans_inside(app: Any, count: int, protocol: str) -> Any:
+    """The application with spans started by the SDK, for the peers whose spans those are."""
+
+    def work() -> None:
+        for _ in range(count):
+            with sentry_sdk.start_span(op="db", name="SELECT 1"):
+                pass
+
+    def wsgi(environ: Any, start_response: Any) -> Any:
+        work()
+        return app(environ, start_response)
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        work()
+        await app(scope, receive, send)
+
+    return wsgi if protocol == "wsgi" else asgi
+
+
+def _child_spans(row: Row) -> int:
+    return int(row.title.split()[3]) if "child span" in row.title else 0
+
+
+def _size(row: Row) -> int:
+    return int(row.title.split()[3]) * MIB if "upload" in row.title else 0
+
+
+def _wsgi(row: Row, wrap: Any) -> Many:
+    headers = apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
+    plain = apps.wsgi_page
+    if "chunk" in row.title:
+        plain = apps.wsgi_lines
+    elif "error" in row.title:
+        plain = apps.wsgi_failing
+    elif "upload" in row.title:
+        plain = apps.wsgi_upload
+    app = wrap(_spans_inside(plain, _child_spans(row), "wsgi") if _child_spans(row) else plain)
+    upload = b"x" * _size(row)
+    environ = apps.environ(headers, **({"CONTENT_LENGTH": str(len(upload))} if upload else {}))
+
+    def many(times: int) -> None:
+        for _ in range(times):
+            try:
+                asked = dict(environ)
+                if upload:
+                    asked["wsgi.input"] = io.BytesIO(upload)
+                apps.ask_wsgi(app, asked)
+            except RuntimeError:
+                pass
+
+    def threaded(times: int) -> None:
+        threads = [threading.Thread(target=many, args=(max(1, times // 8),)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return threaded if "threads" in row.title else many
+
+
+def _asgi(row: Row, wrap: Any) -> Many:
+    headers = apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
+    plain = apps.asgi_page
+    kind = "http"
+    if "chunk" in row.title:
+        plain = apps.asgi_lines
+    elif "error" in row.title:
+        plain = apps.asgi_failing
+    elif "upload" in row.title:
+        plain = apps.asgi_upload
+    elif "websocket" in row.title:
+        plain, kind = apps.asgi_echo, "websocket"
+    app = wrap(_spans_inside(plain, _child_spans(row), "asgi") if _child_spans(row) else plain)
+    scope = apps.scope(kind, headers)
+    parts = _size(row) // 65_536
+    part = {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+    texts = [{"type": "websocket.connect"}, *([{"type": "websocket.receive", "text": "hello"}] * apps.LINES)]
+
+    def receive() -> Any:
+        if kind == "websocket":
+            return apps.Incoming(texts, {"type": "websocket.disconnect", "code": 1000})
+        return apps.Incoming([part] * parts, {"type": "http.request", "body": b""})
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            try:
+                await apps.ask_asgi(app, dict(scope), receive())
+            except RuntimeError:
+                pass
+
+    return lambda times: apps.run(ask(times))
+
+
+def ratios(taken: dict[str, float]) -> dict[str, float]:
+    """What each adds to the bare application, as a ratio to what its rival adds: sentry-sdk, for the OpenTelemetry
+    output OpenTelemetry's own."""
+    added = {name: seconds - taken[BARE] for name, seconds in taken.items()}
+    found = {}
+    for name, rival in ((OURS, SDK), (OURS_OTEL, "OpenTelemetry")):
+        if name in added and added.get(rival, 0) > 0:
+            found[f"{name} / {rival}"] = added[name] / added[rival]
+    if OURS in added and added.get("OpenTelemetry", 0) > 0:
+        found[f"{OURS} / OpenTelemetry"] = added[OURS] / added["OpenTelemetry"]
+    return found
