@@ -15,17 +15,9 @@ from urllib.parse import unquote_plus
 from ._address import Forwarding
 from ._http import DEFAULT_PORTS, build_url, split_host, split_query, without_credentials
 from ._request import Request, UploadedFile
+from ._rules import Rule, normalise
 
 SUBSTITUTE = "[Filtered]"
-
-#: A key is sensitive if it holds one of these (lower-cased, "-" read as "_").
-SENSITIVE_TERMS = frozenset(
-    (  # noqa: SIM905 - a list of words, one to a line, would fill a page
-        "password passwd pwd secret api_key apikey auth credentials mysql_pwd privatekey private_key token "
-        "session csrf xsrf cookie sid jwt bearer sso saml identity key phpsessid symfony access_jwt otp pin cvv "
-        "card ssn signature private"
-    ).split()
-)
 
 #: Headers that carry an address of the client or of a hop between.
 ADDRESS_HEADERS = frozenset(
@@ -77,41 +69,6 @@ class Unparsed(Filtered):
 
 
 Text = Union[str, Filtered]
-
-#: Too short to look for inside of other keys (OpenTelemetry's ``url.query`` list).
-SENSITIVE_NAMES = frozenset(("sig",))
-
-
-class Rule:
-    """What may be sent of one kind of key–value data (``data_collection``: off, denylist or allowlist)."""
-
-    __slots__ = ("mode", "terms", "sensitive", "patterns")
-
-    def __init__(
-        self,
-        mode: str = "denylist",
-        terms: Iterable[str] = (),
-        sensitive: Iterable[str] = (),
-        patterns: Sequence[Pattern[str]] = (),
-    ) -> None:
-        self.mode = mode
-        self.patterns = patterns
-        self.terms = tuple(normalise(term) for term in terms if term)
-        self.sensitive = SENSITIVE_TERMS.union(normalise(term) for term in sensitive if term)
-
-    def hides(self, key: str) -> bool:
-        """Whether the value of this key must be replaced."""
-        if self.is_sensitive(key):
-            return True
-        named = any(term in normalise(key) for term in self.terms)
-        return not named if self.mode == "allowlist" else named
-
-    def is_sensitive(self, key: str) -> bool:
-        """Whether the key itself says that its value is a secret."""
-        if any(pattern.search(key) for pattern in self.patterns):
-            return True
-        key = normalise(key)
-        return key in SENSITIVE_NAMES or any(term in key for term in self.sensitive)
 
 
 class Policy:
@@ -292,8 +249,3 @@ class Policy:
 def scrub_path(path: str) -> str:
     """A path without the credentials of a URL inside of it, as proxies have them (``/fetch/https://user:pw@host``)."""
     return _USERINFO.sub("", path)
-
-
-def normalise(key: str) -> str:
-    """The form in which keys are compared: lower case, ``-`` read as ``_``."""
-    return key.lower().replace("-", "_")

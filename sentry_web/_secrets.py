@@ -19,9 +19,10 @@ from urllib.parse import unquote, unquote_plus
 
 from ._address import forwarded_addresses, parse_address
 from ._http import split_query
-from ._privacy import ADDRESS_HEADERS, COOKIE_HEADERS, HOST_HEADERS, Policy, Rule, normalise
+from ._privacy import ADDRESS_HEADERS, COOKIE_HEADERS, HOST_HEADERS, Policy
 from ._redactor import MINIMUM
 from ._request import BEGINNING, ReadBody, Request, UploadedFile
+from ._rules import Rule, normalise
 
 #: What cookies and fields often hold and nobody keeps secret.
 COMMON = frozenset(
@@ -101,9 +102,12 @@ class Secrets:
 
     def _add_url(self, value: str) -> None:
         """The secrets inside a header that holds a URL."""
-        for userinfo in _USERINFO.findall(value):
-            for part in userinfo.split(":"):
-                self._add(part)
+        if "@" in value:
+            for userinfo in _USERINFO.findall(value):
+                for part in userinfo.split(":"):
+                    self._add(part)
+        if "?" not in value and "#" not in value:
+            return
         address, _, fragment = value.partition("#")
         for query in (address.partition("?")[2], fragment):
             self._add_query(query)

@@ -45,15 +45,16 @@ EDGES: dict[str, set[str]] = {
     # What all vendors' rooms say alike.
     "_conventions": {"_request"},
     # The vendors' rooms.
-    "_sentry": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    "_sentry": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_rules", "_secrets"} | LEAVES,
     "_otel": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
     # The middle. `_recorder` hands a recording the naming it may ask.
     "_recorder": {"_naming"} | LEAVES,
     "_naming": {"_frameworks", "_paths"} | LEAVES,
     "_paths": set(),
-    "_privacy": LEAVES,
+    "_privacy": {"_rules"} | LEAVES,
+    "_rules": set(),
     "_redactor": {"_privacy"},
-    "_secrets": {"_privacy", "_redactor"} | LEAVES,
+    "_secrets": {"_privacy", "_redactor", "_rules"} | LEAVES,
     "_body": LEAVES,
     "_frameworks": {"_guard", "_http", "_request"},
     # The leaves.

@@ -13,13 +13,11 @@ from sentry_web._address import Forwarding
 from sentry_web._body import Body
 from sentry_web._privacy import (
     ADDRESS_HEADERS,
-    SENSITIVE_TERMS,
     SUBSTITUTE,
     Filtered,
     Policy,
-    Rule,
-    normalise,
 )
+from sentry_web._rules import SENSITIVE_TERMS, Rule, normalise
 from sentry_web._scope import ScopeRequest
 
 SECRET = "hunter2-secret"

@@ -13,7 +13,8 @@ from typing import Any
 from sentry_sdk.scrubber import DEFAULT_DENYLIST
 
 from .._address import Forwarding
-from .._privacy import ADDRESS_HEADERS, Policy, Rule, normalise
+from .._privacy import ADDRESS_HEADERS, Policy
+from .._rules import Rule, normalise
 
 #: The SDK's own list, but for what it says of addresses: those are personal, not secret, and ``Policy`` knows them.
 _SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRESS_HEADERS]
