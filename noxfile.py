@@ -193,6 +193,17 @@ def otlp(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a request costs beside what others add to it; `-- --part rows`, `-- --write` and more (see --help).
+
+    Ratios mean something on any machine, for all take turns in one process; the servers' part needs wrk.
+    """
+    _install_wheel(session)
+    _install_group(session, "bench")
+    session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and form with ruff."""
     _install_group(session, "lint")

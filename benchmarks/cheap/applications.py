@@ -172,6 +172,7 @@ class Incoming:
         self._end = end or {"type": "http.disconnect"}
 
     async def __call__(self) -> Any:
+        """The next message."""
         return next(self._messages, self._end)
 
 

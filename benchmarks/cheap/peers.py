@@ -45,6 +45,8 @@ def sentry_options(column: str) -> dict[str, Any] | None:
     if column == "no client":
         return None
     options: dict[str, Any] = {"dsn": DSN, "transport": _Nowhere, "default_integrations": False}
+    # No release, so no sessions (sentry-sdk's middlewares make the object all the same); else the SDK would ask git
+    options["release"] = ""
     if column in TRACED:
         # As near to never as makes no difference: with 0.0 the SDK skips a part of the decision
         options["traces_sample_rate"] = 1e-12 if column == "unsampled" else 1.0

@@ -5,6 +5,7 @@ A row is measured in some configurations and protocols; in each, all peers race.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 from collections.abc import Iterator
@@ -59,10 +60,15 @@ def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]
             with configured(column):
                 wraps = peers(protocol, column)
                 if row.slow or row is not REQUEST:
-                    wraps = {name: wrap for name, wrap in wraps.items() if name in (BARE, OURS, SDK, "OpenTelemetry")}
+                    wraps = {name: wrap for name, wrap in wraps.items() if name in _known(row)}
                 many = {name: contestant(row, protocol, wrap) for name, wrap in wraps.items()}
                 taken = race(many, rounds // 4 if row.slow else rounds)
                 yield protocol, column, {name: seconds / row.per for name, seconds in taken.items()}
+
+
+def _known(row: Row) -> tuple[str, ...]:
+    """OpenTelemetry's recorders know nothing of the SDK's spans, so the rows with those say nothing of them."""
+    return (BARE, OURS, SDK) if _child_spans(row) else (BARE, OURS, SDK, "OpenTelemetry", OURS_OTEL)
 
 
 def contestant(row: Row, protocol: str, wrap: Any) -> Many:
@@ -89,6 +95,16 @@ def _spans_inside(app: Any, count: int, protocol: str) -> Any:
     return wsgi if protocol == "wsgi" else asgi
 
 
+#: The applications by a word of the row's title.
+_WSGI = {"chunk": apps.wsgi_lines, "error": apps.wsgi_failing, "upload": apps.wsgi_upload}
+_ASGI = {
+    "chunk": apps.asgi_lines,
+    "error": apps.asgi_failing,
+    "upload": apps.asgi_upload,
+    "websocket": apps.asgi_echo,
+}
+
+
 def _child_spans(row: Row) -> int:
     return int(row.title.split()[3]) if "child span" in row.title else 0
 
@@ -99,13 +115,7 @@ def _size(row: Row) -> int:
 
 def _wsgi(row: Row, wrap: Any) -> Many:
     headers = apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
-    plain = apps.wsgi_page
-    if "chunk" in row.title:
-        plain = apps.wsgi_lines
-    elif "error" in row.title:
-        plain = apps.wsgi_failing
-    elif "upload" in row.title:
-        plain = apps.wsgi_upload
+    plain = next((app for word, app in _WSGI.items() if word in row.title), apps.wsgi_page)
     app = wrap(_spans_inside(plain, _child_spans(row), "wsgi") if _child_spans(row) else plain)
     upload = b"x" * _size(row)
     environ = apps.environ(headers, **({"CONTENT_LENGTH": str(len(upload))} if upload else {}))
@@ -132,16 +142,8 @@ def _wsgi(row: Row, wrap: Any) -> Many:
 
 def _asgi(row: Row, wrap: Any) -> Many:
     headers = apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
-    plain = apps.asgi_page
-    kind = "http"
-    if "chunk" in row.title:
-        plain = apps.asgi_lines
-    elif "error" in row.title:
-        plain = apps.asgi_failing
-    elif "upload" in row.title:
-        plain = apps.asgi_upload
-    elif "websocket" in row.title:
-        plain, kind = apps.asgi_echo, "websocket"
+    plain = next((app for word, app in _ASGI.items() if word in row.title), apps.asgi_page)
+    kind = "websocket" if plain is apps.asgi_echo else "http"
     app = wrap(_spans_inside(plain, _child_spans(row), "asgi") if _child_spans(row) else plain)
     scope = apps.scope(kind, headers)
     parts = _size(row) // 65_536
@@ -155,17 +157,14 @@ def _asgi(row: Row, wrap: Any) -> Many:
 
     async def ask(times: int) -> None:
         for _ in range(times):
-            try:
+            with contextlib.suppress(RuntimeError):
                 await apps.ask_asgi(app, dict(scope), receive())
-            except RuntimeError:
-                pass
 
     return lambda times: apps.run(ask(times))
 
 
 def ratios(taken: dict[str, float]) -> dict[str, float]:
-    """What each adds to the bare application, as a ratio to what its rival adds: sentry-sdk, for the OpenTelemetry
-    output OpenTelemetry's own."""
+    """What each adds to the bare application, as a ratio to what its rival adds."""
     added = {name: seconds - taken[BARE] for name, seconds in taken.items()}
     found = {}
     for name, rival in ((OURS, SDK), (OURS_OTEL, "OpenTelemetry")):
