@@ -82,6 +82,11 @@ class Config:
         """Whether ``excluded_urls`` names this URL."""
         return any(pattern.search(url) for pattern in self.excluded_urls)
 
+    @property
+    def asks_early(self) -> bool:
+        """Whether something of the user's is called before the application."""
+        return self.route_resolver is not None or self.on_request is not None
+
 
 def build_config(
     *,

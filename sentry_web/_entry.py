@@ -48,7 +48,7 @@ class Entry:
     Where the application is itself a middleware of ours, its outputs are taken over: both record from one exchange.
     """
 
-    __slots__ = ("_behind", "_config", "outputs", "protocol", "_read")
+    __slots__ = ("_behind", "_config", "outputs", "protocol", "_read", "_all", "_excludes")
 
     def __init__(
         self,
@@ -70,6 +70,9 @@ class Entry:
         # Besides those that want to be first, the outputs stay in their order
         first = [output for output in outputs if getattr(output[0], "leads", False)]
         self.outputs: tuple[_Output, ...] = (*first, *[output for output in outputs if output not in first])
+        #: Recorders and options of all outputs, as nearly every request needs them.
+        self._all = ([output[0] for output in self.outputs], [output[1] for output in self.outputs])
+        self._excludes = any(output[1].excluded_urls for output in self.outputs)
 
     def open(self, live: Any) -> Watched | None:
         """The exchange for this scope or environ; ``None`` where the request goes straight to the application."""
@@ -79,13 +82,14 @@ class Entry:
         if not outputs:
             return None
         request = self._read(live)
-        outputs = _wanted(outputs, request)
+        if self._excludes:
+            outputs = _wanted(outputs, request)
         if outputs and taken is None:
             taken = self._bridged(request, live)
             outputs = outputs if taken is None else [each for each in outputs if not taken.records_with(each[0])]
         if not outputs:
             return None
-        recorders, configs = zip(*outputs)
+        recorders, configs = self._all if len(outputs) == len(self.outputs) else zip(*outputs)
         call(_frameworks.watch, _LISTENER)
         if taken is not None:
             taken.start(recorders, live, configs)
@@ -97,11 +101,11 @@ class Entry:
 
     def _waiting(self, taken: Exchange | None) -> list[_Output]:
         """The outputs that have something to do and do not record this request yet."""
-        return [
-            output
-            for output in self.outputs
-            if output[0].active(self.protocol) and (taken is None or not taken.records_with(output[0]))
-        ]
+        waiting = []
+        for output in self.outputs:
+            if output[0].active(self.protocol) and (taken is None or not taken.records_with(output[0])):
+                waiting.append(output)  # noqa: PERF401 - a comprehension is a call, before Python 3.12
+        return waiting
 
     def _bridged(self, request: Request, live: Any) -> Exchange | None:
         """The exchange of a request that a bridge carried over from the other protocol, in a dict without the mark.

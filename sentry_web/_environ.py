@@ -5,7 +5,9 @@ Missing or odd keys are read as absent: extraction never raises and never decide
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from itertools import compress, repeat
 from typing import Any
 
 from ._http import Header
@@ -13,9 +15,9 @@ from ._request import Request, Server
 
 
 class EnvironRequest(Request):
-    """A request read from a WSGI environ; holds the environ until its headers are read or it is released."""
+    """A request read from a WSGI environ; holds its strings, never the environ."""
 
-    __slots__ = ("_environ",)
+    __slots__ = ("_strings",)
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         get = environ.get
@@ -29,14 +31,22 @@ class EnvironRequest(Request):
             server=_server(get("SERVER_NAME"), get("SERVER_PORT")),
             peer=text(get("REMOTE_ADDR")) or None,
         )
-        self._environ: Mapping[Any, Any] | None = environ
+        # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks
+        # (1.0 µs; 2.2 by a comprehension)
+        are_strings = map(isinstance, environ.values(), repeat(str))
+        self._strings: dict[Any, str] = dict(compress(environ.items(), are_strings))
+
+    def may_have(self, names: frozenset[str]) -> bool:
+        """See ``Request``."""
+        return not self._strings.keys().isdisjoint(_keys(names))
+
+    def release(self) -> None:
+        """See ``Request``: nothing of the server's is held."""
 
     def _read_headers(self) -> list[Header]:
-        environ = self._environ
-        self._environ = None
         headers: list[Header] = []
-        for key, value in () if environ is None else environ.items():
-            if not isinstance(key, str) or not isinstance(value, str):
+        for key, value in self._strings.items():
+            if not isinstance(key, str):
                 continue
             if key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
                 headers.append((header_name(key[5:]), value))
@@ -44,6 +54,11 @@ class EnvironRequest(Request):
                 # PEP 3333: both "may be empty or missing", so an empty one is no header
                 headers.append((header_name(key), value))
         return headers
+
+
+@functools.cache
+def _keys(names: frozenset[str]) -> frozenset[str]:
+    return frozenset("HTTP_" + name.upper().replace("-", "_") for name in names)
 
 
 def header_name(key: str) -> str:

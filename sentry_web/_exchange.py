@@ -19,7 +19,7 @@ from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call
 from ._http import content_length
 from ._naming import Naming
-from ._parties import Party, captured_for, message_spans, response_headers, settle_trace
+from ._parties import Party, captured_for, early_routes, message_spans, response_headers, settle_trace
 from ._recorder import MessageSpan, Recorder
 from ._request import Outcome, Request
 from ._states import TRANSITIONS, Input, State
@@ -39,7 +39,8 @@ class Exchange:
         "_lost",
         "_ending",
         "_body",
-        "_body_limit",
+        "traces_messages",
+        "adds_headers",
     )
 
     def __init__(self, request: Request, config: Config, behind: Any, live: Any) -> None:
@@ -55,7 +56,8 @@ class Exchange:
         self._lost: BaseException | None = None
         self._ending = False
         self._body: Body | None = None
-        self._body_limit = 0
+        self.traces_messages = False  #: whether ``message_begins`` may answer spans
+        self.adds_headers = False  #: whether ``extra_headers`` may have any
 
     def start(self, recorders: Sequence[Recorder], live: Any, configs: Sequence[Config] = ()) -> None:
         """Start a recording with each of these outputs, then call ``on_request``.
@@ -63,10 +65,11 @@ class Exchange:
         Called once more for outputs whose middleware the request reaches later; ``configs``: each output's options.
         """
         configs = configs or [self._config] * len(recorders)
-        for resolver in dict.fromkeys(config.route_resolver for config in configs):
-            route = call(resolver, self.request) if resolver is not None else None
-            if route is not None:
-                self.naming.resolve_early(route)
+        if len(configs) == 1 and not self.parties and not configs[0].asks_early:  # nearly always
+            call(self._start_one, recorders[0], configs[0], live)
+            return
+        for route in early_routes(self.request, configs):
+            self.naming.resolve_early(route)
         former = len(self.parties)
         for position, (recorder, config) in enumerate(zip(recorders, configs)):
             if former + len(recorders) > 1:
@@ -81,8 +84,10 @@ class Exchange:
         naming = self.naming.styled(config.transaction_style, config.max_path_names)
         recording = recorder.start(self.request, naming, captured, self.outcome, live)
         if recording is not None:
-            self.parties.append(Party(recorder.key, recording, config, captured))
-            self._body_limit = max(self._body_limit, call(recording.body_limit) or 0)
+            party = Party(recorder.key, recording, config, captured)
+            self.parties.append(party)
+            self.traces_messages = self.traces_messages or config.record_send_receive
+            self.adds_headers = self.adds_headers or party.adds_headers()
 
     @property
     def open(self) -> bool:
@@ -104,11 +109,7 @@ class Exchange:
 
     def enter(self) -> Entered:
         """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
-        entered = Entered(CURRENT.get())
-        CURRENT.set(self)
-        for party in self.parties:
-            call(entered.add, party.recording)
-        return entered
+        return Entered(self, self.parties)
 
     def leave(self, entered: Entered | None) -> None:
         """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
@@ -118,15 +119,14 @@ class Exchange:
         """
         if entered is None or CURRENT.get() is not self:
             return
-        for context in reversed(entered.contexts):
-            call(context.__exit__, None, None, None)
-        CURRENT.set(entered.outer)
+        entered.undo()
 
     def body_read(self, part: bytes) -> None:
         """The application has read a part of the request body."""
         if part and self.open:
             if self._body is None:
-                self._body = self.request.body = Body(self._body_limit)
+                limit = max([call(party.recording.body_limit) or 0 for party in self.parties])
+                self._body = self.request.body = Body(limit)
             self._body.feed(part)
 
     def response_started(self, status: int | None, headers: Any = ()) -> None:
@@ -138,7 +138,7 @@ class Exchange:
 
     def body_sent(self, size: int) -> None:
         """A part of the body was handed to the server; an empty part is none (PEP 3333 allows it anywhere)."""
-        if size and self._step(Input.BODY):
+        if size and (self.state is State.STREAMING or self._step(Input.BODY)):
             now = time.perf_counter()
             self.outcome.body_size += size
             self.outcome.last_byte = now
@@ -263,12 +263,12 @@ class Exchange:
 
     def _report(self) -> None:
         outcome = self.outcome
-        quiet = [party for party in self.parties if party.captured or not call(party.counts_as_failed, outcome)]
-        self._each("capture_failure", outcome, but=quiet)
         for party in self.parties:
+            if party.may_fail and not party.captured and call(party.counts_as_failed, outcome):
+                self._each("capture_failure", outcome, but=[other for other in self.parties if other is not party])
             if party.config.on_response is not None:
                 call(party.config.on_response, party.recording, self.request, outcome)
-        self._each("finish", outcome)
+        self._each("finish", outcome, but=[party for party in self.parties if call(party.is_idle)])
 
     def _release(self) -> None:
         """Drop by reference what would keep the request, its frames or the application alive."""

@@ -32,6 +32,9 @@ class Joined:
         """None: the outer middleware adds them."""
         return []
 
+    #: No spans, no headers: see below.
+    traces_messages = adds_headers = False
+
     def enter(self) -> Entered:
         """See ``Exchange``."""
         return self._exchange.enter()

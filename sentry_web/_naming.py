@@ -39,6 +39,7 @@ class Naming:
         "_base",
         "_told",
         "_final",
+        "_frozen",
         "_chosen",
         "_resolved",
         "_observed",
@@ -60,13 +61,14 @@ class Naming:
         self._base = _frameworks.base_of(live)
         self._told: list[_frameworks.Teller] = []
         self._final: Name | None = None
+        self._frozen = False
         self._chosen: Name | None = None
         self._resolved: str | None = None
         self._observed: _frameworks.Found | None = None
 
     def also_in(self, live: Any) -> None:
         """Look into a second scope or environ too: the one a bridge made for the application behind it."""
-        if self._final is None:
+        if not self._frozen:
             self._live.insert(0, live)
 
     def tell(self, live: Any, teller: _frameworks.Teller) -> None:
@@ -74,14 +76,15 @@ class Naming:
 
         The dict is ours, or a copy of it: a request inside this one, in process, has another path.
         """
-        if self._final is None and (
+        if not self._frozen and (
             any(live is each for each in self._live) or _frameworks.full_path(live) == self._request.path
         ):
             self._told.insert(0, teller)
 
     def choose(self, name: str) -> None:
         """A name set by a hook or the user: it wins."""
-        self._chosen = Name(name, "custom")
+        if not self._frozen:
+            self._chosen = Name(name, "custom")
 
     def resolve_early(self, route: str | None) -> None:
         """What ``route_resolver`` found before sampling; the framework's own word, once there is one, counts more."""
@@ -94,7 +97,12 @@ class Naming:
 
     def find(self) -> Name:
         """The best name known now."""
-        return self._final or self.find_as(self._style, self._most_paths)
+        if self._final is not None:
+            return self._final
+        name = self.find_as(self._style, self._most_paths)
+        if self._frozen:
+            self._final = name
+        return name
 
     def find_as(self, style: str, most_paths: int | None) -> Name:
         """The same with another middleware's options."""
@@ -122,9 +130,9 @@ class Naming:
         return _frameworks.find(self._live, self._behind, self._base, self._told)
 
     def freeze(self) -> None:
-        """Make the name final and let go of the server's dicts and the application."""
+        """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
         self._observed = self._observed or self._look()
-        self._final = self.find()
+        self._frozen = True
         self._live = []
         self._told = []
         self._behind = None

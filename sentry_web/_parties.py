@@ -7,20 +7,34 @@ from typing import Any
 
 from ._config import Config
 from ._guard import call
-from ._recorder import Captured, MessageSpan, Recorder, Recording
+from ._recorder import Ambient, BaseRecording, Captured, MessageSpan, Recorder, Recording
 from ._request import Outcome, Request
 
 
 class Party:
     """One output's part in one request: the recording, its middleware's options, what was reported to it."""
 
-    __slots__ = ("key", "recording", "config", "captured")
+    __slots__ = ("key", "recording", "config", "captured", "ambient", "may_fail")
 
     def __init__(self, key: str, recording: Recording, config: Config, captured: Captured) -> None:
         self.key = key
         self.recording = recording
         self.config = config
         self.captured = captured
+        #: See ``Recording``; ``None``: its ``running()`` is to be entered.
+        self.ambient: Ambient | None = getattr(recording, "ambient", None)
+        codes = config.failed_request_status_codes
+        #: Whether a status can be a failure by itself; not by default.
+        self.may_fail = type(codes) is not tuple or bool(codes)
+
+    def adds_headers(self) -> bool:
+        """Whether the response may get headers."""
+        own: Any = getattr(type(self.recording), "response_headers", _NO_HEADERS)
+        return own is not _NO_HEADERS or bool(self.config.trace_response_headers)
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing left to report at the end of the request."""
+        return bool(getattr(self.recording, "idle", False))
 
     def response_headers(self) -> list[tuple[str, str]]:
         """What the output adds to the response: of itself, and what ``trace_response_headers`` asks for."""
@@ -32,6 +46,10 @@ class Party:
     def counts_as_failed(self, outcome: Outcome) -> bool:
         """Whether ``failed_request_status_codes`` has the status of the response."""
         return outcome.status is not None and outcome.status in self.config.failed_request_status_codes
+
+
+#: What an output has that adds no headers.
+_NO_HEADERS: Any = BaseRecording.response_headers
 
 
 def settle_trace(request: Request, recorders: Sequence[Recorder], parties: Sequence[Party]) -> None:
@@ -50,8 +68,17 @@ def settle_trace(request: Request, recorders: Sequence[Recorder], parties: Seque
 
 def captured_for(recorder: Recorder, around: Sequence[Party]) -> Captured:
     """What is noted of an output's exceptions; ``around``: the parties of the request whose code makes this one."""
+    if not around:
+        return Captured()
     same = [party.captured for party in around if party.key == recorder.key]
     return Captured(same[0] if same and getattr(recorder, "shares_errors", True) else None)
+
+
+def early_routes(request: Request, configs: Sequence[Config]) -> list[str]:
+    """What the middlewares' ``route_resolver`` find, each asked once."""
+    resolvers = dict.fromkeys([config.route_resolver for config in configs if config.route_resolver is not None])
+    routes = [call(resolver, request) for resolver in resolvers]
+    return [route for route in routes if route is not None]
 
 
 def _none(*_: Any) -> None:

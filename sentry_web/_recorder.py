@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from ._naming import Names
@@ -73,6 +74,10 @@ def _mark_of(error: BaseException) -> Any:
         return (id(error), type(error), origin)
 
 
+#: What is current while application code runs: variables and their values.
+Ambient = tuple[tuple["ContextVar[Any]", ...], tuple[Any, ...]]
+
+
 class MessageSpan(Protocol):
     """A span of one ASGI message."""
 
@@ -85,7 +90,12 @@ class MessageSpan(Protocol):
 
 
 class Recording(Protocol):
-    """One request as one output records it."""
+    """One request as one output records it.
+
+    Two attributes are looked for, each of which may be missing: ``ambient``, variables and their values,
+    is entered in the place of :meth:`running`, and costs less; ``idle = True`` says that there is nothing to
+    :meth:`finish`.
+    """
 
     def running(self) -> AbstractContextManager[Any]:
         """The vendor's ambient context, for the time that application code runs.

@@ -102,6 +102,10 @@ class Request:
             self._headers = combine_headers(self._read_headers())
         return self._headers
 
+    def may_have(self, names: frozenset[str]) -> bool:
+        """Whether to look for one of these headers, by lower-case name: a cheap no, where nothing is decoded yet."""
+        return True
+
     def header(self, name: str) -> str | None:
         """The value of a header by its lower-case name, or ``None``."""
         if self._index is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Sequence
-from typing import Any, Callable, cast
+from typing import Any, Callable
 
 from ._config import Config, build_config
 from ._entry import Entry
@@ -102,10 +102,10 @@ async def _converse(exchange: Watched, app: Any, scope: tuple[Any, ...], receive
     """Run the application to its end, whichever it is, and see what it receives and sends."""
     __traceback_hide__ = True  # noqa: F841
     kind = exchange.request.kind
-    listening = call(_Receive, exchange, receive)
+    sending = call(_SENDS[kind], exchange, send) if kind in _SENDS else None
+    send = sending or send
+    listening = call(_Receive, exchange, receive, sending)
     receive = listening or receive
-    if kind in _SENDS:
-        send = call(_SENDS[kind], exchange, send) or send
     entered = call(exchange.enter)
     try:
         try:
@@ -125,17 +125,19 @@ async def _converse(exchange: Watched, app: Any, scope: tuple[Any, ...], receive
 class _Receive:
     """The server's ``receive``; what the application is told, the exchange is told too. Never called by ourselves."""
 
-    __slots__ = ("used", "_exchange", "_receive")
+    __slots__ = ("used", "_exchange", "_receive", "_sending")
 
-    def __init__(self, exchange: Watched, receive: Receive) -> None:
+    def __init__(self, exchange: Watched, receive: Receive, sending: _Send | None) -> None:
         self.used = False
         self._exchange = exchange
         self._receive = receive
+        self._sending = sending
 
     async def __call__(self) -> Message:
         __traceback_hide__ = True  # noqa: F841
         self.used = True
-        spans = call(self._exchange.message_begins, "receive")
+        exchange = self._exchange
+        spans = call(exchange.message_begins, "receive") if exchange.traces_messages else None
         message: Any = None
         try:
             message = await self._receive()
@@ -150,6 +152,8 @@ class _Receive:
         if kind == "http.request":
             self._exchange.body_read(message.get("body", b""))
         elif kind == "http.disconnect":
+            if self._sending is not None and self._sending.is_ending():
+                self._exchange.body_ending()
             self._exchange.client_gone()  # without an effect after the end of the response, when every server says so
         elif kind == "websocket.receive":
             self._exchange.message_received(_message_size(message))
@@ -161,20 +165,38 @@ class _Receive:
 class _Send:
     """The server's ``send``; what was sent is told to the exchange once the server has taken it."""
 
-    __slots__ = ("_exchange", "_send")
+    __slots__ = ("_exchange", "_send", "_passing")
 
     def __init__(self, exchange: Watched, send: Send) -> None:
         self._exchange = exchange
-        self._send = send
+        self._send: Any = send
+        self._passing: Message = None
 
     async def __call__(self, message: Message) -> Any:
         __traceback_hide__ = True  # noqa: F841
-        spans = call(self._exchange.message_begins, "send")
+        exchange = self._exchange
+        if exchange.traces_messages or exchange.adds_headers:
+            return await self._pass_with_more(message)
+        self._passing = message
         try:
-            result: Any = await cast("Any", self._send(call(self._amended, message) or message))
+            result: Any = await self._send(message)
         except OSError:
             # ASGI, "Disconnected Client": servers raise a subclass of OSError out of send
-            call(pass_on, self._exchange.client_gone)
+            call(pass_on, exchange.client_gone)
+            raise
+        call(self._note, message)
+        return result
+
+    async def _pass_with_more(self, message: Message) -> Any:
+        """The same, with a span for the message or headers for the response."""
+        __traceback_hide__ = True  # noqa: F841
+        exchange = self._exchange
+        spans = call(exchange.message_begins, "send")
+        self._passing = message
+        try:
+            result: Any = await self._send(call(self._amended, message) or message)
+        except OSError:
+            call(pass_on, exchange.client_gone)
             raise
         finally:
             if spans:
@@ -182,9 +204,14 @@ class _Send:
         call(self._note, message)
         return result
 
+    def is_ending(self) -> bool:
+        """Whether the last part of the response is being handed over, or was."""
+        message = self._passing
+        return message is not None and message.get("type") == "http.response.body" and not message.get("more_body")
+
     def _amended(self, message: Message) -> Message | None:
         """The message with the headers that the user asked for; ``None``: as it is."""
-        extra = self._exchange.extra_headers if message.get("type") == "http.response.start" else []
+        extra = self._exchange.extra_headers if message.get("type") == "http.response.start" else ()
         if not extra:
             return None
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in extra]
@@ -198,13 +225,6 @@ class _HttpSend(_Send):
     """Watches an HTTP response go."""
 
     __slots__ = ()
-
-    def _amended(self, message: Message) -> Message | None:
-        if message.get("type") == "http.response.body":
-            if not message.get("more_body"):
-                self._exchange.body_ending()
-            return None
-        return super()._amended(message)
 
     def _note(self, message: Message) -> None:
         kind = message.get("type")

@@ -140,7 +140,8 @@ class _StartResponse:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __traceback_hide__ = True  # noqa: F841
-        args, kwargs = call(self._amended, args, kwargs) or (args, kwargs)
+        if self._exchange.adds_headers:
+            args, kwargs = call(self._amended, args, kwargs) or (args, kwargs)
         write = self._start_response(*args, **kwargs)
         call(self._note, args, kwargs)
         if write is None:
@@ -205,15 +206,24 @@ class _Body:
         if self._iterator is None:
             # A server that calls next() on what it was given relies on the application's having made an iterator
             self._iterator = self._response
+        exchange = self._exchange
+        entered = call(exchange.enter)  # as in _run, without its two calls for every part
         try:
-            part = _run(self._exchange, next, self._iterator, _END)
+            try:
+                part = next(self._iterator, _END)
+            finally:
+                call(exchange.leave, entered)
         except BaseException:
+            call(pass_on, exchange.failed)
             call(self._iterated)
             raise
         if part is _END:
             call(self._exhausted)
             raise StopIteration
-        call(self._note, part)
+        if type(part) is bytes:
+            call(exchange.body_sent, len(part))
+        else:
+            call(self._note, part)
         return part
 
     def _note(self, part: Any) -> None:

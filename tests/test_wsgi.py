@@ -593,3 +593,16 @@ def test_everything_of_a_failed_request_dies_by_reference_count(options: dict[st
         finally:
             gc.enable()
         assert len(events.errors) == 1
+
+
+def test_parts_that_are_not_exactly_bytes_count_as_far_as_they_are(events: Events) -> None:
+    class Part(bytes):
+        pass
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response(*OK)
+        return iter([Part(b"abc"), bytearray(b"no bytes"), b"de"])
+
+    assert list(SentryWsgiMiddleware(app)(make_environ(Request()), Server())) == [b"abc", b"no bytes", b"de"]
+    (transaction,) = events.transactions
+    assert transaction["contexts"]["trace"]["data"]["http.response.body.size"] == 5

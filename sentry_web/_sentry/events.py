@@ -6,7 +6,7 @@ outlives the request in scopes that child tasks and threads carry on; so it hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sentry_sdk
@@ -27,19 +27,25 @@ class RequestProcessor:
 
     __slots__ = ("_request", "_policy", "_capture_body", "_naming", "_captured", "_inherited", "_initial", "_data")
 
-    def __init__(self, request: Request, policy: Policy, naming: Names, captured: Captured, capture_body: str) -> None:
+    def __init__(
+        self,
+        request: Request,
+        policy: Policy,
+        naming: Names,
+        captured: Captured,
+        capture_body: str,
+        *,
+        inherited: Sequence[str | None] = (),
+    ) -> None:
         self._request = request
         self._policy = policy
         self._capture_body = capture_body
         self._naming = naming
         self._captured = captured
-        self._inherited: set[str | None] = {None}
+        #: Names that were on the scopes before this request.
+        self._inherited = inherited
         self._initial: Name | None = None
         self._data: dict[str, Any] | None = None
-
-    def inherit_name(self, name: str | None) -> None:
-        """A name that was on the scope before this request."""
-        self._inherited.add(name)
 
     def begin_with(self, name: Name) -> None:
         """The name that the root span starts with, which is ours."""

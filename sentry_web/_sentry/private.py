@@ -8,7 +8,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import sentry_sdk
+import sentry_sdk.scope
 import sentry_sdk.utils
+from sentry_sdk.tracing import Transaction
 
 #: Remarks for Sentry's UI. Every release has it in ``utils``, where newer ones only import it.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
@@ -19,6 +22,27 @@ _APPLIED = (
     ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
     ("sentry_sdk.integrations.wsgi", "_wsgi_middleware_applied"),
 )
+
+
+#: The ContextVars of the two scopes. Each has a public setter and getter; but they are set for every chunk of a
+#: streamed response, where these calls and what they create on the way are most of the cost.
+_SCOPES: tuple[Any, ...] = (
+    getattr(sentry_sdk.scope, "_isolation_scope", None),
+    getattr(sentry_sdk.scope, "_current_scope", None),
+)
+
+
+def ambient(isolation: Any, current: Any) -> Any:
+    """The ContextVars that make these scopes the ambient ones, and their values; ``None`` where there are no such."""
+    if None in _SCOPES:
+        return None
+    applied = applied_variables()
+    return (*_SCOPES, *applied), (isolation, current, *(CLAIM,) * len(applied))
+
+
+def has_session(scope: Any) -> bool:
+    """Whether a session runs on the scope; only its end would tell."""
+    return getattr(scope, "_session", True) is not None
 
 
 class Claim:
@@ -60,6 +84,60 @@ def share_propagation_context(isolation: Any, current: Any) -> None:
     context = getattr(isolation, "_propagation_context", None)
     if context is not None:
         current._propagation_context = context
+
+
+def transaction_in(isolation: Any, headers: dict[str, str], **known: Any) -> Transaction:
+    """A transaction in the trace that is on the isolation scope.
+
+    The public ``continue_trace`` puts another one there, made from the headers once more (2 µs).
+    """
+    context = getattr(isolation, "_propagation_context", None)
+    if context is None:
+        return isolation.continue_trace(headers, **known)  # type: ignore[no-any-return]
+    return Transaction(
+        baggage=context.baggage,
+        parent_sampled=context.parent_sampled,
+        trace_id=context.trace_id,
+        parent_span_id=context.parent_span_id,
+        same_process_as_parent=False,
+        **known,
+    )
+
+
+def is_left_out(transaction: Any, client: Any) -> bool:
+    """Whether a transaction is not sampled by the rate alone; if so, it is started.
+
+    ``start_transaction`` comes to the same decision, and makes a log record and a sampling context for it (15 µs).
+    What else it would look at, it is left to: a sampler, its debug log, profilers.
+    """
+    get = client.options.get
+    rate = get("traces_sample_rate") if transaction.parent_sampled is None else transaction.parent_sampled
+    asked = get("traces_sampler") or get("debug") or get("profile_session_sample_rate") or get("_experiments")
+    if asked or transaction._baggage is not None or get("instrumenter") != "sentry":
+        return False
+    if not isinstance(rate, (float, int)) or not 0 <= rate <= 1:
+        return False
+    if client.monitor:
+        rate /= 2**client.monitor.downsample_factor
+    if transaction._sample_rand < rate:
+        return False
+    transaction.sampled = False
+    transaction.sample_rate = float(rate)
+    return True
+
+
+def count_left_out(client: Any) -> bool:
+    """Count a transaction that is not sampled among the lost ones, as its ``finish()`` does; whether that was done.
+
+    ``finish()`` also writes a log record that nobody reads unless ``debug`` is on (15 µs).
+    """
+    lost = getattr(client.transport, "record_lost_event", None)
+    if lost is None or client.options.get("debug"):
+        return False
+    reason = "backpressure" if client.monitor and client.monitor.downsample_factor > 0 else "sample_rate"
+    lost(reason, data_category="transaction")
+    lost(reason, data_category="span")
+    return True
 
 
 def forget_sampling_context(scope: Any) -> None:
@@ -141,5 +219,5 @@ def drop_processors(scope: Any, kind: type) -> None:
     There is no public way to remove a processor.
     """
     processors = getattr(scope, "_event_processors", None)
-    if isinstance(processors, list):
+    if processors and isinstance(processors, list):
         scope._event_processors = [processor for processor in processors if not isinstance(processor, kind)]

@@ -12,7 +12,7 @@ from .._conventions import outcome_attributes
 from .._guard import call
 from .._http import header_pairs
 from .._naming import Names
-from .._recorder import Captured, MessageSpan
+from .._recorder import BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
 from . import private
 from .events import RequestProcessor, capture_error
@@ -65,7 +65,7 @@ class SentryRecorder:
         return recording
 
 
-class SentryRecording:
+class SentryRecording(BaseRecording):
     """One request, as Sentry gets to know it. Holds the request's two scopes until it is finished."""
 
     __slots__ = (
@@ -78,8 +78,10 @@ class SentryRecording:
         "_current",
         "_processor",
         "_span",
+        "_left_out",
         "_linked",
         "_messages",
+        "ambient",
     )
 
     def __init__(self, request: Request, naming: Names, config: Config, client: Any, settings: Settings) -> None:
@@ -88,21 +90,27 @@ class SentryRecording:
         self._config = config
         self._client = client
         self._settings = settings
-        self._isolation = Scope.get_isolation_scope().fork()
-        self._current = Scope.get_current_scope().fork()
+        # As fork() does, without the general search of the copy module (1 µs)
+        self._isolation = Scope.get_isolation_scope().__copy__()
+        self._current = Scope.get_current_scope().__copy__()
         self._processor: RequestProcessor | None = None
         self._span: RootSpan | None = None
+        self._left_out = False
         self._linked: str | None = None
         self._messages = 0
+        self.ambient = private.ambient(self._isolation, self._current)
 
     def begin(self, captured: Captured, outcome: Outcome, live: Any) -> None:
         """Give the request's scopes its data, its trace, its session and its root span."""
         isolation, current = self._isolation, self._current
         processor = RequestProcessor(
-            self._request, self._settings.policy, self._naming, captured, self._config.capture_body
+            self._request,
+            self._settings.policy,
+            self._naming,
+            captured,
+            self._config.capture_body,
+            inherited=(private.transaction_name_set(isolation), private.transaction_name_set(current)),
         )
-        processor.inherit_name(private.transaction_name_set(isolation))
-        processor.inherit_name(private.transaction_name_set(current))
         private.drop_processors(isolation, RequestProcessor)
         isolation.add_event_processor(cast("Any", processor))
         private.drop_processors(current, RedactingProcessor)
@@ -112,12 +120,18 @@ class SentryRecording:
         isolation.clear_breadcrumbs()
         isolation.set_tag("protocol", self._request.protocol)
         self._processor = processor
-        with self.running():
-            trace = self._continue_trace()
-            if self._settings.sessions and private.tracks_sessions(isolation):
-                isolation.start_session(session_mode="request")
-            if self._settings.tracing and self._traces_method():
-                call(self._start_span, processor, trace, live)
+        trace = self._continue_trace()
+        session = self._settings.sessions and private.tracks_sessions(isolation)
+        span = self._settings.tracing and self._traces_method()
+        if session:
+            isolation.start_session(session_mode="request")
+        if span:
+            call(self._start_span, processor, trace, live)
+
+    @property
+    def idle(self) -> bool:
+        """Whether ``finish`` has nothing to do: no root span, and no session, of ours or of the application."""
+        return (self._span is None or self._left_out) and not private.has_session(self._isolation)
 
     def running(self) -> Running:
         """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
@@ -138,8 +152,9 @@ class SentryRecording:
         elif settled is None and incoming and not call(continues, self._config, self._request):
             self._linked = incoming.get("sentry-trace")
             incoming = {}
-        self._isolation.generate_propagation_context(incoming)
-        if not incoming:
+        if incoming:
+            self._isolation.generate_propagation_context(incoming)
+        else:
             self._isolation.set_new_propagation_context()
         private.share_propagation_context(self._isolation, self._current)
         self._current.span = None  # a request inside another one, in process, is no child of its spans by itself
@@ -148,11 +163,21 @@ class SentryRecording:
     def _start_span(self, processor: RequestProcessor, trace: dict[str, str], live: Any) -> None:
         name = self._naming.initial()
         sampling = {_SAMPLING_KEYS[self._request.protocol]: live, "request": self._request}
-        parameters = StartParameters(self._request, name, self._config.span_origin, trace, sampling)
+        parameters = StartParameters(
+            self._request,
+            name,
+            self._config.span_origin,
+            client=self._client,
+            trace_headers=trace,
+            sampling=sampling,
+        )
         if self._settings.streaming:
-            self._span = StreamedRoot(parameters, self._settings.ignored_statuses)
+            with self.running():
+                self._span = StreamedRoot(parameters, self._settings.ignored_statuses)
         else:
-            self._span = TransactionSpan(parameters)
+            span = TransactionSpan(parameters, self._isolation)
+            self._left_out = span.start(parameters, self.running(), self._current)
+            self._span = span
         processor.begin_with(name)
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
@@ -178,10 +203,6 @@ class SentryRecording:
             header = sentry_sdk.get_current_scope().get_traceparent()
         return trace_of_headers({"sentry-trace": header}) if header else None
 
-    def response_headers(self) -> tuple[()]:
-        """None."""
-        return ()
-
     def trace_headers(self) -> dict[str, str]:
         """The root span's identity as response headers (see ``_recorder.Recording``)."""
         return self._span.trace_headers() if self._span is not None else {}
@@ -205,7 +226,7 @@ class SentryRecording:
     def finish(self, outcome: Outcome) -> None:
         """Send the root span and the session (see ``_recorder.Recording``)."""
         try:
-            if self._span is not None and self._processor is not None:
+            if self._span is not None and self._processor is not None and not self._left_out:
                 self._finish_span(self._span, self._processor, outcome)
         finally:
             self._isolation.end_session()

@@ -5,10 +5,12 @@ Both take the same calls, so that the same facts arrive in both. Everything here
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, Protocol
 
 import sentry_sdk
+from sentry_sdk import Scope
 from sentry_sdk.tracing import Span, Transaction
 
 from .._guard import call
@@ -50,16 +52,19 @@ class RootSpan(Protocol):
 class StartParameters:
     """What starting a root span takes."""
 
-    __slots__ = ("request", "name", "origin", "trace_headers", "sampling")
+    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling")
 
     def __init__(
         self,
         request: Request,
         name: Name,
         origin: str,
+        *,
+        client: Any,
         trace_headers: dict[str, str],
         sampling: dict[str, Any],
     ) -> None:
+        self.client = client
         self.request = request
         self.name = name
         self.origin = origin
@@ -124,20 +129,26 @@ class TransactionSpan:
 
     __slots__ = ("_transaction",)
 
-    def __init__(self, parameters: StartParameters) -> None:
-        transaction = sentry_sdk.continue_trace(
+    def __init__(self, parameters: StartParameters, isolation: Scope) -> None:
+        self._transaction: Any = private.transaction_in(
+            isolation,
             parameters.trace_headers,
             op=parameters.op,
             name=parameters.name.value,
             source=parameters.name.source,
             origin=parameters.origin,
         )
-        private.share_propagation_context(sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope())
-        sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
+
+    def start(self, parameters: StartParameters, running: AbstractContextManager[Any], current: Scope) -> bool:
+        """Sample and start it; whether it is left out, which is counted already, and so need not be finished."""
+        transaction = self._transaction
+        if not private.is_left_out(transaction, parameters.client):
+            with running:
+                sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
+                private.start_profile(transaction)
         transaction.__class__ = RequestTransaction
-        sentry_sdk.get_current_scope().span = transaction
-        private.start_profile(transaction)
-        self._transaction: Any = transaction
+        current.span = transaction
+        return transaction.sampled is False and private.count_left_out(parameters.client)
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._request import Request, Trace
 
 TRACE_HEADERS = ("sentry-trace", "baggage")
+_ANY = frozenset((*TRACE_HEADERS, "traceparent"))
 _ZERO: set[str] = {"0" * 32, "0" * 16}
 
 
@@ -13,6 +14,8 @@ def incoming_trace(request: Request) -> dict[str, str]:
 
     A ``traceparent`` that is not sampled leaves the decision to us: load balancers send it for every request.
     """
+    if not request.may_have(_ANY):
+        return {}
     headers = {name: value for name in TRACE_HEADERS for value in [request.header(name)] if value}
     if "sentry-trace" not in headers:
         translated = sentry_trace_from_traceparent(request.header("traceparent") or "")

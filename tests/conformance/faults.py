@@ -41,7 +41,7 @@ FAULTS: tuple[Fault, ...] = (
     (8, "the transaction ends when the application returns", (WSGI, _WRAPPED, "        call(exchange.close)\n        return body\n")),
     (8, "an abandoned stream never ends", (WSGI, "weakref.finalize(self, call, exchange.abandoned)", "weakref.finalize(self, int)")),
     (9, "an error in mid-stream leaves the transaction ok", (EXCHANGE, "            self.outcome.failed = True\n            self._capture(error, handled=False)", "            self.outcome.failed = self.state < State.STREAMING\n            self._capture(error, handled=False)")),
-    (9, "the session ends before the body", (RECORDER, "        with self.running():\n            trace =", "        self.running().__enter__()\n        isolation.end_session()\n        with self.running():\n            trace =")),
+    (9, "the session ends before the body", (RECORDER, "            isolation.start_session(session_mode=\"request\")\n", "            isolation.start_session(session_mode=\"request\")\n            isolation.end_session()\n")),
     (10, "the transaction ends now", (SPANS, "transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))", "transaction.finish()")),
     (10, "the end of the body is not noted", (EXCHANGE, "            self.outcome.ended = time.perf_counter()\n", "            pass\n")),
     (26, "OSError out of send is an error", ("_errors.py", "if error is lost or any(kind", "if any(kind")),
@@ -65,7 +65,7 @@ FAULTS: tuple[Fault, ...] = (
     (35, "the status of a denial is not recorded", (ASGI, '"websocket.http.response.start"', '"never"')),
     (35, "the close code is not recorded", (EXCHANGE, "            self.outcome.close_code = code\n", "")),
     # --- which request it was ----------------------------------------------------------------------------------------
-    (12, "the name's sources are kept after the end", (NAMING, "        self._final = self.find()\n        self._live = []\n        self._told = []\n        self._behind = None", "        self._final = self.find()")),
+    (12, "the name's sources are kept after the end", (NAMING, "        self._frozen = True\n        self._live = []\n        self._told = []\n        self._behind = None", "        self._frozen = True")),
     (12, "the sampler's scope stays in the trace", (SPANS, "            private.forget_sampling_context(scope)", "            pass")),
     (13, "the live scope is read late", (ENTRY, "exchange = Exchange(request, ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(live), name)})(), ")),
     (14, "WSGI's name is a constant", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name("generic WSGI request" if self._request.protocol == "wsgi" else self._request.path, "url")')),
@@ -80,7 +80,7 @@ FAULTS: tuple[Fault, ...] = (
     (22, "a bridge is not recognised", (ENTRY, "taken = self._bridged(request, live)", "pass")),
     # --- OpenTelemetry -----------------------------------------------------------------------------------------------
     (16, "the span is named by its path", ("_conventions.py", 'return f"{verb} {name.route}" if name.route else verb', 'return f"{verb} {name.value}"')),
-    (36, "messages have spans unasked", ("_parties.py", " if party.config.record_send_receive]", "]"), ("_otel/settings.py", 'if asked else', "if True else")),
+    (36, "messages have spans unasked", (EXCHANGE, "self.traces_messages or config.record_send_receive", "True"), ("_parties.py", " if party.config.record_send_receive]", "]"), ("_otel/settings.py", 'if asked else', "if True else")),
     (37, "the context is not put back", ("_otel/recorder.py", "        context_api.attach(self._former)\n", "")),
     (52, "the size is what is claimed", ("_otel/metrics.py", "self._response_size.record(outcome.body_size, told)", "self._response_size.record(4711, told)")),
     (54, "a hook may fail the request's recording", ("_otel/recorder.py", "                call(hook, self._span, live)", "                hook(self._span, live)")),

@@ -39,6 +39,7 @@ ENTRY_POINTS = {
     "asgi._converse": "what awaits the application",
     "asgi._Receive.__call__": "what the application calls",
     "asgi._Send.__call__": "what the application calls",
+    "asgi._Send._pass_with_more": "what the application calls",
     "wsgi.WsgiMiddleware.__call__": "what the server calls",
     "wsgi._run": "what calls the application",
     "wsgi._inside": "what calls the application",
@@ -72,6 +73,7 @@ ENTRY_POINTS = {
 
 #: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
 RESTORING = (
+    "_context.Entered.undo",
     "_exchange.Exchange.leave",
     "_joined.Joined.leave",
     "_otel.recorder.Running.__exit__",
@@ -86,6 +88,12 @@ UNREACHED = {
     "_paths.PathNames.clear": "for tests",
     "_sentry.redaction._blank": "where redaction itself has failed: see test_several_functions_raise_now_and_then",
     "_request.Request._read_headers": "each protocol has its own",
+    "wsgi._Body._note": "for parts that are not exactly bytes: see tests/test_wsgi.py",
+    "_exchange.Exchange.body_ending": "a disconnect in the midst of the last part: see tests/test_asgi.py",
+    "_request.Request.may_have": "each protocol has its own",
+    "_joined.Joined.extra_headers": "not asked for: its flag says that there are none",
+    "_joined.Joined.message_begins": "not asked for: its flag says that there are none",
+    "_sentry.private.count_left_out": "for what is not sampled: see tests/sentry/test_private.py",
     "_sentry.private.Claim.__bool__": "asked by the SDK's own middlewares",
     "asgi._Send._note": "each kind of connection has its own",
     **{

@@ -44,9 +44,11 @@ def policy(**options: Any) -> Any:
     return build_policy(options, Forwarding())
 
 
-def processor_for(request: ScopeRequest, capture_body: str = "errors", **options: Any) -> RequestProcessor:
+def processor_for(
+    request: ScopeRequest, capture_body: str = "errors", inherited: Any = (), **options: Any
+) -> RequestProcessor:
     naming = Naming(request, "endpoint", {}, None)
-    return RequestProcessor(request, policy(**options), naming, Captured(), capture_body)
+    return RequestProcessor(request, policy(**options), naming, Captured(), capture_body, inherited=inherited)
 
 
 # --- request data ----------------------------------------------------------------------------------------------------
@@ -111,10 +113,9 @@ def test_an_exception_that_somebody_captured_is_known(exc_info: Any, known: bool
 
 
 def test_an_event_is_named_as_its_transaction_will_be() -> None:
-    processor = processor_for(request_of())
+    processor = processor_for(request_of(), inherited=("the lifespan",))
     assert processor({}, {})["transaction"] == "/books/7"
     processor.begin_with(Name("/books/7", "url"))
-    processor.inherit_name("the lifespan")
     for event in ({"transaction": "the lifespan"}, {"transaction": "/books/7", "transaction_info": {"source": "url"}}):
         named = processor(event, {})
         assert (named["transaction"], named["transaction_info"]) == ("/books/7", {"source": "url"})

@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+import sentry_sdk
 from sentry_sdk import Scope
 
 from sentry_web._sentry import private
@@ -185,3 +186,119 @@ def test_a_request_is_reported_without_each_of_them(
     assert len(reported.errors) == len(reported.messages) == 1
     assert len(reported.transactions + reported.segments) == 1
     assert len(reported.sessions) == 1
+
+
+# --- what is done in the SDK's place, and when it is not --------------------------------------------------------------
+
+
+class Lost:
+    """A transport that counts what is lost."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def record_lost_event(self, reason: str, data_category: str) -> None:
+        self.events.append((reason, data_category))
+
+
+def client_with(factor: int | None = None, **options: Any) -> Any:
+    known = {"traces_sample_rate": 0.0, "instrumenter": "sentry", "_experiments": {}, **options}
+    monitor = None if factor is None else SimpleNamespace(downsample_factor=factor)
+    return SimpleNamespace(options=known, monitor=monitor, transport=Lost())
+
+
+def drawn(number: float = 0.5, parent: bool | None = None, baggage: Any = None) -> Any:
+    return SimpleNamespace(parent_sampled=parent, _baggage=baggage, _sample_rand=number, sampled=None, sample_rate=None)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "client", "rate"),
+    [
+        (drawn(), client_with(), 0.0),
+        (drawn(), client_with(traces_sample_rate=0.4), 0.4),
+        (drawn(), client_with(traces_sample_rate=False), 0.0),
+        (drawn(parent=False), client_with(traces_sample_rate=1.0), 0.0),
+        (drawn(), client_with(traces_sample_rate=0.8, factor=1), 0.4),
+    ],
+)
+def test_what_the_rate_alone_leaves_out(transaction: Any, client: Any, rate: float) -> None:
+    assert private.is_left_out(transaction, client)
+    assert (transaction.sampled, transaction.sample_rate) == (False, rate)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "client"),
+    [
+        (drawn(), client_with(traces_sample_rate=0.6)),
+        (drawn(parent=True), client_with()),
+        (drawn(baggage=object()), client_with()),
+        (drawn(), client_with(traces_sampler=lambda context: 0)),
+        (drawn(), client_with(debug=True)),
+        (drawn(), client_with(profile_session_sample_rate=1.0)),
+        (drawn(), client_with(_experiments={"max_spans": 2})),
+        (drawn(), client_with(instrumenter="otel")),
+        (drawn(), client_with(traces_sample_rate="none")),
+        (drawn(), client_with(traces_sample_rate=float("nan"))),
+        (drawn(), client_with(traces_sample_rate=-1)),
+    ],
+)
+def test_all_else_is_the_sdks_to_decide(transaction: Any, client: Any) -> None:
+    assert not private.is_left_out(transaction, client)
+    assert transaction.sampled is None
+
+
+@pytest.mark.parametrize(("factor", "reason"), [(None, "sample_rate"), (0, "sample_rate"), (2, "backpressure")])
+def test_what_is_left_out_is_counted_as_lost(factor: int | None, reason: str) -> None:
+    client = client_with(factor)
+    assert private.count_left_out(client)
+    assert client.transport.events == [(reason, "transaction"), (reason, "span")]
+
+
+def test_the_debug_log_tells_what_is_left_out() -> None:
+    client = client_with(debug=True)
+    assert not private.count_left_out(client)
+    assert client.transport.events == []
+    assert not private.count_left_out(SimpleNamespace(options={}, monitor=None, transport=None))
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-12])
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_sdk_counts_the_same(rate: float, ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentry_web.testing import WSGI
+
+    if not ours:
+        monkeypatch.setattr(private, "is_left_out", lambda *_: False)
+        monkeypatch.setattr(private, "count_left_out", lambda *_: False)
+    lost = Lost()
+    with recording(traces_sample_rate=rate) as events:
+        client: Any = sentry_sdk.get_client()
+        monkeypatch.setattr(client.transport, "record_lost_event", lost.record_lost_event)
+        WSGI.run(Script((StartResponse(), ChildSpan("inner", (CaptureMessage("m"),)))), wrap=Wrap.ours())
+    assert lost.events == [("sample_rate", "transaction"), ("sample_rate", "span")]
+    (message,) = events.messages
+    assert message["contexts"]["trace"]["parent_span_id"]
+
+
+def test_a_release_without_the_variables_of_the_scopes_has_contexts_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentry_web.testing import WSGI
+
+    monkeypatch.setattr(private, "_SCOPES", (None, None))
+    assert private.ambient(None, None) is None
+    with recording() as events:
+        WSGI.run(Script((StartResponse(), SetTag("inner", "1"), Raise(ValueError))), wrap=Wrap.ours())
+    (error,) = events.errors
+    assert error["tags"]["inner"] == "1"
+    assert "inner" not in sentry_sdk.get_isolation_scope()._tags
+
+
+def test_a_release_without_the_trace_on_the_scope_continues_it_publicly() -> None:
+    isolation = SimpleNamespace(continue_trace=lambda headers, **known: (headers, known))
+    assert private.transaction_in(isolation, {"sentry-trace": "1"}, op="x") == ({"sentry-trace": "1"}, {"op": "x"})
+
+
+def test_whether_a_session_runs() -> None:
+    scope = Scope()
+    assert not private.has_session(scope)
+    scope.start_session()
+    assert private.has_session(scope)
+    assert private.has_session(Bare())
