@@ -31,7 +31,7 @@ def complaints(known: dict, counted: dict) -> list[str]:
 
 @pytest.mark.skipif(
     PYTHON not in json.loads((BENCHMARKS / "counts.json").read_text("utf-8")),
-    reason="no figures for this Python; bytecode differs from one to the next: benchmarks/count.py --write",
+    reason="not on this Python: no figures, and bytecode differs from one to the next; benchmarks/count.py --write",
 )
 def test_a_request_costs_no_more_than_a_tenth_above_the_committed_figures() -> None:
     known = json.loads((BENCHMARKS / "counts.json").read_text("utf-8"))[PYTHON]
