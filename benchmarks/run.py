@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60, help="turns of each contestant in a row (default: 60)")
     parser.add_argument("--connections", type=int, default=10_000, help="how many are open at once")
     parser.add_argument("--seconds", type=float, default=3, help="of load for each server and round")
+    parser.add_argument("--server-rounds", type=int, default=3, help="how often each server is started and loaded")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the figures go")
     parser.add_argument("--write", action="store_true", help="draw the chart of the README")
     arguments = parser.parse_args()
@@ -40,7 +41,7 @@ def main() -> None:
         figures["imports"] = imports.measure(11)
         table.show("import, ms beyond sentry_sdk", {key: {"ms": v * 1e3} for key, v in figures["imports"].items()}, 1)
     if "servers" in parts:
-        figures["servers"] = served(arguments.seconds)
+        figures["servers"] = served(arguments.seconds, arguments.server_rounds)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if arguments.write:
         chart.write(figures, HERE.parent / "docs" / "cheap.svg")
@@ -76,10 +77,10 @@ def held(count: int) -> list[dict[str, Any]]:
     return figures
 
 
-def served(seconds: float) -> dict[str, Any]:
+def served(seconds: float, rounds: int) -> dict[str, Any]:
     """The rows of :mod:`cheap.serving`."""
     figures: dict[str, Any] = {}
-    for server, rates in serving.measure(seconds, rounds=3):
+    for server, rates in serving.measure(seconds, rounds):
         kept = serving.kept(rates)
         figures[server] = {"bare": rates.get(("bare", "no client")), "kept": kept}
         table.show(f"{server}: part of the bare application's requests per second that is kept", kept, 2)
