@@ -104,26 +104,37 @@ def transaction_in(isolation: Any, headers: dict[str, str], **known: Any) -> Tra
     )
 
 
-def is_left_out(transaction: Any, client: Any) -> bool:
-    """Whether a transaction is not sampled by the rate alone; if so, it is started.
+def started_by_rate(transaction: Any, client: Any) -> bool:
+    """Sample a transaction by the rate alone, and start it; whether that was done.
 
-    ``start_transaction`` comes to the same decision, and makes a log record and a sampling context for it (15 µs).
-    What else it would look at, it is left to: a sampler, its debug log, profilers.
+    ``start_transaction`` comes to the same decision, and makes a log record, a sampling context and a profile for it
+    (15 µs of what is left out, 45 µs of what is sampled). What else it would look at, it is left to: a sampler, its
+    debug log, profilers.
     """
     get = client.options.get
     rate = get("traces_sample_rate") if transaction.parent_sampled is None else transaction.parent_sampled
-    asked = get("traces_sampler") or get("debug") or get("profile_session_sample_rate") or get("_experiments")
-    if asked or transaction._baggage is not None or get("instrumenter") != "sentry":
+    if any(map(get, _ASKED)) or transaction._baggage is not None or get("instrumenter") != "sentry":
         return False
     if not isinstance(rate, (float, int)) or not 0 <= rate <= 1:
         return False
     if client.monitor:
         rate /= 2**client.monitor.downsample_factor
-    if transaction._sample_rand < rate:
-        return False
-    transaction.sampled = False
+    transaction.sampled = transaction._sample_rand < rate
     transaction.sample_rate = float(rate)
+    if transaction.sampled:
+        transaction.init_span_recorder(maxlen=1000)
     return True
+
+
+#: Options with which more than the rate decides, or more is started.
+_ASKED = (
+    "traces_sampler",
+    "debug",
+    "profiles_sample_rate",
+    "profiles_sampler",
+    "profile_session_sample_rate",
+    "_experiments",
+)
 
 
 def count_left_out(client: Any) -> bool:

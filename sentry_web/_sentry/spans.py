@@ -142,7 +142,7 @@ class TransactionSpan:
     def start(self, parameters: StartParameters, running: AbstractContextManager[Any], current: Scope) -> bool:
         """Sample and start it; whether it is left out, which is counted already, and so need not be finished."""
         transaction = self._transaction
-        if not private.is_left_out(transaction, parameters.client):
+        if not private.started_by_rate(transaction, parameters.client):
             with running:
                 sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
                 private.start_profile(transaction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any, Callable
@@ -222,15 +223,35 @@ def drawn(number: float = 0.5, parent: bool | None = None, baggage: Any = None) 
     ],
 )
 def test_what_the_rate_alone_leaves_out(transaction: Any, client: Any, rate: float) -> None:
-    assert private.is_left_out(transaction, client)
+    assert private.started_by_rate(transaction, client)
     assert (transaction.sampled, transaction.sample_rate) == (False, rate)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "client", "rate"),
+    [
+        (drawn(), client_with(traces_sample_rate=0.6), 0.6),
+        (drawn(), client_with(traces_sample_rate=True), 1.0),
+        (drawn(parent=True), client_with(), 1.0),
+        (drawn(0.2), client_with(traces_sample_rate=0.6, factor=1), 0.3),
+    ],
+)
+def test_what_the_rate_alone_samples(transaction: Any, client: Any, rate: float) -> None:
+    lengths: list[int] = []
+
+    def init_span_recorder(maxlen: int) -> None:
+        lengths.append(maxlen)
+
+    transaction.init_span_recorder = init_span_recorder
+    assert private.started_by_rate(transaction, client)
+    assert (transaction.sampled, transaction.sample_rate, lengths) == (True, rate, [1000])
 
 
 @pytest.mark.parametrize(
     ("transaction", "client"),
     [
-        (drawn(), client_with(traces_sample_rate=0.6)),
-        (drawn(parent=True), client_with()),
+        (drawn(), client_with(profiles_sample_rate=1.0)),
+        (drawn(), client_with(profiles_sampler=lambda context: 1)),
         (drawn(baggage=object()), client_with()),
         (drawn(), client_with(traces_sampler=lambda context: 0)),
         (drawn(), client_with(debug=True)),
@@ -243,7 +264,7 @@ def test_what_the_rate_alone_leaves_out(transaction: Any, client: Any, rate: flo
     ],
 )
 def test_all_else_is_the_sdks_to_decide(transaction: Any, client: Any) -> None:
-    assert not private.is_left_out(transaction, client)
+    assert not private.started_by_rate(transaction, client)
     assert transaction.sampled is None
 
 
@@ -267,7 +288,7 @@ def test_the_sdk_counts_the_same(rate: float, ours: bool, monkeypatch: pytest.Mo
     from sentry_web.testing import WSGI
 
     if not ours:
-        monkeypatch.setattr(private, "is_left_out", lambda *_: False)
+        monkeypatch.setattr(private, "started_by_rate", lambda *_: False)
         monkeypatch.setattr(private, "count_left_out", lambda *_: False)
     lost = Lost()
     with recording(traces_sample_rate=rate) as events:
@@ -277,6 +298,33 @@ def test_the_sdk_counts_the_same(rate: float, ours: bool, monkeypatch: pytest.Mo
     assert lost.events == [("sample_rate", "transaction"), ("sample_rate", "span")]
     (message,) = events.messages
     assert message["contexts"]["trace"]["parent_span_id"]
+
+
+@pytest.mark.parametrize("incoming", [(), (("sentry-trace", "a" * 32 + "-" + "b" * 16 + "-1"),)])
+def test_the_sdk_starts_the_same(incoming: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for ids and times: the whole event, and the header of its envelope."""
+    from sentry_web.testing import WSGI
+
+    script = Script((StartResponse(), ChildSpan("inner"), SetTag("a", "1"), SendChunk(b"body")))
+    request = Request(headers=incoming)
+    sent = []
+    for ours in (True, False):
+        if not ours:
+            monkeypatch.setattr(private, "started_by_rate", lambda *_: False)
+        with recording(traces_sample_rate=0.999999) as events:
+            WSGI.run(script, request, wrap=Wrap.ours())
+            (transaction,) = events.transactions
+        sent.append(_without_ids(transaction.payload))
+    assert sent[0] == sent[1]
+
+
+def _without_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_ids(item) for key, item in value.items() if not _CHANGES.search(key)}
+    return [_without_ids(item) for item in value] if isinstance(value, list) else value
+
+
+_CHANGES = re.compile("_id$|timestamp|first_byte|sample_rand")
 
 
 def test_a_release_without_the_variables_of_the_scopes_has_contexts_entered(monkeypatch: pytest.MonkeyPatch) -> None:
