@@ -91,8 +91,8 @@ def transaction_in(isolation: Any, headers: dict[str, str], **known: Any) -> Tra
 
     The public ``continue_trace`` puts another one there, made from the headers once more (2 µs).
     """
-    context = getattr(isolation, "_propagation_context", None)
-    if context is None:
+    context: Any = getattr(isolation, "_propagation_context", None)
+    if not hasattr(context, "baggage"):
         return isolation.continue_trace(headers, **known)  # type: ignore[no-any-return]
     return Transaction(
         baggage=context.baggage,
@@ -113,13 +113,14 @@ def started_by_rate(transaction: Any, client: Any) -> bool:
     """
     get = client.options.get
     rate = get("traces_sample_rate") if transaction.parent_sampled is None else transaction.parent_sampled
-    if any(map(get, _ASKED)) or transaction._baggage is not None or get("instrumenter") != "sentry":
+    number = getattr(transaction, "_sample_rand", None)  # older releases draw it when they decide
+    if number is None or any(map(get, _ASKED)) or transaction._baggage is not None or get("instrumenter") != "sentry":
         return False
     if not isinstance(rate, (float, int)) or not 0 <= rate <= 1:
         return False
     if client.monitor:
         rate /= 2**client.monitor.downsample_factor
-    transaction.sampled = transaction._sample_rand < rate
+    transaction.sampled = number < rate
     transaction.sample_rate = float(rate)
     if transaction.sampled:
         transaction.init_span_recorder(maxlen=1000)

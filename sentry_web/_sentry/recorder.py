@@ -176,6 +176,7 @@ class SentryRecording(BaseRecording):
                 self._span = StreamedRoot(parameters, self._settings.ignored_statuses)
         else:
             span = TransactionSpan(parameters, self._isolation)
+            private.share_propagation_context(self._isolation, self._current)  # an older release has made a new one
             self._left_out = span.start(parameters, self.running(), self._current)
             self._span = span
         processor.begin_with(name)

@@ -93,6 +93,7 @@ UNREACHED = {
     "_request.Request.may_have": "each protocol has its own",
     "_joined.Joined.extra_headers": "not asked for: its flag says that there are none",
     "_joined.Joined.message_begins": "not asked for: its flag says that there are none",
+    "_sentry.private.start_profile": "where a profiler is on: see tests/sentry/test_private.py",
     "_sentry.private.count_left_out": "for what is not sampled: see tests/sentry/test_private.py",
     "_sentry.private.Claim.__bool__": "asked by the SDK's own middlewares",
     "asgi._Send._note": "each kind of connection has its own",

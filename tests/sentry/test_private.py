@@ -208,7 +208,7 @@ def client_with(factor: int | None = None, **options: Any) -> Any:
     return SimpleNamespace(options=known, monitor=monitor, transport=Lost())
 
 
-def drawn(number: float = 0.5, parent: bool | None = None, baggage: Any = None) -> Any:
+def drawn(number: float | None = 0.5, parent: bool | None = None, baggage: Any = None) -> Any:
     return SimpleNamespace(parent_sampled=parent, _baggage=baggage, _sample_rand=number, sampled=None, sample_rate=None)
 
 
@@ -250,6 +250,7 @@ def test_what_the_rate_alone_samples(transaction: Any, client: Any, rate: float)
 @pytest.mark.parametrize(
     ("transaction", "client"),
     [
+        (drawn(None), client_with()),
         (drawn(), client_with(profiles_sample_rate=1.0)),
         (drawn(), client_with(profiles_sampler=lambda context: 1)),
         (drawn(baggage=object()), client_with()),
@@ -340,7 +341,7 @@ def test_a_release_without_the_variables_of_the_scopes_has_contexts_entered(monk
 
 
 def test_a_release_without_the_trace_on_the_scope_continues_it_publicly() -> None:
-    isolation = SimpleNamespace(continue_trace=lambda headers, **known: (headers, known))
+    isolation = SimpleNamespace(_propagation_context=Bare(), continue_trace=lambda headers, **known: (headers, known))
     assert private.transaction_in(isolation, {"sentry-trace": "1"}, op="x") == ({"sentry-trace": "1"}, {"op": "x"})
 
 
