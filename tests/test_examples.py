@@ -22,6 +22,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 DEPLOY = EXAMPLES / "deploy"
 DRIVERS = {
     "custom_recorder": WSGI,
+    "logfire_app": WSGI,
     "raw_wsgi": WSGI,
     "raw_asgi": ASGI3,
     "flask_app": WSGI,
