@@ -70,6 +70,7 @@ class RedactingProcessor:
         """Redact the name and the attributes of a streamed span; where that fails, it keeps neither."""
         if not call(self._redact_span, span):
             span.name = SUBSTITUTE
+            span.set_attribute("sentry.segment.name", SUBSTITUTE)
             for key in [key for key in span.get_attributes() if not key.startswith("sentry.")]:
                 span.remove_attribute(key)
 

@@ -371,6 +371,7 @@ def test_a_span_that_cannot_be_redacted_keeps_neither_name_nor_attributes(
     for span in events.spans:
         assert span.name == FILTERED
         assert {"seen", "more", "url.path", "http.request.method"}.isdisjoint(span.attributes)
+        assert span.attributes["sentry.segment.name"] == FILTERED
 
 
 @pytest.mark.parametrize(
