@@ -6,8 +6,9 @@ is decided in ``_privacy``, and no vendor is known here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from re import Pattern
+from typing import Any, Callable
 
 from ._request import Name, Outcome, Request
 
@@ -78,3 +79,23 @@ def _websocket_attributes(outcome: Outcome) -> dict[str, Any]:
     if outcome.closed_by is not None:
         attributes["websocket.closed_by"] = outcome.closed_by
     return attributes
+
+
+def captured_headers(
+    kind: str,
+    report: Callable[[list[tuple[str, str]]], Mapping[str, object]],
+    headers: Iterable[tuple[str, str]],
+    wanted: Sequence[Pattern[str]],
+) -> dict[str, list[str]]:
+    """The headers that the user asked for: ``http.request.header.<key>``, the key in lower case.
+
+    :param kind: ``request`` or ``response``.
+    :param report: makes of headers what may be told of them (``Policy.report_headers``).
+    """
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        key = name.lower()
+        if any(pattern.search(key) for pattern in wanted):
+            for reported in report([(key, value)]).values():
+                found.setdefault(f"http.{kind}.header.{key}", []).append(str(reported))
+    return found

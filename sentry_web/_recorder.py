@@ -15,6 +15,9 @@ from typing import Any, Protocol
 from ._naming import Names
 from ._request import Outcome, Request, Trace
 
+#: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
+MOST_MESSAGE_SPANS = 1000
+
 
 class Captured:
     """The exceptions reported so far in one request, so that each is reported once, whatever nests.

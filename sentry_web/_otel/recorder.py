@@ -10,20 +10,18 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from .._conventions import class_name, error_type, known_method, outcome_attributes, span_name
+from .._conventions import captured_headers, class_name, error_type, known_method, outcome_attributes, span_name
 from .._guard import call
 from .._http import Header, header_pairs, outgoing_trace
 from .._naming import Names
-from .._recorder import BaseRecording, Captured
+from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured
 from .._request import Outcome, Request, Trace
 from .errors import tell
 from .metrics import Metrics
 from .propagation import added_headers, as_trace, incoming_context, incoming_trace, is_suppressed
 from .settings import Settings, build_settings
-from .telling import Message, captured_headers, status_line
+from .telling import Message, status_line
 
-#: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
-MOST_MESSAGE_SPANS = 1000
 #: Bytes of a request body that are looked at, and only for the secrets in it when an exception is told.
 BODY_LIMIT = 10_000
 
@@ -118,7 +116,9 @@ class OpenTelemetryRecording(BaseRecording):
             attributes["http.request.method_original"] = request.method
         self._known = {"http.request.method": method, "url.scheme": attributes["url.scheme"]}
         if settings.request_headers:
-            attributes.update(captured_headers("request", settings.policy, request.headers, settings.request_headers))
+            attributes.update(
+                captured_headers("request", settings.policy.report_headers, request.headers, settings.request_headers)
+            )
         self._name = span_name(method, self._naming.initial())
         chosen = call(settings.span_details, live) if settings.span_details is not None else None
         if chosen is not None:
@@ -236,7 +236,9 @@ class OpenTelemetryRecording(BaseRecording):
             attributes["http.request.body.size"] = request.body.size
         if settings.response_headers:
             headers = header_pairs(outcome.headers)
-            attributes.update(captured_headers("response", settings.policy, headers, settings.response_headers))
+            attributes.update(
+                captured_headers("response", settings.policy.report_headers, headers, settings.response_headers)
+            )
         span.set_attributes(attributes)
         if "error.type" in told:
             span.set_status(Status(StatusCode.ERROR, self._description))

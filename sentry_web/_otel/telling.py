@@ -1,15 +1,11 @@
-"""What a span is told beside its attributes: the headers that the user asked for, messages, facts for hooks."""
+"""What a span is told beside its attributes: messages, facts for hooks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from http.client import responses
-from re import Pattern
 from typing import Any
 
 from .._guard import call
-from .._http import Header
-from .._privacy import Policy
 from .._request import Outcome
 
 
@@ -38,16 +34,3 @@ class Message:
 def status_line(outcome: Outcome) -> str:
     """The status as WSGI writes it; the reason phrase is the standard's."""
     return f"{outcome.status or 0} {responses.get(outcome.status or 0, '')}".strip()
-
-
-def captured_headers(
-    kind: str, policy: Policy, headers: Sequence[Header], wanted: Sequence[Pattern[str]]
-) -> dict[str, list[str]]:
-    """The headers that the user asked for, sanitised; ``http.request.header.<key>``, the key in lower case."""
-    found: dict[str, list[str]] = {}
-    for name, value in headers:
-        key = name.lower()
-        if any(pattern.search(key) for pattern in wanted):
-            for reported in policy.report_headers([(key, value)]).values():
-                found.setdefault(f"http.{kind}.header.{key}", []).append(str(reported))
-    return found

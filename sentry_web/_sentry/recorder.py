@@ -8,11 +8,11 @@ import sentry_sdk
 from sentry_sdk import Scope
 
 from .._config import Config
-from .._conventions import outcome_attributes
+from .._conventions import captured_headers, outcome_attributes
 from .._guard import call
 from .._http import header_pairs
 from .._naming import Names
-from .._recorder import BaseRecording, Captured, MessageSpan
+from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
 from . import private
 from .events import RequestProcessor, capture_error
@@ -26,9 +26,6 @@ from .spans import (
     failure_message,
 )
 from .trace import headers_of_trace, incoming_trace, trace_of_headers
-
-#: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
-MOST_MESSAGE_SPANS = 1000
 
 #: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
@@ -240,25 +237,15 @@ class SentryRecording(BaseRecording):
             span.set_name(processor.chosen_on(self._isolation) or name)
         attributes: dict[str, Any] = dict(self._settings.policy.span_attributes(self._request))
         attributes.update(outcome_attributes(self._request, outcome, name))
-        attributes.update(self._response_headers(outcome))
+        wanted = self._config.capture_response_headers
+        if wanted:
+            headers = header_pairs(outcome.headers)
+            attributes.update(captured_headers("response", self._settings.policy.report_headers, headers, wanted))
         if self._linked is not None:
             attributes["sentry.previous_trace"] = self._linked
         for key, value in attributes.items():
             span.set_attribute(key, value)
         span.finish(outcome)
-
-    def _response_headers(self, outcome: Outcome) -> dict[str, list[str]]:
-        """The response headers that ``capture_response_headers`` names, sanitised like the request's."""
-        patterns = self._config.capture_response_headers
-        if not patterns:
-            return {}
-        pairs = [(name.lower(), value) for name, value in header_pairs(outcome.headers)]
-        wanted = [pair for pair in pairs if any(pattern.search(pair[0]) for pattern in patterns)]
-        reported: dict[str, list[str]] = {}
-        for pair in wanted:
-            for name, value in self._settings.policy.report_headers([pair]).items():
-                reported.setdefault("http.response.header." + name, []).append(str(value))
-        return reported
 
 
 def continues(config: Config, request: Request) -> bool:

@@ -14,11 +14,10 @@ from sentry_sdk import Scope
 
 from sentry_web._config import build_config
 from sentry_web._naming import Naming
-from sentry_web._recorder import Captured
+from sentry_web._recorder import MOST_MESSAGE_SPANS, Captured
 from sentry_web._request import Outcome
 from sentry_web._scope import ScopeRequest
 from sentry_web._sentry import SentryRecorder, private
-from sentry_web._sentry.recorder import MOST_MESSAGE_SPANS
 from sentry_web.testing import (
     ASGI3,
     WSGI,
