@@ -45,6 +45,11 @@ def has_session(scope: Any) -> bool:
     return getattr(scope, "_session", True) is not None
 
 
+def is_in_use(isolation: Any) -> bool:
+    """Whether the scope may be a request's, ours or the SDK's: those have a processor; only the processors tell."""
+    return bool(getattr(isolation, "_event_processors", True))
+
+
 class Claim:
     """The value we put into those variables: true for the SDK, and told apart from the SDK's own ``True``."""
 

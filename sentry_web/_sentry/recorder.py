@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import sentry_sdk
 from sentry_sdk import Scope
@@ -16,7 +16,7 @@ from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
 from . import private
 from .events import RequestProcessor, capture_error
-from .redaction import RedactingProcessor, RedactingScope
+from .scopes import Opening, continues, is_waiting
 from .settings import Settings, SettingsCache
 from .spans import (
     RootSpan,
@@ -25,7 +25,7 @@ from .spans import (
     TransactionSpan,
     failure_message,
 )
-from .trace import headers_of_trace, incoming_trace, trace_of_headers
+from .trace import incoming_trace, trace_of_headers
 
 #: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
@@ -56,9 +56,12 @@ class SentryRecorder:
     ) -> SentryRecording:
         """Begin to record (see ``_recorder.Recorder``)."""
         client = sentry_sdk.get_client()
-        recording = SentryRecording(request, naming, self._config, client, self._settings.get(client))
-        if request.kind in ("http", "websocket"):
-            recording.begin(captured, outcome, live)
+        settings = self._settings.get(client)
+        opening = Opening(request, naming, self._config, settings, captured, outcome)
+        if request.kind not in ("http", "websocket"):
+            return SentryRecording(request, naming, self._config, client, settings, opening.bare())
+        recording = SentryRecording(request, naming, self._config, client, settings, opening.scopes())
+        recording.begin(opening, live)
         return recording
 
 
@@ -81,53 +84,43 @@ class SentryRecording(BaseRecording):
         "ambient",
     )
 
-    def __init__(self, request: Request, naming: Names, config: Config, client: Any, settings: Settings) -> None:
+    def __init__(
+        self,
+        request: Request,
+        naming: Names,
+        config: Config,
+        client: Any,
+        settings: Settings,
+        scopes: tuple[Scope, Scope],
+    ) -> None:
         self._request = request
         self._naming = naming
         self._config = config
         self._client = client
         self._settings = settings
-        # As fork() does, without the general search of the copy module (1 µs)
-        self._isolation = Scope.get_isolation_scope().__copy__()
-        self._current = Scope.get_current_scope().__copy__()
+        self._isolation, self._current = scopes
         self._processor: RequestProcessor | None = None
         self._span: RootSpan | None = None
         self._left_out = False
         self._linked: str | None = None
         self._messages = 0
-        self.ambient = private.ambient(self._isolation, self._current)
+        self.ambient = private.ambient(*scopes)
 
-    def begin(self, captured: Captured, outcome: Outcome, live: Any) -> None:
-        """Give the request's scopes its data, its trace, its session and its root span."""
-        isolation, current = self._isolation, self._current
-        processor = RequestProcessor(
-            self._request,
-            self._settings.policy,
-            self._naming,
-            captured,
-            self._config.capture_body,
-            inherited=(private.transaction_name_set(isolation), private.transaction_name_set(current)),
-        )
-        private.drop_processors(isolation, RequestProcessor)
-        isolation.add_event_processor(cast("Any", processor))
-        private.drop_processors(current, RedactingProcessor)
-        redaction = RedactingProcessor(self._request, self._settings.policy, outcome, processor.name_event)
-        current.add_event_processor(cast("Any", redaction))
-        current.__class__ = RedactingScope
-        isolation.clear_breadcrumbs()
-        isolation.set_tag("protocol", self._request.protocol)
-        self._processor = processor
-        trace = self._continue_trace()
-        session = self._settings.sessions and private.tracks_sessions(isolation)
-        span = self._settings.tracing and self._traces_method()
-        if session:
+    def begin(self, opening: Opening, live: Any) -> None:
+        """Begin the session and the root span, where there are to be such."""
+        isolation = self._isolation
+        if self._settings.sessions and private.tracks_sessions(isolation):
             isolation.start_session(session_mode="request")
-        if span:
-            call(self._start_span, processor, trace, live)
+        self._linked = opening.linked
+        if self._settings.tracing and self._traces_method() and opening.processor is not None:
+            self._processor = opening.processor
+            call(self._start_span, opening.processor, opening.trace_headers, live)
 
     @property
     def idle(self) -> bool:
         """Whether ``finish`` has nothing to do: no root span, and no session, of ours or of the application."""
+        if is_waiting(self._isolation):
+            return True
         return (self._span is None or self._left_out) and not private.has_session(self._isolation)
 
     def running(self) -> Running:
@@ -136,26 +129,6 @@ class SentryRecording(BaseRecording):
 
     def _traces_method(self) -> bool:
         return self._request.kind == "websocket" or self._request.method in self._config.methods
-
-    def _continue_trace(self) -> dict[str, str]:
-        """Continue the incoming trace or begin a new one, on both scopes; the headers that were followed."""
-        incoming = incoming_trace(self._request)
-        settled = self._request.trace
-        named = trace_of_headers(incoming) if settled is not None else None
-        if settled is not None and (named is None or named.trace_id != settled.trace_id):
-            # Another output leads: its trace is the request's, and what the headers said is only remembered
-            self._linked = incoming.get("sentry-trace")
-            incoming = headers_of_trace(settled)
-        elif settled is None and incoming and not call(continues, self._config, self._request):
-            self._linked = incoming.get("sentry-trace")
-            incoming = {}
-        if incoming:
-            self._isolation.generate_propagation_context(incoming)
-        else:
-            self._isolation.set_new_propagation_context()
-        private.share_propagation_context(self._isolation, self._current)
-        self._current.span = None  # a request inside another one, in process, is no child of its spans by itself
-        return incoming
 
     def _start_span(self, processor: RequestProcessor, trace: dict[str, str], live: Any) -> None:
         name = self._naming.initial()
@@ -246,12 +219,6 @@ class SentryRecording(BaseRecording):
         for key, value in attributes.items():
             span.set_attribute(key, value)
         span.finish(outcome)
-
-
-def continues(config: Config, request: Request) -> bool:
-    """Whether ``continue_traces`` lets the request's headers name its trace."""
-    wanted = config.continue_traces
-    return bool(wanted(request)) if callable(wanted) else wanted
 
 
 class Running:

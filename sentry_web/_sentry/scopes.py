@@ -1,0 +1,214 @@
+"""The two scopes of a request: what they begin with, and how they are made only when something needs them.
+
+Most requests send nothing and touch neither scope; then copying both and filling them in was a third of what such a
+request cost. So it gets two empty ones, which become the full ones at the first touch. Nothing here starts a span.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, cast
+
+from sentry_sdk import Scope
+
+from .._config import Config
+from .._guard import call
+from .._naming import Names
+from .._recorder import Captured
+from .._request import Outcome, Request
+from . import private, slots
+from .events import RequestProcessor
+from .redaction import RedactingProcessor, RedactingScope
+from .settings import Settings
+from .trace import headers_of_trace, incoming_trace, trace_of_headers
+
+
+class Opening:
+    """Makes the scopes of one request from those around it. Holds values only, never a scope of the request."""
+
+    __slots__ = (
+        "trace_headers",
+        "linked",
+        "processor",
+        "_request",
+        "_naming",
+        "_config",
+        "_settings",
+        "_captured",
+        "_outcome",
+        "_around",
+        "_made",
+        "_making",
+    )
+
+    def __init__(
+        self, request: Request, naming: Names, config: Config, settings: Settings, captured: Captured, outcome: Outcome
+    ) -> None:
+        self._request = request
+        self._naming = naming
+        self._config = config
+        self._settings = settings
+        self._captured = captured
+        self._outcome = outcome
+        self._around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        self._made: tuple[Scope, Scope] | None = None
+        self._making = False
+        #: Once the scopes are made: the headers of the trace that is continued.
+        self.trace_headers: dict[str, str] = {}
+        #: The header of a trace that is not continued.
+        self.linked: str | None = None
+        self.processor: RequestProcessor | None = None
+
+    def scopes(self) -> tuple[Scope, Scope]:
+        """The isolation and the current scope: empty ones where that can make no difference, else full ones."""
+        if self._settings.tracing or self._settings.sessions or not self._may_wait():
+            return self.make()
+        isolation, current = self._around
+        return (
+            slots.empty(_WaitingIsolation, isolation.client, self),
+            slots.empty(_WaitingCurrent, current.client, self),
+        )
+
+    def _may_wait(self) -> bool:
+        """Whether the scopes around are nobody's, and so say the same later; and no other code is to be asked."""
+        isolation, current = self._around
+        return (
+            slots.KNOWN
+            and type(isolation) is type(current) is Scope
+            and not private.is_in_use(isolation)
+            and self._request.trace is None
+            and not callable(self._config.continue_traces)
+        )
+
+    def make(self) -> tuple[Scope, Scope]:
+        """The full scopes, the same each time."""
+        if self._made is None:
+            isolation, current = self.bare()
+            self._fill(isolation, current)
+            self._made = isolation, current
+        return self._made
+
+    def bare(self) -> tuple[Scope, Scope]:
+        """Copies of the scopes around."""
+        # As fork() does, without the general search of the copy module (1 µs)
+        return self._around[0].__copy__(), self._around[1].__copy__()
+
+    def take(self) -> tuple[Scope, Scope] | None:
+        """The full scopes; ``None`` within the making itself, which may log, and so touch a scope that waits."""
+        if self._making:
+            return None
+        self._making = True
+        try:
+            return self.make()
+        finally:
+            self._making = False
+
+    def _fill(self, isolation: Scope, current: Scope) -> None:
+        """Give new scopes the data of the request and its trace."""
+        policy = self._settings.policy
+        processor = RequestProcessor(
+            self._request,
+            policy,
+            self._naming,
+            self._captured,
+            self._config.capture_body,
+            inherited=(private.transaction_name_set(isolation), private.transaction_name_set(current)),
+        )
+        private.drop_processors(isolation, RequestProcessor)
+        isolation.add_event_processor(cast("Any", processor))
+        private.drop_processors(current, RedactingProcessor)
+        redaction = RedactingProcessor(self._request, policy, self._outcome, processor.name_event)
+        current.add_event_processor(cast("Any", redaction))
+        current.__class__ = RedactingScope
+        isolation.clear_breadcrumbs()
+        isolation.set_tag("protocol", self._request.protocol)
+        self.processor = processor
+        self._continue_trace(isolation, current)
+
+    def _continue_trace(self, isolation: Scope, current: Scope) -> None:
+        """Continue the incoming trace or begin a new one, on both scopes."""
+        incoming = incoming_trace(self._request)
+        settled = self._request.trace
+        named = trace_of_headers(incoming) if settled is not None else None
+        if settled is not None and (named is None or named.trace_id != settled.trace_id):
+            # Another output leads: its trace is the request's, and what the headers said is only remembered
+            self.linked = incoming.get("sentry-trace")
+            incoming = headers_of_trace(settled)
+        elif settled is None and incoming and not call(continues, self._config, self._request):
+            self.linked = incoming.get("sentry-trace")
+            incoming = {}
+        if incoming:
+            isolation.generate_propagation_context(incoming)
+        else:
+            isolation.set_new_propagation_context()
+        private.share_propagation_context(isolation, current)
+        current.span = None  # a request inside another one, in process, is no child of its spans by itself
+        self.trace_headers = incoming
+
+
+def continues(config: Config, request: Request) -> bool:
+    """Whether ``continue_traces`` lets the request's headers name its trace."""
+    wanted = config.continue_traces
+    return bool(wanted(request)) if callable(wanted) else wanted
+
+
+class _WaitingIsolation(Scope):
+    """An isolation scope that is made at the first touch, and is a plain one from then on.
+
+    Its client is there from the beginning, since the SDK asks for that all the time.
+    """
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "client":
+            _become_full(self, _WaitingIsolation, Scope, 0)
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _become_full(self, _WaitingIsolation, Scope, 0)
+        object.__setattr__(self, name, value)
+
+
+class _WaitingCurrent(RedactingScope):
+    """The same for the current scope."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "client":
+            _become_full(self, _WaitingCurrent, RedactingScope, 1)
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _become_full(self, _WaitingCurrent, RedactingScope, 1)
+        object.__setattr__(self, name, value)
+
+
+def is_waiting(scope: Scope) -> bool:
+    """Whether nothing has touched the scope."""
+    return type(scope) is _WaitingIsolation
+
+
+#: Two threads may touch a scope at once, and the slower one must not put back what the faster one changes.
+_becoming = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """A process forked while another thread held the lock would wait for ever."""
+    global _becoming  # noqa: PLW0603 - there is one for the process
+    _becoming = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _become_full(scope: Scope, waits: type, full: type, which: int) -> None:
+    """Turn a waiting scope into a full one; it raises nothing, since the application's own call led here."""
+    with _becoming:
+        if type(scope) is waits:
+            opening = slots.kept_in(scope)
+            made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
+            slots.fill(scope, made[which], full)

@@ -1,0 +1,41 @@
+"""The slots of sentry-sdk's ``Scope``: how to make one that is empty yet, and how to fill it. No name of a slot is used
+but the public ``client``; a release whose scopes are not made of slots alone is found out here.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+from sentry_sdk import Scope
+
+_NAMES: tuple[str, ...] = tuple(getattr(Scope, "__slots__", ()))
+
+#: Whether a scope is nothing but its slots.
+KNOWN = "client" in _NAMES and not hasattr(object.__new__(Scope), "__dict__")
+
+_values: Any = attrgetter(*_NAMES) if KNOWN else None
+_setters: list[Any] = [vars(Scope)[name].__set__ for name in _NAMES] if KNOWN else []
+_client: Any = vars(Scope).get("client")
+#: A slot for what an empty scope is to be made of; all are alike as long as it is empty.
+_keeper: Any = vars(Scope).get(next((name for name in _NAMES if name != "client"), ""))
+
+
+def empty(kind: type, client: Any, kept: object) -> Any:
+    """A scope of this class with nothing but a client, and with an object that :func:`kept_in` answers."""
+    scope = object.__new__(kind)
+    _client.__set__(scope, client)
+    _keeper.__set__(scope, kept)
+    return scope
+
+
+def kept_in(scope: Any) -> Any:
+    """What :func:`empty` was given to keep."""
+    return _keeper.__get__(scope)
+
+
+def fill(scope: Any, full: Scope, kind: type) -> None:
+    """Make an empty scope the equal of a full one, and of this class."""
+    for put, value in zip(_setters, _values(full)):
+        put(scope, value)
+    object.__setattr__(scope, "__class__", kind)
