@@ -33,7 +33,7 @@ class Entered:
 
     def __init__(self, exchange: Any, parties: Sequence[Any] = ()) -> None:
         self.outer = CURRENT.get()
-        self.contexts: list[Any] = []
+        self.contexts: Any = None
         self._former: list[tuple[Any, Any]] = []
         for party in parties:
             if party.ambient is None:
@@ -49,7 +49,7 @@ class Entered:
         """Enter the context of one output."""
         context = recording.running()
         context.__enter__()
-        self.contexts.append(context)
+        self.contexts = [*(self.contexts or ()), context]
 
     def undo(self) -> None:
         """Set the former values again, in the reverse order."""

@@ -20,21 +20,24 @@ class EnvironRequest(Request):
     __slots__ = ("_strings",)
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        get = environ.get
-        super().__init__(
-            protocol="wsgi",
-            method=text(get("REQUEST_METHOD")),
-            scheme=text(get("wsgi.url_scheme")) or "http",
-            path=decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO")),  # PEP 3333: never overlapping
-            query=text(get("QUERY_STRING")),
-            http_version=text(get("SERVER_PROTOCOL")).rpartition("/")[2],
-            server=_server(get("SERVER_NAME"), get("SERVER_PORT")),
-            peer=text(get("REMOTE_ADDR")) or None,
-        )
+        self._arrived("wsgi", "http")
         # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks
         # (1.0 µs; 2.2 by a comprehension)
         are_strings = map(isinstance, environ.values(), repeat(str))
         self._strings: dict[Any, str] = dict(compress(environ.items(), are_strings))
+        port = environ.get("SERVER_PORT")
+        if type(port) is int:
+            self._strings["SERVER_PORT"] = str(port)  # against PEP 3333, which wants strings
+
+    def _read(self) -> None:
+        get = self._strings.get
+        self.method = text(get("REQUEST_METHOD")).upper()
+        self.scheme = text(get("wsgi.url_scheme")) or "http"
+        self.path = decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO")) or "/"  # PEP 3333: no overlap
+        self.query = text(get("QUERY_STRING"))
+        self.http_version = text(get("SERVER_PROTOCOL")).rpartition("/")[2]
+        self.server = _server(get("SERVER_NAME"), get("SERVER_PORT"))
+        self.peer = text(get("REMOTE_ADDR")) or None
 
     def may_have(self, names: frozenset[str]) -> bool:
         """See ``Request``."""

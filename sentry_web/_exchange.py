@@ -20,7 +20,7 @@ from ._guard import call
 from ._http import content_length
 from ._naming import Naming
 from ._parties import Party, captured_for, early_routes, message_spans, response_headers, settle_trace
-from ._recorder import MessageSpan, Recorder
+from ._recorder import Captured, MessageSpan, Recorder
 from ._request import Outcome, Request
 from ._states import TRANSITIONS, Input, State
 
@@ -43,8 +43,7 @@ class Exchange:
         "adds_headers",
     )
 
-    def __init__(self, request: Request, config: Config, behind: Any, live: Any) -> None:
-        outer = CURRENT.get()
+    def __init__(self, request: Request, config: Config, behind: Any, live: Any, outer: Exchange | None = None) -> None:
         self.request = request
         self.outcome = Outcome(time.perf_counter())
         self.naming = Naming(request, config.transaction_style, live, behind, config.max_path_names)
@@ -80,14 +79,15 @@ class Exchange:
                 call(party.config.on_request, party.recording, self.request)
 
     def _start_one(self, recorder: Recorder, config: Config, live: Any) -> None:
-        captured = captured_for(recorder, self._outer.parties if self._outer is not None else ())
-        naming = self.naming.styled(config.transaction_style, config.max_path_names)
+        captured = Captured() if self._outer is None else captured_for(recorder, self._outer.parties)
+        same = config is self._config
+        naming = self.naming if same else self.naming.styled(config.transaction_style, config.max_path_names)
         recording = recorder.start(self.request, naming, captured, self.outcome, live)
         if recording is not None:
             party = Party(recorder.key, recording, config, captured)
             self.parties.append(party)
             self.traces_messages = self.traces_messages or config.record_send_receive
-            self.adds_headers = self.adds_headers or party.adds_headers()
+            self.adds_headers = self.adds_headers or party.adds_headers
 
     @property
     def open(self) -> bool:

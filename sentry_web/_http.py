@@ -6,6 +6,7 @@ read and tested against its RFC alone.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from urllib.parse import quote, unquote_plus
 
@@ -90,11 +91,13 @@ def parse_status(status: object) -> int | None:
     """
     if isinstance(status, int):
         return int(status)
-    if isinstance(status, str):
-        code = status.strip()[:3]
-        if code.isascii() and code.isdigit():
-            return int(code)
-    return None
+    return _status_code(status) if isinstance(status, str) else None
+
+
+@functools.lru_cache(maxsize=256)  # an application has a few status lines
+def _status_code(status: str) -> int | None:
+    code = status.strip()[:3]
+    return int(code) if code.isascii() and code.isdigit() else None
 
 
 def combine_headers(headers: Iterable[Header]) -> list[Header]:

@@ -58,7 +58,7 @@ class Naming:
         self._most_paths = most_paths
         self._live: list[Any] = [live]
         self._behind = behind
-        self._base = _frameworks.base_of(live)
+        self._base = _frameworks.base_of(live) if live.get("SCRIPT_NAME") or live.get("root_path") else ""
         self._told: list[_frameworks.Teller] = []
         self._final: Name | None = None
         self._frozen = False

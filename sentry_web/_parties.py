@@ -14,7 +14,7 @@ from ._request import Outcome, Request
 class Party:
     """One output's part in one request: the recording, its middleware's options, what was reported to it."""
 
-    __slots__ = ("key", "recording", "config", "captured", "ambient", "may_fail")
+    __slots__ = ("key", "recording", "config", "captured", "ambient", "may_fail", "adds_headers")
 
     def __init__(self, key: str, recording: Recording, config: Config, captured: Captured) -> None:
         self.key = key
@@ -26,11 +26,9 @@ class Party:
         codes = config.failed_request_status_codes
         #: Whether a status can be a failure by itself; not by default.
         self.may_fail = type(codes) is not tuple or bool(codes)
-
-    def adds_headers(self) -> bool:
-        """Whether the response may get headers."""
-        own: Any = getattr(type(self.recording), "response_headers", _NO_HEADERS)
-        return own is not _NO_HEADERS or bool(self.config.trace_response_headers)
+        own: Any = getattr(type(recording), "response_headers", _NO_HEADERS)
+        #: Whether the response may get headers.
+        self.adds_headers = own is not _NO_HEADERS or bool(config.trace_response_headers)
 
     def is_idle(self) -> bool:
         """Whether there is nothing left to report at the end of the request."""

@@ -13,6 +13,9 @@ from ._http import Header, build_url, combine_headers, host_from_server, join_pa
 
 Server = tuple[str, Optional[int]]
 
+#: Attributes that may be read when somebody asks for one of them.
+_READ_LATE = frozenset(("method", "scheme", "path", "query", "http_version", "server", "peer"))
+
 #: Bytes by which content is known again that is kept nowhere.
 BEGINNING = 64
 
@@ -77,8 +80,7 @@ class Request:
         server: Server | None = None,
         peer: str | None = None,
     ) -> None:
-        self.protocol = protocol
-        self.kind = kind
+        self._arrived(protocol, kind)
         self.method = method.upper()
         self.scheme = scheme
         self.path = join_path(root_path, path)
@@ -86,10 +88,24 @@ class Request:
         self.http_version = http_version
         self.server = server
         self.peer = peer
+
+    def _arrived(self, protocol: str, kind: str) -> None:
+        self.protocol = protocol
+        self.kind = kind
         self.body = None
         self.trace = None
         self._headers: list[Header] | None = None
         self._index: dict[str, str] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Called where an attribute has no value yet: subclasses keep what arrived, and read it when they are asked."""
+        if name not in _READ_LATE:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._read()
+        return object.__getattribute__(self, name)
+
+    def _read(self) -> None:
+        """Give every attribute its value."""
 
     def _read_headers(self) -> Sequence[Header]:
         """The decoded headers in their order; called at most once."""

@@ -9,34 +9,36 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ._http import Header
+from ._http import Header, join_path
 from ._request import Request, Server
 
 
-class ScopeRequest(Request):
-    """A request read from an ASGI scope; holds the scope's header list, never the scope."""
+_KEYS = ("method", "scheme", "root_path", "path", "query_string", "http_version", "server", "client")
 
-    __slots__ = ("_raw_headers",)
+
+class ScopeRequest(Request):
+    """A request read from an ASGI scope; holds the scope's header list and its strings, never the scope."""
+
+    __slots__ = ("_raw_headers", "_raw")
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         get = scope.get
-        kind = text(get("type"))
-        websocket = kind == "websocket"
-        super().__init__(
-            protocol="asgi",
-            kind=kind,
-            method="GET" if websocket else text(get("method")),
-            scheme=text(get("scheme")) or ("ws" if websocket else "http"),
-            root_path=text(get("root_path")),
-            path=text(get("path")),
-            query=text(get("query_string")),
-            http_version=text(get("http_version")),
-            server=_server(get("server")),
-            peer=_peer(get("client")),
-        )
+        self._arrived("asgi", text(get("type")))
+        self._raw = tuple(map(get, _KEYS))
         raw = get("headers")
         # A copy of the list, which the application may change; nothing is decoded unless somebody asks
         self._raw_headers: Iterable[Any] | None = tuple(raw) if isinstance(raw, (list, tuple)) else raw
+
+    def _read(self) -> None:
+        method, scheme, root_path, path, query, http_version, server, client = self._raw
+        websocket = self.kind == "websocket"
+        self.method = "GET" if websocket else text(method).upper()
+        self.scheme = text(scheme) or ("ws" if websocket else "http")
+        self.path = join_path(text(root_path), text(path))
+        self.query = text(query)
+        self.http_version = text(http_version)
+        self.server = _server(server)
+        self.peer = _peer(client)
 
     def may_have(self, names: frozenset[str]) -> bool:
         """See ``Request``; 1 µs in the place of 8 for decoding eight headers."""

@@ -86,8 +86,12 @@ def _inside(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
 def _run(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
     """Run application code inside the request's context; an exception is an error of the request, and passes."""
     __traceback_hide__ = True  # noqa: F841
+    entered = call(exchange.enter)  # as in _inside, without one more frame in each traceback
     try:
-        return _inside(exchange, function, *args)
+        try:
+            return function(*args)
+        finally:
+            call(exchange.leave, entered)
     except BaseException:
         call(pass_on, exchange.failed)
         raise
@@ -158,6 +162,9 @@ class _StartResponse:
         return (status, [*headers, *((name.title(), value) for name, value in extra)], *rest), kwargs
 
     def _note(self, args: Any, kwargs: Any) -> None:
+        if len(args) == 2 and not kwargs:  # nearly always
+            self._exchange.response_started(parse_status(args[0]), args[1])
+            return
         given = {**dict(zip(("status", "headers", "exc_info"), args)), **kwargs}
         exc_info = given.get("exc_info")
         if exc_info:

@@ -24,6 +24,7 @@ __all__ = [
     "Found",
     "Listener",
     "Teller",
+    "are_unwatched",
     "base_of",
     "dotted_name",
     "find",
@@ -114,12 +115,16 @@ _WATCHES: dict[str, Callable[[Any, Listener], None]] = {
 _UNWATCHED = set(_WATCHES)
 
 
+def are_unwatched() -> bool:
+    """Whether :func:`watch` has something to do."""
+    return not sys.modules.keys().isdisjoint(_UNWATCHED)
+
+
 def watch(listener: Listener) -> None:
     """Connect to the signals of each framework that has been imported by now; once a process.
 
     Such a framework answers 500 without raising, so that no middleware sees the exception.
     """
-    if not sys.modules.keys().isdisjoint(_UNWATCHED):
-        for name in _UNWATCHED & sys.modules.keys():
-            _UNWATCHED.discard(name)
-            _WATCHES[name](sys.modules[name], listener)
+    for name in _UNWATCHED & sys.modules.keys():
+        _UNWATCHED.discard(name)
+        _WATCHES[name](sys.modules[name], listener)

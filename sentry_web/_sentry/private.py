@@ -26,15 +26,16 @@ _APPLIED = (
 
 #: The ContextVars of the two scopes. Each has a public setter and getter; but they are set for every chunk of a
 #: streamed response, where these calls and what they create on the way are most of the cost.
-_SCOPES: tuple[Any, ...] = (
-    getattr(sentry_sdk.scope, "_isolation_scope", None),
-    getattr(sentry_sdk.scope, "_current_scope", None),
+_SCOPES: tuple[Any, ...] = tuple(
+    getattr(sentry_sdk.scope, name)
+    for name in ("_isolation_scope", "_current_scope")
+    if hasattr(sentry_sdk.scope, name)
 )
 
 
 def ambient(isolation: Any, current: Any) -> Any:
     """The ContextVars that make these scopes the ambient ones, and their values; ``None`` where there are no such."""
-    if None in _SCOPES:
+    if len(_SCOPES) < 2:
         return None
     applied = applied_variables()
     return (*_SCOPES, *applied), (isolation, current, *(CLAIM,) * len(applied))

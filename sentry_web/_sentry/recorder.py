@@ -44,7 +44,7 @@ class SentryRecorder:
 
     def active(self, protocol: str) -> bool:
         """Whether a client would send anything, and no middleware of the SDK reports this request already."""
-        return bool(sentry_sdk.get_client().is_active()) and not private.taken_by_sdk(protocol)
+        return Scope.get_client().is_active() and not private.taken_by_sdk(protocol)
 
     def incoming(self, request: Request) -> Trace | None:
         """The trace that the request's headers name, where it is to be continued (see ``_recorder.Recorder``)."""
@@ -55,7 +55,7 @@ class SentryRecorder:
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
     ) -> SentryRecording:
         """Begin to record (see ``_recorder.Recorder``)."""
-        client = sentry_sdk.get_client()
+        client = Scope.get_client()
         settings = self._settings.get(client)
         opening = Opening(request, naming, self._config, settings, captured, outcome)
         if request.kind not in ("http", "websocket"):
