@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from re import Pattern
 from typing import (
     TYPE_CHECKING,
@@ -82,10 +83,16 @@ class Config:
         """Whether ``excluded_urls`` names this URL."""
         return any(pattern.search(url) for pattern in self.excluded_urls)
 
-    @property
+    @cached_property
     def asks_early(self) -> bool:
         """Whether something of the user's is called before the application."""
         return self.route_resolver is not None or self.on_request is not None
+
+    @cached_property
+    def asks_late(self) -> bool:
+        """Whether the options say what to do when the response has ended."""
+        codes = self.failed_request_status_codes
+        return self.on_response is not None or type(codes) is not tuple or bool(codes)
 
 
 def build_config(

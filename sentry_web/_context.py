@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
-from operator import methodcaller
 from typing import Any
 
 from ._guard import call
@@ -17,48 +16,51 @@ from ._recorder import Recording
 CURRENT: ContextVar[Any] = ContextVar("sentry_web_exchange", default=None)
 
 
-_value_of = methodcaller("get", None)
 _set: Any = ContextVar.set
 
 
 class Entered:
     """The contexts entered for one stretch of application code, and what was current before.
 
+    This happens for every part of a streamed response; so what an output needs are variables rather than context
+    managers where it has such (0.6 µs in the place of 2.4).
+
     :param exchange: what is current in it.
-    :param parties: the outputs to enter. Variables are set here and not by a context manager of each recording because
-        this happens for every chunk of a streamed response: 0.7 µs in the place of 2.4.
+    :param variables: the context variables of the outputs.
+    :param values: their values.
+    :param recordings: outputs without variables, whose ``running()`` is entered.
     """
 
-    __slots__ = ("outer", "contexts", "_former")  # _former: variables and their former values, of each output
+    __slots__ = ("outer", "_variables", "_former", "_contexts")
 
-    def __init__(self, exchange: Any, parties: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        exchange: Any,
+        variables: Sequence[ContextVar[Any]] = (),
+        values: Sequence[Any] = (),
+        recordings: Sequence[Recording] = (),
+    ) -> None:
         self.outer = CURRENT.get()
-        self.contexts: Any = None
-        self._former: list[tuple[Any, Any]] = []
-        for party in parties:
-            if party.ambient is None:
-                call(self.add, party.recording)
-            else:
-                variables, values = party.ambient
-                self._former.append((variables, list(map(_value_of, variables))))
-                for _ in map(_set, variables, values):
-                    pass
+        self._variables = variables
+        self._former = [variable.get(None) for variable in variables]
+        self._contexts: list[Any] | None = None
+        all(map(_set, variables, values))  # sets each: a token is never false
+        for recording in recordings:
+            call(self.add, recording)
         CURRENT.set(exchange)
 
     def add(self, recording: Recording) -> None:
         """Enter the context of one output."""
         context = recording.running()
         context.__enter__()
-        self.contexts = [*(self.contexts or ()), context]
+        self._contexts = [context, *(self._contexts or ())]
 
     def undo(self) -> None:
         """Set the former values again, in the reverse order."""
-        if self.contexts:
-            for context in reversed(self.contexts):
+        if self._contexts is not None:
+            for context in self._contexts:
                 call(context.__exit__, None, None, None)
-        for variables, values in self._former:
-            for _ in map(_set, variables, values):
-                pass
+        all(map(_set, self._variables, self._former))
         CURRENT.set(self.outer)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import _frameworks
+from . import _frameworks, _parties
 from ._body import Body
 from ._config import Config
 from ._context import CURRENT, Entered
@@ -19,7 +19,7 @@ from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call
 from ._http import content_length
 from ._naming import Naming
-from ._parties import Party, captured_for, early_routes, message_spans, response_headers, settle_trace
+from ._parties import Party
 from ._recorder import Captured, MessageSpan, Recorder
 from ._request import Outcome, Request
 from ._states import TRANSITIONS, Input, State
@@ -36,6 +36,7 @@ class Exchange:
         "_config",
         "_outer",
         "parties",
+        "_around",
         "_lost",
         "_ending",
         "_body",
@@ -49,9 +50,9 @@ class Exchange:
         self.naming = Naming(request, config.transaction_style, live, behind, config.max_path_names)
         self.state = State.OPEN  #: where the request stands
         self._config = config
-        #: The request whose code made this one, in process.
-        self._outer: Exchange | None = outer if outer is not None and outer.open else None
+        self._outer = outer if outer is not None and outer.open else None  #: the request whose code made this one
         self.parties: list[Party] = []
+        self._around = _parties.NOTHING_AROUND
         self._lost: BaseException | None = None
         self._ending = False
         self._body: Body | None = None
@@ -67,25 +68,25 @@ class Exchange:
         if len(configs) == 1 and not self.parties and not configs[0].asks_early:  # nearly always
             call(self._start_one, recorders[0], configs[0], live)
             return
-        for route in early_routes(self.request, configs):
+        for route in _parties.early_routes(self.request, configs):
             self.naming.resolve_early(route)
         former = len(self.parties)
         for position, (recorder, config) in enumerate(zip(recorders, configs)):
             if former + len(recorders) > 1:
-                settle_trace(self.request, recorders[position:], self.parties)
+                _parties.settle_trace(self.request, recorders[position:], self.parties)
             call(self._start_one, recorder, config, live)
         for party in self.parties[former:]:
             if party.config.on_request is not None:
                 call(party.config.on_request, party.recording, self.request)
 
     def _start_one(self, recorder: Recorder, config: Config, live: Any) -> None:
-        captured = Captured() if self._outer is None else captured_for(recorder, self._outer.parties)
-        same = config is self._config
-        naming = self.naming if same else self.naming.styled(config.transaction_style, config.max_path_names)
+        captured = _parties.captured_for(recorder, self._outer.parties) if self._outer is not None else Captured()
+        naming = self.naming if config is self._config else self.naming.styled(config)
         recording = recorder.start(self.request, naming, captured, self.outcome, live)
         if recording is not None:
             party = Party(recorder.key, recording, config, captured)
             self.parties.append(party)
+            self._around = _parties.surroundings(self._around, recording)
             self.traces_messages = self.traces_messages or config.record_send_receive
             self.adds_headers = self.adds_headers or party.adds_headers
 
@@ -101,15 +102,15 @@ class Exchange:
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
         """The headers that ``trace_response_headers``, or an output, adds to the response; none by default."""
-        return response_headers(self.parties)
+        return _parties.response_headers(self.parties)
 
     def message_begins(self, what: str) -> list[MessageSpan]:
         """A message is about to be sent or received; the spans to end with it (``record_send_receive``)."""
-        return message_spans(self.parties, f"{self.request.kind}.server.{what}")
+        return _parties.message_spans(self.parties, f"{self.request.kind}.server.{what}")
 
     def enter(self) -> Entered:
         """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
-        return Entered(self, self.parties)
+        return Entered(self, *self._around)
 
     def leave(self, entered: Entered | None) -> None:
         """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
@@ -117,9 +118,8 @@ class Exchange:
         Where the request is not the current one, this is another context (a coroutine closed by the event loop's
         shutdown hooks, a generator by the garbage collector); what holds there is none of our business.
         """
-        if entered is None or CURRENT.get() is not self:
-            return
-        entered.undo()
+        if entered is not None and CURRENT.get() is self:
+            entered.undo()
 
     def body_read(self, part: bytes) -> None:
         """The application has read a part of the request body."""
@@ -213,13 +213,12 @@ class Exchange:
 
     def swallowed(self, error: BaseException, framework: str) -> None:
         """The framework answers an exception by itself and will not raise it."""
-        if not self._step(Input.ERROR):
-            return
-        self.outcome.failed = True
-        self.naming.observe()
-        for party in self.parties:
-            if not call(party.recording.leaves_to, framework) and party.captured.add(error):
-                call(party.recording.capture_error, error, False)
+        if self._step(Input.ERROR):
+            self.outcome.failed = True
+            self.naming.observe()
+            for party in self.parties:
+                if not call(party.recording.leaves_to, framework) and party.captured.add(error):
+                    call(party.recording.capture_error, error, False)
 
     def _capture(self, error: BaseException, handled: bool) -> None:
         """Tell each output that does not know the exception, nor what a framework wrapped it in, yet."""
@@ -263,18 +262,19 @@ class Exchange:
 
     def _report(self) -> None:
         outcome = self.outcome
-        for party in self.parties:
-            if party.may_fail and not party.captured and call(party.counts_as_failed, outcome):
+        for party in [each for each in self.parties if each.config.asks_late]:
+            if not party.captured and call(party.counts_as_failed, outcome):
                 self._each("capture_failure", outcome, but=[other for other in self.parties if other is not party])
             if party.config.on_response is not None:
                 call(party.config.on_response, party.recording, self.request, outcome)
         self._each("finish", outcome, but=[party for party in self.parties if call(party.is_idle)])
 
     def _release(self) -> None:
-        """Drop by reference what would keep the request, its frames or the application alive."""
+        """Drop what would keep the request, its frames or the application alive."""
         for party in self.parties:
             party.captured.clear()
         self.parties = []
+        self._around = _parties.NOTHING_AROUND
         self._outer = None
         self._lost = None
         call(self.request.release)
@@ -289,12 +289,11 @@ class Exchange:
 
     def _each(self, method: str, *args: Any, but: Sequence[Party] = ()) -> None:
         """Call a method of every recording, but of these, inside the context of them all."""
-        if len(but) == len(self.parties):
-            return
-        entered = self.enter()
-        try:
-            for party in self.parties:
-                if party not in but:
-                    call(getattr(party.recording, method), *args)
-        finally:
-            self.leave(entered)
+        recordings = [party.recording for party in self.parties if party not in but]
+        if recordings:
+            entered = self.enter()
+            try:
+                for recording in recordings:
+                    call(getattr(recording, method), *args)
+            finally:
+                self.leave(entered)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from . import _frameworks, _paths
+from ._config import Config
 from ._request import Name, Request
 
 
@@ -36,6 +37,7 @@ class Naming:
         "_most_paths",
         "_live",
         "_behind",
+        "_says_nothing",
         "_base",
         "_told",
         "_final",
@@ -58,6 +60,7 @@ class Naming:
         self._most_paths = most_paths
         self._live: list[Any] = [live]
         self._behind = behind
+        self._says_nothing = behind is None or not behind.routers
         self._base = _frameworks.base_of(live) if live.get("SCRIPT_NAME") or live.get("root_path") else ""
         self._told: list[_frameworks.Teller] = []
         self._final: Name | None = None
@@ -116,8 +119,9 @@ class Naming:
             return Name(route, "route", route)
         return Name(_paths.NAMES.name(self._request.path, most_paths), "url")
 
-    def styled(self, style: str, most_paths: int | None) -> Names:
+    def styled(self, config: Config) -> Names:
         """What another middleware's output asks: one request, one route, but names as that one was told."""
+        style, most_paths = config.transaction_style, config.max_path_names
         return self if (style, most_paths) == (self._style, self._most_paths) else Styled(self, style, most_paths)
 
     def observe(self) -> None:
@@ -127,7 +131,10 @@ class Naming:
             self._observed = found
 
     def _look(self) -> _frameworks.Found:
-        return _frameworks.find(self._live, self._behind, self._base, self._told)
+        live = self._live
+        if self._says_nothing and len(live) == 1 and not self._told and live[0].keys().isdisjoint(_frameworks.WRITTEN):
+            return _frameworks.NOTHING  # as below, twice in each request of an application without a framework
+        return _frameworks.find(live, self._behind, self._base, self._told)
 
     def freeze(self) -> None:
         """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""

@@ -14,18 +14,13 @@ from ._request import Outcome, Request
 class Party:
     """One output's part in one request: the recording, its middleware's options, what was reported to it."""
 
-    __slots__ = ("key", "recording", "config", "captured", "ambient", "may_fail", "adds_headers")
+    __slots__ = ("key", "recording", "config", "captured", "adds_headers")
 
     def __init__(self, key: str, recording: Recording, config: Config, captured: Captured) -> None:
         self.key = key
         self.recording = recording
         self.config = config
         self.captured = captured
-        #: See ``Recording``; ``None``: its ``running()`` is to be entered.
-        self.ambient: Ambient | None = getattr(recording, "ambient", None)
-        codes = config.failed_request_status_codes
-        #: Whether a status can be a failure by itself; not by default.
-        self.may_fail = type(codes) is not tuple or bool(codes)
         own: Any = getattr(type(recording), "response_headers", _NO_HEADERS)
         #: Whether the response may get headers.
         self.adds_headers = own is not _NO_HEADERS or bool(config.trace_response_headers)
@@ -44,6 +39,20 @@ class Party:
     def counts_as_failed(self, outcome: Outcome) -> bool:
         """Whether ``failed_request_status_codes`` has the status of the response."""
         return outcome.status is not None and outcome.status in self.config.failed_request_status_codes
+
+
+#: What is to be current around the application's code: variables, their values, and outputs that have no variables.
+Surroundings = tuple[tuple[Any, ...], tuple[Any, ...], Sequence[Recording]]
+NOTHING_AROUND: Surroundings = ((), (), ())
+
+
+def surroundings(around: Surroundings, recording: Recording) -> Surroundings:
+    """What is to be current for one output more."""
+    ambient: Ambient | None = getattr(recording, "ambient", None)
+    variables, values, others = around
+    if ambient is None:
+        return variables, values, (*others, recording)
+    return variables + ambient[0], values + ambient[1], others
 
 
 #: What an output has that adds no headers.

@@ -12,8 +12,7 @@ from typing import Any, Optional, Protocol
 from ._http import Header, build_url, combine_headers, host_from_server, join_path
 
 Server = tuple[str, Optional[int]]
-
-#: Attributes that may be read when somebody asks for one of them.
+#: Attributes that may be read late.
 _READ_LATE = frozenset(("method", "scheme", "path", "query", "http_version", "server", "peer"))
 
 #: Bytes by which content is known again that is kept nowhere.

@@ -12,7 +12,6 @@ from typing import Any
 from ._http import Header, join_path
 from ._request import Request, Server
 
-
 _KEYS = ("method", "scheme", "root_path", "path", "query_string", "http_version", "server", "client")
 
 

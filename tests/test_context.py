@@ -27,7 +27,8 @@ def test_contexts_are_entered_in_order() -> None:
     for name in ("a", "b"):
         entered.add(Context(log, name))  # type: ignore[arg-type]
     assert log == ["+a", "+b"]
-    assert len(entered.contexts) == 2
+    entered.undo()
+    assert log == ["+a", "+b", "-b", "-a"]
 
 
 def test_current_is_what_was_set() -> None:

@@ -81,7 +81,7 @@ class Output:
 
 def opened(*outputs: Output, kind: str = "http", method: str = "GET", **options: Any) -> Exchange:
     request = Request(protocol="asgi", kind=kind, method=method, path="/a")
-    exchange = Exchange(request, build_config(**options), None, {})
+    exchange = Exchange(request, build_config(**options), None, {}, current())
     exchange.start(outputs, {})
     return exchange
 

@@ -18,10 +18,12 @@ AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defin
 
 #: The SDK's own middlewares remember in a ContextVar that a request is theirs, and there is no public way to tell them
 #: that it is taken: without it, an integration (Flask, Starlette, Django…) would open a second transaction inside ours.
-_APPLIED = (
-    ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
-    ("sentry_sdk.integrations.wsgi", "_wsgi_middleware_applied"),
-)
+_APPLIED = {
+    "asgi": ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
+    "wsgi": ("sentry_sdk.integrations.wsgi", "_wsgi_middleware_applied"),
+}
+#: Those of the modules that are imported.
+_IMPORTED: dict[str, Any] = {}
 
 
 #: The ContextVars of the two scopes. Each has a public setter and getter; but they are set for every chunk of a
@@ -38,7 +40,7 @@ def ambient(isolation: Any, current: Any) -> Any:
     if len(_SCOPES) < 2:
         return None
     applied = applied_variables()
-    return (*_SCOPES, *applied), (isolation, current, *(CLAIM,) * len(applied))
+    return (*_SCOPES, *applied), (isolation, current, *_CLAIMS[: len(applied)])
 
 
 def has_session(scope: Any) -> bool:
@@ -61,22 +63,31 @@ class Claim:
 
 
 CLAIM = Claim()
+_CLAIMS = (CLAIM, CLAIM)
 
 
 def applied_variables() -> tuple[Any, ...]:
     """The ContextVars of the SDK's middlewares, of those modules that are imported."""
-    found = []
-    for module, name in _APPLIED:
+    if len(_IMPORTED) < len(_APPLIED):
+        for protocol in _APPLIED:
+            _applied(protocol)
+    return tuple(_IMPORTED.values())
+
+
+def _applied(protocol: str) -> Any:
+    """The variable of one of the modules; ``None`` where it is not imported."""
+    if protocol not in _IMPORTED:
+        module, name = _APPLIED[protocol]
         variable = getattr(sys.modules.get(module), name, None)
-        if variable is not None:
-            found.append(variable)
-    return tuple(found)
+        if variable is None:
+            return None
+        _IMPORTED[protocol] = variable
+    return _IMPORTED[protocol]
 
 
 def taken_by_sdk(protocol: str) -> bool:
     """Whether a middleware of the SDK already reports the request that is running here."""
-    module, name = _APPLIED[0 if protocol == "asgi" else 1]
-    variable = getattr(sys.modules.get(module), name, None)
+    variable = _IMPORTED.get(protocol) or _applied(protocol)
     value = variable.get(False) if variable is not None else False
     return bool(value) and not isinstance(value, Claim)
 

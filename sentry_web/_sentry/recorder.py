@@ -17,7 +17,7 @@ from .._request import Name, Outcome, Request, Trace
 from . import private
 from .events import RequestProcessor, capture_error
 from .scopes import Opening, continues, is_waiting
-from .settings import Settings, SettingsCache
+from .settings import SettingsCache
 from .spans import (
     RootSpan,
     StartParameters,
@@ -57,10 +57,10 @@ class SentryRecorder:
         """Begin to record (see ``_recorder.Recorder``)."""
         client = Scope.get_client()
         settings = self._settings.get(client)
-        opening = Opening(request, naming, self._config, settings, captured, outcome)
+        opening = Opening(request, naming, self._config, settings, captured=captured, outcome=outcome)
         if request.kind not in ("http", "websocket"):
-            return SentryRecording(request, naming, self._config, client, settings, opening.bare())
-        recording = SentryRecording(request, naming, self._config, client, settings, opening.scopes())
+            return SentryRecording(opening, client, opening.bare())
+        recording = SentryRecording(opening, client, opening.scopes())
         recording.begin(opening, live)
         return recording
 
@@ -84,20 +84,12 @@ class SentryRecording(BaseRecording):
         "ambient",
     )
 
-    def __init__(
-        self,
-        request: Request,
-        naming: Names,
-        config: Config,
-        client: Any,
-        settings: Settings,
-        scopes: tuple[Scope, Scope],
-    ) -> None:
-        self._request = request
-        self._naming = naming
-        self._config = config
+    def __init__(self, opening: Opening, client: Any, scopes: tuple[Scope, Scope]) -> None:
+        self._request = opening.request
+        self._naming = opening.naming
+        self._config = opening.config
+        self._settings = opening.settings
         self._client = client
-        self._settings = settings
         self._isolation, self._current = scopes
         self._processor: RequestProcessor | None = None
         self._span: RootSpan | None = None

@@ -28,13 +28,13 @@ class Opening:
     """Makes the scopes of one request from those around it. Holds values only, never a scope of the request."""
 
     __slots__ = (
+        "request",
+        "naming",
+        "config",
+        "settings",
         "trace_headers",
         "linked",
         "processor",
-        "_request",
-        "_naming",
-        "_config",
-        "_settings",
         "_captured",
         "_outcome",
         "_around",
@@ -43,12 +43,19 @@ class Opening:
     )
 
     def __init__(
-        self, request: Request, naming: Names, config: Config, settings: Settings, captured: Captured, outcome: Outcome
+        self,
+        request: Request,
+        naming: Names,
+        config: Config,
+        settings: Settings,
+        *,
+        captured: Captured,
+        outcome: Outcome,
     ) -> None:
-        self._request = request
-        self._naming = naming
-        self._config = config
-        self._settings = settings
+        self.request = request
+        self.naming = naming
+        self.config = config
+        self.settings = settings
         self._captured = captured
         self._outcome = outcome
         self._around = Scope.get_isolation_scope(), Scope.get_current_scope()
@@ -62,7 +69,7 @@ class Opening:
 
     def scopes(self) -> tuple[Scope, Scope]:
         """The isolation and the current scope: empty ones where that can make no difference, else full ones."""
-        if self._settings.tracing or self._settings.sessions or not self._may_wait():
+        if not self._may_wait():
             return self.make()
         isolation, current = self._around
         return (
@@ -74,11 +81,11 @@ class Opening:
         """Whether the scopes around are nobody's, and so say the same later; and no other code is to be asked."""
         isolation, current = self._around
         return (
-            slots.KNOWN
+            self.settings.may_wait
             and type(isolation) is type(current) is Scope
             and not private.is_in_use(isolation)
-            and self._request.trace is None
-            and not callable(self._config.continue_traces)
+            and self.request.trace is None
+            and type(self.config.continue_traces) is bool
         )
 
     def make(self) -> tuple[Scope, Scope]:
@@ -106,36 +113,36 @@ class Opening:
 
     def _fill(self, isolation: Scope, current: Scope) -> None:
         """Give new scopes the data of the request and its trace."""
-        policy = self._settings.policy
+        policy = self.settings.policy
         processor = RequestProcessor(
-            self._request,
+            self.request,
             policy,
-            self._naming,
+            self.naming,
             self._captured,
-            self._config.capture_body,
+            self.config.capture_body,
             inherited=(private.transaction_name_set(isolation), private.transaction_name_set(current)),
         )
         private.drop_processors(isolation, RequestProcessor)
         isolation.add_event_processor(cast("Any", processor))
         private.drop_processors(current, RedactingProcessor)
-        redaction = RedactingProcessor(self._request, policy, self._outcome, processor.name_event)
+        redaction = RedactingProcessor(self.request, policy, self._outcome, processor.name_event)
         current.add_event_processor(cast("Any", redaction))
         current.__class__ = RedactingScope
         isolation.clear_breadcrumbs()
-        isolation.set_tag("protocol", self._request.protocol)
+        isolation.set_tag("protocol", self.request.protocol)
         self.processor = processor
         self._continue_trace(isolation, current)
 
     def _continue_trace(self, isolation: Scope, current: Scope) -> None:
         """Continue the incoming trace or begin a new one, on both scopes."""
-        incoming = incoming_trace(self._request)
-        settled = self._request.trace
+        incoming = incoming_trace(self.request)
+        settled = self.request.trace
         named = trace_of_headers(incoming) if settled is not None else None
         if settled is not None and (named is None or named.trace_id != settled.trace_id):
             # Another output leads: its trace is the request's, and what the headers said is only remembered
             self.linked = incoming.get("sentry-trace")
             incoming = headers_of_trace(settled)
-        elif settled is None and incoming and not call(continues, self._config, self._request):
+        elif settled is None and incoming and not call(continues, self.config, self.request):
             self.linked = incoming.get("sentry-trace")
             incoming = {}
         if incoming:

@@ -1,5 +1,6 @@
-"""The slots of sentry-sdk's ``Scope``: how to make one that is empty yet, and how to fill it. No name of a slot is used
-but the public ``client``; a release whose scopes are not made of slots alone is found out here.
+"""The slots of sentry-sdk's ``Scope``: how to make a scope that is empty yet, and how to fill it.
+
+No slot is named but the public ``client``; a release whose scopes are not made of slots alone is found out here.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ _NAMES: tuple[str, ...] = tuple(getattr(Scope, "__slots__", ()))
 #: Whether a scope is nothing but its slots.
 KNOWN = "client" in _NAMES and not hasattr(object.__new__(Scope), "__dict__")
 
+_new: Any = object.__new__
 _values: Any = attrgetter(*_NAMES) if KNOWN else None
 _setters: list[Any] = [vars(Scope)[name].__set__ for name in _NAMES] if KNOWN else []
-_client: Any = vars(Scope).get("client")
+_put_client: Any = vars(Scope)["client"].__set__ if KNOWN else None
 #: A slot for what an empty scope is to be made of; all are alike as long as it is empty.
-_keeper: Any = vars(Scope).get(next((name for name in _NAMES if name != "client"), ""))
+_keeper: Any = vars(Scope)[next(name for name in _NAMES if name != "client")] if KNOWN else None
+_put_kept: Any = _keeper.__set__ if KNOWN else None
 
 
 def empty(kind: type, client: Any, kept: object) -> Any:
     """A scope of this class with nothing but a client, and with an object that :func:`kept_in` answers."""
-    scope = object.__new__(kind)
-    _client.__set__(scope, client)
-    _keeper.__set__(scope, kept)
+    scope = _new(kind)
+    _put_client(scope, client)
+    _put_kept(scope, kept)
     return scope
 
 

@@ -73,7 +73,7 @@ FAULTS: tuple[Fault, ...] = (
     (15, "ASGI's name is the URL", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name(self._request.url, "url")')),
     (15, "the route that Starlette leaves is not looked at", ("_frameworks/__init__.py", "    starlette.look,\n", "")),
     (18, "the prefix of a mount is left out", ("_frameworks/starlette.py", "    return templated(mount_of(scope, \"\"), outer)", "    return \"\"")),
-    (19, "HEAD and OPTIONS do not continue the trace", ("_sentry/scopes.py", "incoming = incoming_trace(self._request)\n", "incoming = incoming_trace(self._request) if self._request.method in self._config.methods else {}\n")),
+    (19, "HEAD and OPTIONS do not continue the trace", ("_sentry/scopes.py", "incoming = incoming_trace(self.request)\n", "incoming = incoming_trace(self.request) if self.request.method in self.config.methods else {}\n")),
     (20, "the mark is in a ContextVar", (ENTRY, "marked = live.get(MARKERS[self.protocol])", "marked = current()")),
     (21, "the mark is not kept", (ENTRY, "        live[MARKERS[self.protocol]] = exchange\n", "")),
     (21, "the mark is gone before iteration", (WSGI, _WRAPPED, "        environ.pop('sentry_web.exchange', None)\n        return body\n")),

@@ -47,6 +47,7 @@ def test_the_claim_is_true_and_not_the_sdks() -> None:
 
 @pytest.mark.parametrize("protocol", ["asgi", "wsgi"])
 def test_a_release_without_the_variables_is_taken_by_nobody(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private, "_IMPORTED", {})
     for name in MODULES:
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     assert private.applied_variables() == ()
@@ -331,7 +332,7 @@ _CHANGES = re.compile("_id$|timestamp|first_byte|sample_rand")
 def test_a_release_without_the_variables_of_the_scopes_has_contexts_entered(monkeypatch: pytest.MonkeyPatch) -> None:
     from sentry_web.testing import WSGI
 
-    monkeypatch.setattr(private, "_SCOPES", (None, None))
+    monkeypatch.setattr(private, "_SCOPES", ())
     assert private.ambient(None, None) is None
     with recording() as events:
         WSGI.run(Script((StartResponse(), SetTag("inner", "1"), Raise(ValueError))), wrap=Wrap.ours())
