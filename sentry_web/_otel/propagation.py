@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -33,14 +34,20 @@ _SUPPRESSED = [
 _RESPONSE_PROPAGATORS = "opentelemetry.instrumentation.propagators"
 
 
+@functools.lru_cache(maxsize=64)  # propagators ask for the same few again and again
+def _one(name: str) -> frozenset[str]:
+    return frozenset((name,))
+
+
 class RequestGetter(Getter[Request]):
     """Reads the headers of a request."""
 
     __slots__ = ()
 
     def get(self, carrier: Request, key: str) -> list[str] | None:
-        """The value of a header, repeated ones joined."""
-        value = carrier.header(key.lower())
+        """The value of a header, repeated ones joined; of a request that has none, nothing is decoded."""
+        key = key.lower()
+        value = carrier.header(key) if carrier.may_have(_one(key)) else None
         return None if value is None else [value]
 
     def keys(self, carrier: Request) -> list[str]:
@@ -108,10 +115,15 @@ def trace_of(span: Any) -> str:
     return f"{span.get_span_context().trace_id:032x}"
 
 
+def response_propagator() -> Any:
+    """The global propagator that writes to responses; nearly always ``None``."""
+    module = sys.modules.get(_RESPONSE_PROPAGATORS)
+    return module.get_global_response_propagator() if module is not None else None
+
+
 def added_headers(span: Any) -> list[Header]:
     """What the global response propagator adds to the response, such as ``traceresponse``."""
-    module = sys.modules.get(_RESPONSE_PROPAGATORS)
-    propagator = module.get_global_response_propagator() if module is not None else None
+    propagator = response_propagator()
     headers: list[Header] = []
     if propagator is not None:
         propagator.inject(headers, context=trace.set_span_in_context(span, Context()), setter=_SETTER)
