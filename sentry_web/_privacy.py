@@ -237,9 +237,7 @@ class Policy:
             "user_agent.original": self._user_agent(request),
             "network.protocol.version": request.http_version or None,
         }
-        for key, value in optional.items():
-            if value is not None:
-                known[key] = value
+        known.update({key: value for key, value in optional.items() if value is not None})
         if self.user_info:
             known.update(self._addresses(request))
         if whole_url:

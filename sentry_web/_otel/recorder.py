@@ -263,8 +263,10 @@ class OpenTelemetryRecording(BaseRecording):
 
 
 class AnnouncedRecording(OpenTelemetryRecording):
-    """A recording whose response gets headers. Only this class has the method, which is what the exchange looks for:
-    a message of a response to which nothing is added takes the short way."""
+    """A recording whose response gets headers.
+
+    The exchange looks for the method: a message of a response to which nothing is added takes a shorter way.
+    """
 
     __slots__ = ()
 

@@ -91,9 +91,7 @@ def test_a_sampler_sees_what_the_span_begins_with(new_telemetry: Any, data: Any)
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
-def test_where_nobody_looks_nothing_is_made(
-    driver: Any, new_telemetry: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_nobody_looks_nothing_is_made(driver: Any, new_telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     monkeypatch.setattr(Policy, "span_attributes", lambda *args, **more: made.append(args) or {})
     driver.run(ANSWER, wrap=new_telemetry(ALWAYS_OFF).wrap())
