@@ -46,7 +46,7 @@ EDGES: dict[str, set[str]] = {
     "_conventions": {"_request"},
     # The vendors' rooms.
     "_sentry": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_rules", "_secrets"} | LEAVES,
-    "_otel": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    "_otel": {"_conventions", "_naming", "_options", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
     # The middle. `_recorder` hands a recording the naming it may ask.
     "_recorder": {"_naming"} | LEAVES,
     "_naming": {"_frameworks", "_paths"} | LEAVES,
@@ -59,6 +59,7 @@ EDGES: dict[str, set[str]] = {
     "_frameworks": {"_guard", "_http", "_request"},
     # The leaves.
     "_config": {"_address", "_http"},
+    "_options": set(),
     "_request": {"_http"},
     "_address": {"_http"},
     "_errors": set(),
@@ -75,7 +76,9 @@ EDGES: dict[str, set[str]] = {
 
 # The same for imports under `if TYPE_CHECKING:`, on top of EDGES: names of types, no code.
 TYPE_EDGES: dict[str, set[str]] = {
-    "_config": {"_recorder", "_request"},  # the options that are callables say what they are called with
+    "_options": {"_recorder", "_request"},  # the options that are callables say what they are called with
+    "_config": {"_options", "_request"},
+    "_middlewares": {"_options"},
 }
 
 # vendor: the rooms that may import it. Every other package that is not the standard library is refused.
