@@ -25,8 +25,8 @@ TRACE_RESPONSE_HEADERS = ("server-timing", "traceresponse")
 BODY_MODES = ("never", "errors", "always")
 
 
-class Config(NamedTuple):
-    """Everything one middleware was told, checked and ready for use.
+class _Values(NamedTuple):
+    """The values of the options.
 
     A tuple with names is as frozen as a frozen dataclass, and made in a third of the time (0.3 ms in the place of 1.0,
     of the 9 that the whole import takes).
@@ -48,6 +48,10 @@ class Config(NamedTuple):
     on_response: OnResponse | None = None
     max_path_names: int | None = 1000
     trace_response_headers: tuple[str, ...] = ()
+
+
+class Config(_Values):
+    """Everything one middleware was told, checked and ready for use."""
 
     def excludes(self, url: str) -> bool:
         """Whether ``excluded_urls`` names this URL."""
