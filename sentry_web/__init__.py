@@ -1,22 +1,23 @@
 """One middleware core for WSGI and ASGI: errors, requests and traces to Sentry, spans and metrics to OpenTelemetry.
 
-Names only; the rooms hold the logic. OpenTelemetry is an extra, and loaded when one of its names is used.
+Names only; the rooms hold the logic. Each is loaded when one of its names is used (PEP 562): the pytest plugin and the
+command line want few of them, and OpenTelemetry is an extra.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._instrument import instrument_asgi, instrument_wsgi
-from ._middlewares import SentryAsgiMiddleware, SentryMiddleware, SentryWsgiMiddleware
-from ._recorder import BaseRecording, Recorder, Recording
-from ._request import Outcome, Request
-from ._sentry import SentryRecorder
-from .asgi import AsgiMiddleware
-from .wsgi import WsgiMiddleware
-
 if TYPE_CHECKING:
+    from ._instrument import instrument_asgi, instrument_wsgi
+    from ._middlewares import SentryAsgiMiddleware, SentryMiddleware, SentryWsgiMiddleware
     from ._otel import OpenTelemetryRecorder as OpenTelemetryRecorder
+    from ._recorder import BaseRecording, Recorder, Recording
+    from ._request import Outcome, Request
+    from ._sentry import SentryRecorder
+    from .asgi import AsgiMiddleware
+    from .wsgi import WsgiMiddleware
 
 __all__ = [
     "AsgiMiddleware",
@@ -35,14 +36,36 @@ __all__ = [
 ]
 
 
+#: Where each name lives.
+_HOMES = {
+    "AsgiMiddleware": "asgi",
+    "BaseRecording": "_recorder",
+    "OpenTelemetryRecorder": "_otel",
+    "Outcome": "_request",
+    "Recorder": "_recorder",
+    "Recording": "_recorder",
+    "Request": "_request",
+    "SentryAsgiMiddleware": "_middlewares",
+    "SentryMiddleware": "_middlewares",
+    "SentryRecorder": "_sentry",
+    "SentryWsgiMiddleware": "_middlewares",
+    "WsgiMiddleware": "wsgi",
+    "instrument_asgi": "_instrument",
+    "instrument_wsgi": "_instrument",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """``__version__``, from the installed distribution, and ``OpenTelemetryRecorder``, when asked for (PEP 562)."""
+    """A public name, or ``__version__`` of the installed distribution, when it is first asked for."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("sentry-web")
-    if name == "OpenTelemetryRecorder":
-        from ._otel import OpenTelemetryRecorder
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
 
-        return OpenTelemetryRecorder
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,14 +10,21 @@ import functools
 import ipaddress
 import re
 from collections.abc import Sequence
+from re import Pattern
 from typing import Callable, Optional, Union
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 GetHeader = Callable[[str], Optional[str]]
 
-# RFC 7239, 4: forwarded-pair = token "=" ( token / quoted-string ); each alternative starts on a different
-# character, so matching is linear.
-_PAIR = re.compile(r'\s*([^\s=;,"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*')
+
+@functools.cache
+def _pair() -> Pattern[str]:
+    """RFC 7239, 4: forwarded-pair = token "=" ( token / quoted-string ).
+
+    Each alternative starts on a different character, so matching is linear. Compiled where such a header comes: 0.2 ms
+    of the import.
+    """
+    return re.compile(r'\s*([^\s=;,"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*')
 
 
 class Forwarding:
@@ -129,9 +136,9 @@ def parse_forwarded(value: str) -> list[list[tuple[str, str]]]:
     hide what the trusted proxies appended to it.
     """
     elements: list[list[tuple[str, str]]] = [[]]
-    position = 0
+    pair, position = _pair(), 0
     while position < len(value):
-        match = _PAIR.match(value, position)
+        match = pair.match(value, position)
         end = match.end() if match is not None else position
         separator = value[end : end + 1]
         if match is None or separator not in ("", ",", ";"):

@@ -55,13 +55,15 @@ def class_name(kind: type) -> str:
 
 def outcome_attributes(request: Request, outcome: Outcome, name: Name | None = None) -> dict[str, Any]:
     """How the request ended, by OpenTelemetry's names where it has one; with the route, where ``name`` is given."""
-    optional: Mapping[str, Any] = {
-        "http.route": name.route if name is not None else None,
-        "http.response.body.size": outcome.body_size if request.kind == "http" else None,
-        "http.server.time_to_first_byte": outcome.time_to_first_byte,
-        "http.client.gone": outcome.client_gone or None,
-    }
-    attributes = {key: value for key, value in optional.items() if value is not None}
+    attributes: dict[str, Any] = {}
+    if name is not None and name.route is not None:
+        attributes["http.route"] = name.route
+    if request.kind == "http":
+        attributes["http.response.body.size"] = outcome.body_size
+    if outcome.first_byte is not None:
+        attributes["http.server.time_to_first_byte"] = outcome.time_to_first_byte
+    if outcome.client_gone:
+        attributes["http.client.gone"] = True
     if request.kind == "websocket":
         attributes.update(_websocket_attributes(outcome))
     return attributes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._config import DEFAULT_METHODS, Options, Style, build_config
+from ._config import DEFAULT_METHODS, build_config
 from ._sentry import SentryRecorder
 from .asgi import AsgiMiddleware
 from .wsgi import WsgiMiddleware
@@ -15,11 +15,7 @@ from .wsgi import WsgiMiddleware
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-
-class _StyledOptions(Options, total=False):
-    """The options of middlewares that have no positional ``transaction_style``."""
-
-    transaction_style: Style
+    from ._options import Options, Style, StyledOptions
 
 
 class SentryAsgiMiddleware(AsgiMiddleware):
@@ -86,7 +82,7 @@ class SentryWsgiMiddleware(WsgiMiddleware):
         use_x_forwarded_for: bool = False,
         span_origin: str = "manual",
         http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
-        **options: Unpack[_StyledOptions],
+        **options: Unpack[StyledOptions],
     ) -> None:
         config = build_config(
             mechanism_type="wsgi",
@@ -107,5 +103,5 @@ class SentryMiddleware(SentryAsgiMiddleware):
 
     __slots__ = ()
 
-    def __init__(self, app: Any, **options: Unpack[_StyledOptions]) -> None:
+    def __init__(self, app: Any, **options: Unpack[StyledOptions]) -> None:
         super().__init__(app, **options)

@@ -28,6 +28,8 @@ ADDRESS_HEADERS = frozenset(
         "via x_remote_addr x_remote_ip x_originating_ip x_proxyuser_ip wl_proxy_client_ip proxy_client_ip"
     ).split()
 )
+#: Headers in which a proxy tells how the client asked (RFC 7239, and what was before it).
+FORWARDING_HEADERS = frozenset(("forwarded", "x-forwarded-proto", "x-forwarded-host"))
 COOKIE_HEADERS = frozenset(("cookie", "set_cookie"))
 
 #: Levels of a parsed body that are looked at; Sentry itself cuts off far above.
@@ -148,9 +150,7 @@ class Policy:
             return None
         parts: list[str] = []
         for key, raw_key, raw_value in split_query(query):
-            hidden = bool(raw_value) and (
-                self.query.hides(key) or _USERINFO.search(unquote_plus(raw_value)) is not None
-            )
+            hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))
             parts.append(f"{raw_key}={SUBSTITUTE}" if hidden else raw_key + raw_value)
         whole = "&".join(parts)
         return query if whole == query else Filtered(whole)
@@ -200,6 +200,10 @@ class Policy:
         """The client's address, where it may be sent."""
         return self.forwarding.client_address(request.peer, request.header) if self.user_info else None
 
+    def scheme(self, request: Request) -> str:
+        """The scheme as the client used it; without a proxy's headers, no header is decoded."""
+        return self.scheme_and_host(request)[0] if request.may_have(FORWARDING_HEADERS) else request.scheme
+
     def scheme_and_host(self, request: Request) -> tuple[str, str | None]:
         """Scheme and authority as the client used them, as far as trusted proxies tell."""
         scheme, host = self.forwarding.scheme_and_host(request.peer, request.header)
@@ -222,25 +226,28 @@ class Policy:
     def span_attributes(self, request: Request, whole_url: bool = False) -> dict[str, str | int]:
         """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed."""
         scheme, host = self.scheme_and_host(request)
+        path, query = scrub_path(request.path), self.report_query(request.query)
+        known: dict[str, str | int] = {"url.scheme": scheme, "url.path": path, "network.protocol.name": request.kind}
         name, port = split_host(without_credentials(host)) if host else (None, None)
         optional: Mapping[str, str | int | None] = {
             "http.request.method": request.method or None,
-            "url.scheme": scheme,
-            "url.path": scrub_path(request.path),
-            "url.query": self.report_query(request.query),
+            "url.query": query,
             "server.address": name,
             "server.port": port if port is not None or name is None else DEFAULT_PORTS.get(scheme),
-            "client.address": self.client_address(request),
-            "network.peer.address": request.peer if self.user_info else None,
             "user_agent.original": self._user_agent(request),
-            "network.protocol.name": request.kind,
             "network.protocol.version": request.http_version or None,
         }
-        found = {key: value for key, value in optional.items() if value is not None}
+        known.update({key: value for key, value in optional.items() if value is not None})
+        if self.user_info:
+            known.update(self._addresses(request))
         if whole_url:
-            query = f"?{found['url.query']}" if "url.query" in found else ""
-            found["url.full"] = build_url(scheme, host, scrub_path(request.path)) + query
-        return found
+            known["url.full"] = build_url(scheme, host, path) + (f"?{query}" if query is not None else "")
+        return known
+
+    def _addresses(self, request: Request) -> dict[str, str]:
+        """The client's address and the peer's, where they may be sent."""
+        optional = {"client.address": self.client_address(request), "network.peer.address": request.peer}
+        return {key: value for key, value in optional.items() if value is not None}
 
     def _user_agent(self, request: Request) -> str | None:
         return None if self.headers.mode == "off" else request.header("user-agent")
@@ -248,4 +255,9 @@ class Policy:
 
 def scrub_path(path: str) -> str:
     """A path without the credentials of a URL inside of it, as proxies have them (``/fetch/https://user:pw@host``)."""
-    return _USERINFO.sub("", path)
+    return _USERINFO.sub("", path) if "@" in path else path
+
+
+def _holds_userinfo(raw_value: str) -> bool:
+    """Whether a value of a query holds a URL with credentials; ``@`` may be percent-encoded."""
+    return ("@" in raw_value or "%40" in raw_value) and _USERINFO.search(unquote_plus(raw_value)) is not None

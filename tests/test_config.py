@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from typing import Any
 
 import pytest
@@ -11,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_web import SentryAsgiMiddleware, SentryMiddleware, SentryWsgiMiddleware
-from sentry_web._address import Forwarding
-from sentry_web._config import DEFAULT_METHODS, Config, Options, build_config
+from sentry_web._config import DEFAULT_METHODS, Config, build_config
+from sentry_web._options import Options
 
 
 def function(*args: object) -> None:
@@ -21,9 +19,7 @@ def function(*args: object) -> None:
 
 def test_the_defaults_are_those_of_the_design() -> None:
     config, plain = build_config(), Config()
-    for field in dataclasses.fields(Config):
-        if field.name != "forwarding":  # compared by identity
-            assert getattr(config, field.name) == getattr(plain, field.name)
+    assert config == plain._replace(forwarding=config.forwarding)  # which is compared by identity
     assert config.methods == set(DEFAULT_METHODS)
     assert not {"HEAD", "OPTIONS"} & config.methods
     assert config.forwarding.trusts("127.0.0.1")
@@ -31,7 +27,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
 
 
 def test_a_config_is_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         build_config().capture_body = "always"  # type: ignore[misc]
 
 
@@ -129,14 +125,6 @@ def test_every_middleware_takes_every_option(middleware: Any, option: str, value
 def test_an_unknown_option_is_refused_and_the_known_ones_named(middleware: Any) -> None:
     with pytest.raises(TypeError, match=r"unknown option 'exclude' \(known: .*excluded_urls.*trusted_proxies"):
         middleware(function, exclude="/health")
-
-
-def test_every_keyword_option_is_in_the_typed_dict_and_refused_under_no_other_name() -> None:
-    """The names that ``_config`` keeps to itself are no options."""
-    with pytest.raises(TypeError, match=r"unknown option 'forwarding'") as caught:
-        build_config(forwarding=Forwarding())
-    known = set(re.findall(r"\w+", str(caught.value).partition("known: ")[2]))
-    assert known == set(Options.__annotations__) | {"transaction_style"}
 
 
 def test_methods_are_compared_in_capitals() -> None:

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+
 import sentry_web
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ EDGES: dict[str, set[str]] = {
     "_conventions": {"_request"},
     # The vendors' rooms.
     "_sentry": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_rules", "_secrets"} | LEAVES,
-    "_otel": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
+    "_otel": {"_conventions", "_naming", "_options", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
     # The middle. `_recorder` hands a recording the naming it may ask.
     "_recorder": {"_naming"} | LEAVES,
     "_naming": {"_frameworks", "_paths"} | LEAVES,
@@ -59,6 +61,7 @@ EDGES: dict[str, set[str]] = {
     "_frameworks": {"_guard", "_http", "_request"},
     # The leaves.
     "_config": {"_address", "_http"},
+    "_options": set(),
     "_request": {"_http"},
     "_address": {"_http"},
     "_errors": set(),
@@ -75,7 +78,9 @@ EDGES: dict[str, set[str]] = {
 
 # The same for imports under `if TYPE_CHECKING:`, on top of EDGES: names of types, no code.
 TYPE_EDGES: dict[str, set[str]] = {
-    "_config": {"_recorder", "_request"},  # the options that are callables say what they are called with
+    "_options": {"_recorder", "_request"},  # the options that are callables say what they are called with
+    "_config": {"_options", "_request"},
+    "_middlewares": {"_options"},
 }
 
 # vendor: the rooms that may import it. Every other package that is not the standard library is refused.
@@ -240,10 +245,15 @@ def loaded_by(statement: str, directory: Path) -> set[str]:
 def loaded_in_all(statement: str, directory: Path) -> set[str]:
     """Run a statement in a new interpreter, outside the checkout, and name the top-level modules there are then."""
     code = f"import json, sys; {statement}; print(json.dumps([*sys.modules]))"
+    return {name.split(".")[0] for name in json.loads(ran(code, directory))}
+
+
+def ran(code: str, directory: Path) -> str:
+    """What code prints in a new interpreter."""
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=directory, capture_output=True, text=True, timeout=60, check=True
     )
-    return {name.split(".")[0] for name in json.loads(run.stdout)}
+    return run.stdout
 
 
 def test_importing_the_package_loads_no_framework_and_no_extra(tmp_path: Path) -> None:
@@ -255,6 +265,50 @@ def test_importing_the_package_loads_no_framework_and_no_extra(tmp_path: Path) -
 def test_every_public_name_loads_no_framework_and_no_extra(tmp_path: Path) -> None:
     loaded = loaded_by("import sentry_web; [getattr(sentry_web, name) for name in sentry_web.__all__]", tmp_path)
     assert loaded & NOT_LOADED == set()
+
+
+BOTH = "from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware"
+#: A request of each protocol, the second of which fails.
+REQUESTS = """
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+async def asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise ValueError("boom")
+async def send(message):
+    pass
+wsgi, asgi = SentryWsgiMiddleware(wsgi), SentryAsgiMiddleware(asgi)
+before = {*sys.modules}
+list(wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/a", "HTTP_X_TOKEN": "a-secret"}, lambda *args: None))
+headers = [(b"x-forwarded-for", b"8.8.8.8"), (b"x-token", b"a-secret")]
+try:
+    asgi({"type": "http", "method": "GET", "path": "/a", "headers": headers}, None, send).send(None)
+except ValueError:
+    pass
+print(json.dumps([*({*sys.modules} - before)]))
+"""
+
+
+def test_importing_takes_nothing_that_sentry_sdk_has_not_loaded(tmp_path: Path) -> None:
+    """What sentry-sdk alone costs is what the user pays for already: the import adds our own modules, and no others."""
+    assert loaded_in_all(f"import sentry_sdk; {BOTH}", tmp_path) - loaded_in_all("import sentry_sdk", tmp_path) == {
+        "sentry_web"
+    }
+
+
+def test_the_package_by_itself_loads_no_room(tmp_path: Path) -> None:
+    """The pytest plugin and the command line begin with it."""
+    code = "import json, sys, sentry_web; print(json.dumps([n for n in sys.modules if n.startswith('sentry_')]))"
+    assert json.loads(ran(code, tmp_path)) == ["sentry_web"]
+
+
+@pytest.mark.parametrize("rate", [None, 0.0, 1.0])
+def test_a_request_loads_no_module_of_ours(rate: float | None, tmp_path: Path) -> None:
+    """What is loaded for the first time inside a request could block it, or fail."""
+    given = f"dsn='http://key@127.0.0.1:1/1', traces_sample_rate={rate}, transport=lambda envelope: None"
+    code = f"import json, sys, sentry_sdk; {BOTH}; sentry_sdk.init({given}){REQUESTS}"
+    assert [name for name in json.loads(ran(code, tmp_path)) if name.startswith("sentry_web")] == []
 
 
 def test_the_pytest_plugin_needs_nothing_of_an_extra_but_pytest(tmp_path: Path) -> None:

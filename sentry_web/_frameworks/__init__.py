@@ -9,11 +9,13 @@ be *asked* (``Behind.routers``); it *wrote* its route into the scope or environ.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, Callable
 
-from . import blacksheep, bottle, django, falcon, litestar, pallets, pyramid, routing_args, starlette
+from . import litestar, pallets
 from ._behind import Behind, look_behind
 from ._found import NOTHING, Found, Listener, Teller, dotted_name
 from ._mounts import base_of, full_path, mount_of
@@ -38,15 +40,30 @@ __all__ = [
 #: What an exception that leaves a framework was made of.
 unwrap = litestar.unwrap
 
-#: One entry a framework: mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
-#: Those that are mounted in others come first.
-_LOOKS: tuple[Callable[[Mapping[str, Any], Behind, str], Found | None], ...] = (
-    litestar.look,
-    bottle.look,
-    pallets.look,
-    routing_args.look,
-    starlette.look,
-)
+#: Mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
+_Look = Callable[[Mapping[str, Any], Behind, str], "Found | None"]
+
+
+@functools.cache
+def _looks() -> tuple[_Look, ...]:
+    """One entry a framework; those that are mounted in others come first.
+
+    Like the other modules of a framework, these are loaded where there is one: seven modules are a tenth of the import.
+    """
+    from . import bottle, routing_args, starlette
+
+    return (
+        litestar.look,
+        bottle.look,
+        pallets.look,
+        routing_args.look,
+        starlette.look,
+    )
+
+
+#: With which of them imported a request will look; with another router that leaves its word (``wsgiorg.routing_args``),
+#: the first such request loads three small modules.
+_LOOKED_AT = frozenset(("bottle", "litestar", "routes", "starlette", "werkzeug"))
 _NOBODY = Behind()
 #: One of the keys that each of them reads; where none is there, none is asked (0.2 µs in the place of 0.8).
 WRITTEN = frozenset(("route_handler", "bottle.route", "werkzeug.request", "wsgiorg.routing_args", "endpoint", "route"))
@@ -70,7 +87,7 @@ def find(live: Sequence[Any], behind: Behind | None = None, base: str = "", told
         found = _ask_routers(mapping, behind, base) if behind.routers else None
         if found is not None:
             return found
-        for look in () if mapping.keys().isdisjoint(WRITTEN) else _LOOKS:
+        for look in () if mapping.keys().isdisjoint(WRITTEN) else _looks():
             found = look(mapping, behind, base)
             if found is not None:
                 return found
@@ -86,30 +103,42 @@ def _ask_routers(mapping: Mapping[str, Any], behind: Behind, base: str) -> Found
     return None
 
 
-#: Applications that are hooked into at construction: module, class → what to do with an instance.
-_HOOKS: tuple[tuple[str, str, Callable[[Any, str, Behind, Listener], None]], ...] = (
-    ("blacksheep.server.application", "Application", blacksheep.attach),
-    ("falcon.app", "App", falcon.attach),
-    ("litestar.app", "Litestar", litestar.attach),
-    ("pyramid.router", "Router", pyramid.attach),
+#: Applications that are hooked into at construction: module, class → our module whose ``attach`` does it.
+_HOOKS = (
+    ("blacksheep.server.application", "Application", "blacksheep"),
+    ("falcon.app", "App", "falcon"),
+    ("litestar.app", "Litestar", "litestar"),
+    ("pyramid.router", "Router", "pyramid"),
 )
 
 
+def _room(name: str) -> Any:
+    """A framework's own module in here."""
+    return import_module(f"{__name__}.{name}")
+
+
 def listen_behind(app: Any, listener: Listener) -> Behind:
-    """Look through the layers of an application, and hook into the frameworks found there that have no signal."""
+    """Look through the layers of an application, and hook into the frameworks found there that have no signal.
+
+    What the requests will need for a framework that is there is loaded now.
+    """
     behind = Behind()
+    if not sys.modules.keys().isdisjoint(_LOOKED_AT):
+        _looks()
+    if "django" in sys.modules:
+        _room("django")
     for owner, prefix in look_behind(app):
-        for module, name, attach in _HOOKS:
+        for module, name, room in _HOOKS:
             kind = getattr(sys.modules.get(module), name, None)
             if kind is not None and issubclass(type(owner), kind):
-                attach(owner, prefix, behind, listener)
+                _room(room).attach(owner, prefix, behind, listener)
         pallets.attach(owner, prefix, behind)
     return behind
 
 
 #: Frameworks with signals, by the module that has them.
 _WATCHES: dict[str, Callable[[Any, Listener], None]] = {
-    "django.core.signals": django.watch,
+    "django.core.signals": lambda signals, listener: _room("django").watch(signals, listener),
     "flask": pallets.watch_flask,
     "quart": pallets.watch_quart,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Literal
 
-from .._config import Options, Style
+from .._options import Options, Style
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider

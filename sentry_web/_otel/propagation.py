@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -33,14 +34,28 @@ _SUPPRESSED = [
 _RESPONSE_PROPAGATORS = "opentelemetry.instrumentation.propagators"
 
 
-class RequestGetter(Getter[Request]):
-    """Reads the headers of a request."""
+@functools.lru_cache(maxsize=64)  # propagators ask for the same few again and again
+def _one(name: str) -> frozenset[str]:
+    return frozenset((name,))
 
-    __slots__ = ()
+
+class RequestGetter(Getter[Request]):
+    """Reads the headers of a request.
+
+    :param missing: which the request is known not to have.
+    """
+
+    __slots__ = ("_missing",)
+
+    def __init__(self, missing: frozenset[str] = frozenset()) -> None:
+        self._missing = missing
 
     def get(self, carrier: Request, key: str) -> list[str] | None:
-        """The value of a header, repeated ones joined."""
-        value = carrier.header(key.lower())
+        """The value of a header, repeated ones joined; where there is none, nothing is decoded."""
+        key = key.lower()
+        if key in self._missing or not carrier.may_have(_one(key)):
+            return None
+        value = carrier.header(key)
         return None if value is None else [value]
 
     def keys(self, carrier: Request) -> list[str]:
@@ -58,7 +73,11 @@ class _ListSetter(Setter[list[Header]]):
         carrier.append((key.lower(), value))
 
 
+#: The headers that propagators read unless they are told otherwise.
+PROPAGATED = frozenset(("traceparent", "tracestate", "baggage"))
+
 _GETTER = RequestGetter()
+_PLAIN_GETTER = RequestGetter(PROPAGATED)
 _SETTER = _ListSetter()
 
 
@@ -68,15 +87,15 @@ def is_suppressed() -> bool:
     return bool(current) and any(current.get(key) for key in _SUPPRESSED)
 
 
-def incoming_context(request: Request, config: Config) -> tuple[Context, Sequence[Link]]:
-    """The context in which the span of a request begins, and what it is linked to.
+def incoming_context(request: Request, config: Config, plain: bool = False) -> tuple[Context, Sequence[Link]]:
+    """The context in which the span of a request begins, and what it is linked to; ``plain``: nothing of PROPAGATED.
 
     The trace is that of the headers; without one, the one that is current here (a request made in process). Where
     ``continue_traces`` says no, a trace of its own begins, with a link to the incoming one; where outputs have settled
     on a trace, it is that one.
     """
     here = context_api.get_current()
-    extracted = call(_extract, request, here)
+    extracted = call(_extract, request, here, _PLAIN_GETTER if plain else _GETTER)
     context = here if extracted is None else extracted
     links: Sequence[Link] = ()
     if context is not here and not call(_continues, config, request):
@@ -108,18 +127,23 @@ def trace_of(span: Any) -> str:
     return f"{span.get_span_context().trace_id:032x}"
 
 
+def response_propagator() -> Any:
+    """The global propagator that writes to responses; nearly always ``None``."""
+    module = sys.modules.get(_RESPONSE_PROPAGATORS)
+    return module.get_global_response_propagator() if module is not None else None
+
+
 def added_headers(span: Any) -> list[Header]:
     """What the global response propagator adds to the response, such as ``traceresponse``."""
-    module = sys.modules.get(_RESPONSE_PROPAGATORS)
-    propagator = module.get_global_response_propagator() if module is not None else None
+    propagator = response_propagator()
     headers: list[Header] = []
     if propagator is not None:
         propagator.inject(headers, context=trace.set_span_in_context(span, Context()), setter=_SETTER)
     return headers
 
 
-def _extract(request: Request, here: Context) -> Context:
-    return propagate.extract(request, context=here, getter=_GETTER)
+def _extract(request: Request, here: Context, getter: RequestGetter) -> Context:
+    return propagate.extract(request, context=here, getter=getter)
 
 
 def _continues(config: Config, request: Request) -> bool:
