@@ -13,7 +13,7 @@ from ._http import Header, build_url, combine_headers, host_from_server, join_pa
 
 Server = tuple[str, Optional[int]]
 #: Attributes that may be read late.
-_READ_LATE = frozenset(("method", "scheme", "path", "query", "http_version", "server", "peer"))
+_READ_LATE = frozenset(("scheme", "path", "query", "http_version", "server", "peer"))
 
 #: Bytes by which content is known again that is kept nowhere.
 BEGINNING = 64

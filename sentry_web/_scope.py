@@ -12,7 +12,7 @@ from typing import Any
 from ._http import Header, join_path
 from ._request import Request, Server
 
-_KEYS = ("method", "scheme", "root_path", "path", "query_string", "http_version", "server", "client")
+_KEYS = ("scheme", "root_path", "path", "query_string", "http_version", "server", "client")
 
 
 class ScopeRequest(Request):
@@ -23,16 +23,15 @@ class ScopeRequest(Request):
     def __init__(self, scope: Mapping[str, Any]) -> None:
         get = scope.get
         self._arrived("asgi", text(get("type")))
+        self.method = "GET" if self.kind == "websocket" else text(get("method")).upper()
         self._raw = tuple(map(get, _KEYS))
         raw = get("headers")
         # A copy of the list, which the application may change; nothing is decoded unless somebody asks
         self._raw_headers: Iterable[Any] | None = tuple(raw) if isinstance(raw, (list, tuple)) else raw
 
     def _read(self) -> None:
-        method, scheme, root_path, path, query, http_version, server, client = self._raw
-        websocket = self.kind == "websocket"
-        self.method = "GET" if websocket else text(method).upper()
-        self.scheme = text(scheme) or ("ws" if websocket else "http")
+        scheme, root_path, path, query, http_version, server, client = self._raw
+        self.scheme = text(scheme) or ("ws" if self.kind == "websocket" else "http")
         self.path = join_path(text(root_path), text(path))
         self.query = text(query)
         self.http_version = text(http_version)

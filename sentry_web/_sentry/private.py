@@ -5,6 +5,7 @@ The compat session runs the suite on the oldest and the newest supported release
 
 from __future__ import annotations
 
+import random
 import sys
 from typing import Any
 
@@ -121,8 +122,38 @@ def transaction_in(isolation: Any, headers: dict[str, str], **known: Any) -> Tra
     )
 
 
-def started_by_rate(transaction: Any, client: Any) -> bool:
+def plain_rate(options: Any) -> float | None:
+    """The rate, below 1, by which alone a request without an incoming trace is sampled; ``None``: more decides."""
+    get = options.get
+    rate = get("traces_sample_rate")
+    if not isinstance(rate, (float, int)) or not 0 <= rate < 1:
+        return None
+    return None if any(map(get, _ASKED)) or get("instrumenter") != "sentry" else float(rate)
+
+
+def drawn(rate: float, client: Any) -> tuple[float, bool]:
+    """The ``sample_rand`` of a new trace, six digits of it as the SDK has it, and whether that samples it.
+
+    The SDK draws it from the trace's id, which nobody knows yet, and so can be any.
+    """
+    number = int(random.random() * 1_000_000) / 1_000_000  # noqa: S311 - as the SDK does
+    if client.monitor:
+        rate /= 2**client.monitor.downsample_factor
+    return number, number < rate
+
+
+def leave_out(transaction: Any, number: float | None, rate: float | None) -> None:
+    """Make a transaction one that was decided against."""
+    transaction.sampled = False
+    transaction.sample_rate = rate
+    if hasattr(transaction, "_sample_rand"):
+        transaction._sample_rand = number
+
+
+def started_by_rate(transaction: Any, client: Any, number: float | None = None) -> bool:
     """Sample a transaction by the rate alone, and start it; whether that was done.
+
+    :param number: the ``sample_rand`` to decide by; its own, if not given.
 
     ``start_transaction`` comes to the same decision, and makes a log record, a sampling context and a profile for it
     (15 µs of what is left out, 45 µs of what is sampled). What else it would look at, it is left to: a sampler, its
@@ -130,6 +161,8 @@ def started_by_rate(transaction: Any, client: Any) -> bool:
     """
     get = client.options.get
     rate = get("traces_sample_rate") if transaction.parent_sampled is None else transaction.parent_sampled
+    if number is not None:
+        transaction._sample_rand = number
     number = getattr(transaction, "_sample_rand", None)  # older releases draw it when they decide
     if number is None or any(map(get, _ASKED)) or transaction._baggage is not None or get("instrumenter") != "sentry":
         return False

@@ -57,7 +57,7 @@ class SentryRecorder:
         """Begin to record (see ``_recorder.Recorder``)."""
         client = Scope.get_client()
         settings = self._settings.get(client)
-        opening = Opening(request, naming, self._config, settings, captured=captured, outcome=outcome)
+        opening = Opening(request, naming, self._config, settings, client=client, captured=captured, outcome=outcome)
         if request.kind not in ("http", "websocket"):
             return SentryRecording(opening, client, opening.bare())
         recording = SentryRecording(opening, client, opening.scopes())
@@ -104,9 +104,9 @@ class SentryRecording(BaseRecording):
         if self._settings.sessions and private.tracks_sessions(isolation):
             isolation.start_session(session_mode="request")
         self._linked = opening.linked
-        if self._settings.tracing and self._traces_method() and opening.processor is not None:
+        if opening.traced() and not opening.left_out and opening.processor is not None:
             self._processor = opening.processor
-            call(self._start_span, opening.processor, opening.trace_headers, live)
+            call(self._start_span, opening.processor, opening, live)
 
     @property
     def idle(self) -> bool:
@@ -119,10 +119,7 @@ class SentryRecording(BaseRecording):
         """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
         return Running(self._isolation, self._current)
 
-    def _traces_method(self) -> bool:
-        return self._request.kind == "websocket" or self._request.method in self._config.methods
-
-    def _start_span(self, processor: RequestProcessor, trace: dict[str, str], live: Any) -> None:
+    def _start_span(self, processor: RequestProcessor, opening: Opening, live: Any) -> None:
         name = self._naming.initial()
         sampling = {_SAMPLING_KEYS[self._request.protocol]: live, "request": self._request}
         parameters = StartParameters(
@@ -130,8 +127,9 @@ class SentryRecording(BaseRecording):
             name,
             self._config.span_origin,
             client=self._client,
-            trace_headers=trace,
+            trace_headers=opening.trace_headers,
             sampling=sampling,
+            sample_rand=opening.sample_rand,
         )
         if self._settings.streaming:
             with self.running():

@@ -21,7 +21,8 @@ from . import private, slots
 from .events import RequestProcessor
 from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings
-from .trace import headers_of_trace, incoming_trace, trace_of_headers
+from .spans import RequestTransaction
+from .trace import TELLS_TRACE, headers_of_trace, incoming_trace, trace_of_headers
 
 
 class Opening:
@@ -39,6 +40,9 @@ class Opening:
         "_outcome",
         "_around",
         "_made",
+        "_client",
+        "sample_rand",
+        "left_out",
         "_making",
     )
 
@@ -49,6 +53,7 @@ class Opening:
         config: Config,
         settings: Settings,
         *,
+        client: Any,
         captured: Captured,
         outcome: Outcome,
     ) -> None:
@@ -56,11 +61,16 @@ class Opening:
         self.naming = naming
         self.config = config
         self.settings = settings
+        self._client = client
         self._captured = captured
         self._outcome = outcome
         self._around = Scope.get_isolation_scope(), Scope.get_current_scope()
         self._made: tuple[Scope, Scope] | None = None
         self._making = False
+        #: The number that decided whether the trace is sampled, where that was asked for early.
+        self.sample_rand: float | None = None
+        #: Whether it decided against.
+        self.left_out = False
         #: Once the scopes are made: the headers of the trace that is continued.
         self.trace_headers: dict[str, str] = {}
         #: The header of a trace that is not continued.
@@ -69,7 +79,7 @@ class Opening:
 
     def scopes(self) -> tuple[Scope, Scope]:
         """The isolation and the current scope: empty ones where that can make no difference, else full ones."""
-        if not self._may_wait():
+        if not self._may_wait() or (self.traced() and not self._left_out()):
             return self.make()
         isolation, current = self._around
         return (
@@ -88,11 +98,30 @@ class Opening:
             and type(self.config.continue_traces) is bool
         )
 
+    def traced(self) -> bool:
+        """Whether there is to be a root span, if it is sampled."""
+        request = self.request
+        return self.settings.tracing and (request.kind == "websocket" or request.method in self.config.methods)
+
+    def _left_out(self) -> bool:
+        """Whether the request begins a trace that is not sampled: then its root span is of use to those who ask only.
+
+        It is counted here, as lost.
+        """
+        rate = self.settings.rate
+        if rate is None or self.config.asks_of_span or self.request.may_have(TELLS_TRACE):
+            return False
+        self.sample_rand, sampled = private.drawn(rate, self._client)
+        self.left_out = not sampled and private.count_left_out(self._client)
+        return self.left_out
+
     def make(self) -> tuple[Scope, Scope]:
         """The full scopes, the same each time."""
         if self._made is None:
             isolation, current = self.bare()
             self._fill(isolation, current)
+            if self.left_out:
+                self._start_left_out(isolation, current)
             self._made = isolation, current
         return self._made
 
@@ -132,6 +161,23 @@ class Opening:
         isolation.set_tag("protocol", self.request.protocol)
         self.processor = processor
         self._continue_trace(isolation, current)
+
+    def _start_left_out(self, isolation: Scope, current: Scope) -> None:
+        """Put the root span on the scope that is not to be sent, for what asks for the trace, and for its children."""
+        name = self.naming.initial()
+        transaction = private.transaction_in(
+            isolation,
+            self.trace_headers,
+            op=f"{self.request.kind}.server",
+            name=name.value,
+            source=name.source,
+            origin=self.config.span_origin,
+        )
+        private.leave_out(transaction, self.sample_rand, self.settings.rate)
+        transaction.__class__ = RequestTransaction
+        current.span = transaction
+        if self.processor is not None:
+            self.processor.begin_with(name)
 
     def _continue_trace(self, isolation: Scope, current: Scope) -> None:
         """Continue the incoming trace or begin a new one, on both scopes."""

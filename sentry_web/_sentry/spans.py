@@ -52,7 +52,7 @@ class RootSpan(Protocol):
 class StartParameters:
     """What starting a root span takes."""
 
-    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling")
+    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling", "sample_rand")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class StartParameters:
         client: Any,
         trace_headers: dict[str, str],
         sampling: dict[str, Any],
+        sample_rand: float | None = None,
     ) -> None:
         self.client = client
         self.request = request
@@ -70,6 +71,8 @@ class StartParameters:
         self.origin = origin
         self.trace_headers = trace_headers
         self.sampling = sampling
+        #: What the decision was made by already.
+        self.sample_rand = sample_rand
 
     @property
     def op(self) -> str:
@@ -142,7 +145,7 @@ class TransactionSpan:
     def start(self, parameters: StartParameters, running: AbstractContextManager[Any], current: Scope) -> bool:
         """Sample and start it; whether it is left out, which is counted already, and so need not be finished."""
         transaction = self._transaction
-        if not private.started_by_rate(transaction, parameters.client):
+        if not private.started_by_rate(transaction, parameters.client, parameters.sample_rand):
             with running:
                 sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
                 private.start_profile(transaction)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .._request import Request, Trace
 
 TRACE_HEADERS = ("sentry-trace", "baggage")
-_ANY = frozenset((*TRACE_HEADERS, "traceparent"))
+#: Each of them may name the trace that a request belongs to.
+TELLS_TRACE = frozenset((*TRACE_HEADERS, "traceparent"))
 _ZERO: set[str] = {"0" * 32, "0" * 16}
 
 
@@ -14,7 +15,7 @@ def incoming_trace(request: Request) -> dict[str, str]:
 
     A ``traceparent`` that is not sampled leaves the decision to us: load balancers send it for every request.
     """
-    if not request.may_have(_ANY):
+    if not request.may_have(TELLS_TRACE):
         return {}
     headers = {name: value for name in TRACE_HEADERS for value in [request.header(name)] if value}
     if "sentry-trace" not in headers:
