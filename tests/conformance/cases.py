@@ -49,7 +49,7 @@ from sentry_web.testing import (
 from sentry_web.testing.steps import Act
 
 from .breaking import Breaker, Function
-from .properties import ALL_DRIVERS, ASGI_DRIVERS, EVERYTHING, MODES, ONCE, TRACED, TWICE, altered, sdk
+from .properties import ALL_DRIVERS, ASGI_DRIVERS, EVERYTHING, MODES, ONCE, TRACED, TWICE, WAITING, altered, sdk
 
 
 class CustomError(RuntimeError):
@@ -286,7 +286,7 @@ class Case(NamedTuple):
 
 
 def _cases() -> Iterator[Case]:
-    for mode in MODES:
+    for mode in MODES.keys() - WAITING.keys():
         for driver in ALL_DRIVERS:
             for name, (script, request) in SCRIPTS.items():
                 if script.expressible_in(driver.protocol):
@@ -296,6 +296,18 @@ def _cases() -> Iterator[Case]:
                 yield Case(driver, f"websocket {name}", mode, partial(driver.run_websocket, script, ASKS))
             for name, script in LIFESPANS.items():
                 yield Case(driver, f"lifespan {name}", mode, partial(driver.run_lifespan, script))
+
+
+def _waiting_cases() -> Iterator[Case]:
+    """Scopes that are touched late, or never: no options, and no trace to continue, by which they are made at once."""
+    for mode in WAITING:
+        for driver in ALL_DRIVERS:
+            for name in ("generator", "raises first", "raises amid", "list", "abandoned", "HEAD", "task", "thread"):
+                script, request = SCRIPTS[name]
+                headers = tuple(pair for pair in request.headers if pair[0] != "traceparent")
+                untraced = Request(**{**vars(request), "headers": headers})
+                if script.expressible_in(driver.protocol):
+                    yield Case(driver, f"{name}, waiting", mode, partial(driver.run, script, untraced), ONCE)
 
 
 def _special_cases() -> Iterator[Case]:
@@ -415,4 +427,4 @@ def _otel_cases() -> Iterator[Case]:
             yield Case(driver, f"OpenTelemetry, websocket {name}", "no client", run, everything)
 
 
-CASES = [*_cases(), *_special_cases(), *_otel_cases()]
+CASES = [*_cases(), *_waiting_cases(), *_special_cases(), *_otel_cases()]

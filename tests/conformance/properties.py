@@ -35,6 +35,13 @@ MODES: dict[str, Mode] = {
 if HAS_STREAM_MODE:
     MODES["stream"] = {**_TRACED, "trace_lifecycle": "stream"}
 
+#: Those in which the scopes of a request wait for their first touch: nothing is sent unless something asks for it.
+WAITING: dict[str, Mode] = {
+    "errors only, no sessions": {"release": ""},
+    "left out": {"release": "", "traces_sample_rate": 0.0},
+}
+MODES.update(WAITING)
+
 #: The modes in which requests are traced.
 TRACED = tuple(mode for mode in ("transactions", "stream") if mode in MODES)
 

@@ -1,0 +1,310 @@
+"""``_sentry.scopes``: what a request's scopes begin with, and when they are made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk import Scope
+
+from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web._sentry import scopes, slots
+from sentry_web._sentry.redaction import RedactingScope
+from sentry_web.testing import recording
+
+QUIET: dict[str, Any] = {"release": ""}
+LEFT_OUT: dict[str, Any] = {"release": "", "traces_sample_rate": 0.0}
+BOTH = pytest.mark.parametrize("sdk", [QUIET, LEFT_OUT], ids=["errors only", "left out"])
+
+
+def ask(inside: Callable[[], Any], path: str = "/books/7", **options: Any) -> Any:
+    """Call ``inside`` in a request to a WSGI application; what it returns."""
+    seen: list[Any] = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        seen.append(inside())
+        start_response("200 OK", [])
+        return [b"x"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": "shop.example", "wsgi.url_scheme": "http"}
+    SentryWsgiMiddleware(app, **options)(environ, lambda status, headers: None)
+    return seen[0]
+
+
+@contextmanager
+def made() -> Iterator[list[Any]]:
+    """The openings whose scopes are made inside the block."""
+    found: list[Any] = []
+    make = scopes.Opening.make
+
+    def noted(self: Any) -> Any:
+        found.append(self)
+        return make(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scopes.Opening, "make", noted)
+        yield found
+
+
+def nothing() -> None:
+    return None
+
+
+# --- whether they wait -----------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
+    with recording(**sdk), made() as found:
+        ask(nothing)
+        assert ask(sentry_sdk.get_client).is_active()
+    assert found == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda: sentry_sdk.set_tag("shelf", "7"),
+        lambda: sentry_sdk.get_current_scope().set_level("fatal"),
+        lambda: sentry_sdk.get_isolation_scope().fork(),
+        lambda: setattr(sentry_sdk.get_isolation_scope(), "_user", {"id": "1"}),
+        sentry_sdk.get_traceparent,
+    ],
+    ids=["a tag", "a level", "a fork", "a slot set", "the trace"],
+)
+def test_a_touch_makes_them(sdk: dict[str, Any], touch: Callable[[], Any]) -> None:
+    with recording(**sdk), made() as found:
+        ask(touch)
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("sdk", "options"),
+    [
+        ({"release": "shop@1"}, {}),
+        ({"release": "", "traces_sample_rate": 1.0}, {}),
+        ({"release": "", "traces_sampler": lambda context: 0.0}, {}),
+        (LEFT_OUT, {"on_request": lambda recording, request: None}),
+        (LEFT_OUT, {"trace_response_headers": ["traceresponse"]}),
+        (QUIET, {"continue_traces": lambda request: True}),
+    ],
+    ids=["sessions", "sampled", "a sampler", "a hook", "told in a header", "a question"],
+)
+def test_what_is_needed_anyway_is_made_at_once(sdk: dict[str, Any], options: dict[str, Any]) -> None:
+    with recording(**sdk), made() as found:
+        ask(nothing, **options)
+    assert found
+
+
+def test_a_request_inside_a_request_has_its_scopes_at_once() -> None:
+    """What the outer one says later is none of the inner one's."""
+    with recording(**QUIET) as events:
+
+        def outer() -> None:
+            sentry_sdk.set_tag("outer", "before")
+            ask(inner, "/inner")
+
+        def inner() -> None:
+            assert type(sentry_sdk.get_current_scope()) is RedactingScope
+            sentry_sdk.capture_message("inner")
+
+        ask(outer)
+    (message,) = events.messages
+    assert message["tags"]["outer"] == "before"
+    assert message["request"]["url"].endswith("/inner")
+
+
+# --- what they are, once they are made -------------------------------------------------------------------------------
+
+
+@BOTH
+def test_they_are_scopes_like_any_other_then(sdk: dict[str, Any]) -> None:
+    with recording(**sdk):
+
+        def inside() -> tuple[type, type]:
+            sentry_sdk.set_tag("shelf", "7")
+            sentry_sdk.get_current_scope().set_tag("row", "2")
+            return type(sentry_sdk.get_isolation_scope()), type(sentry_sdk.get_current_scope())
+
+        assert ask(inside) == (Scope, RedactingScope)
+
+
+def test_what_is_set_first_stays() -> None:
+    with recording(**QUIET) as events:
+
+        def inside() -> None:
+            sentry_sdk.get_current_scope().set_level("fatal")
+            sentry_sdk.get_isolation_scope().set_user({"id": "17"})
+            sentry_sdk.capture_message("said")
+
+        ask(inside)
+    (message,) = events.messages
+    assert message["level"] == "fatal"
+    assert message["user"]["id"] == "17"
+    assert message["request"]["url"] == "http://shop.example/books/7"
+    assert message["tags"]["protocol"] == "wsgi"
+
+
+def test_the_trace_is_that_of_the_headers_though_nobody_asked_until_the_end() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        sentry_sdk.capture_message("said")
+        start_response("200 OK", [])
+        return [b"x"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_SENTRY_TRACE": f"{trace}-b7ad6b7169203331-1"}
+    with recording(**QUIET) as events:
+        SentryWsgiMiddleware(app)(environ, lambda status, headers: None)
+    (message,) = events.messages
+    assert message["contexts"]["trace"]["trace_id"] == trace
+
+
+def test_a_request_that_is_left_out_has_one_trace_for_all_that_it_asks() -> None:
+    with recording(**LEFT_OUT) as events:
+
+        def inside() -> tuple[str | None, Any]:
+            with sentry_sdk.start_span(op="db") as span:
+                child = span.to_traceparent()
+            sentry_sdk.capture_message("said")
+            return child, sentry_sdk.get_traceparent()
+
+        child, current = ask(inside)
+        assert ask(sentry_sdk.get_traceparent).split("-")[0] != current.split("-")[0]
+    (message,) = events.messages
+    assert (child[-2:], current[-2:]) == ("-0", "-0")
+    assert child.split("-")[0] == current.split("-")[0] == message["contexts"]["trace"]["trace_id"]
+    assert message["transaction"] == "/books/7"
+    assert events.transactions == []
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.7])
+def test_as_many_are_sampled_as_were_asked_for(rate: float) -> None:
+    """The number decides once: in a trace of ours the span's own is the same."""
+    with recording(release="", traces_sample_rate=rate) as events:
+        for _ in range(200):
+            ask(nothing)
+    sampled = len(events.transactions)
+    assert abs(sampled / 200 - rate) < 0.2  # six standard deviations
+    for envelope in events.envelopes:
+        trace = json.loads(envelope.splitlines()[0])["trace"]
+        assert float(trace["sample_rand"]) < rate == float(trace["sample_rate"])
+
+
+def test_what_is_left_out_is_counted() -> None:
+    lost: list[tuple[str, str]] = []
+    with recording(**LEFT_OUT), pytest.MonkeyPatch.context() as patch:
+        transport: Any = sentry_sdk.get_client().transport
+        patch.setattr(
+            transport, "record_lost_event", lambda reason, data_category: lost.append((reason, data_category))
+        )
+        ask(nothing)
+        ask(lambda: sentry_sdk.set_tag("shelf", "7"))
+    assert lost == [("sample_rate", "transaction"), ("sample_rate", "span")] * 2
+
+
+# --- more than one at once, and what goes wrong ----------------------------------------------------------------------
+
+
+@BOTH
+def test_two_threads_touch_them_at_once(sdk: dict[str, Any]) -> None:
+    """Whatever the order, what both have set is there: the slower one puts nothing back."""
+
+    def inside() -> dict[str, str]:
+        isolation, barrier = sentry_sdk.get_isolation_scope(), threading.Barrier(4)
+
+        def touch(number: int) -> None:
+            barrier.wait(5)
+            isolation.set_tag(f"n{number}", "1")
+
+        threads = [threading.Thread(target=touch, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        return dict(isolation._tags)
+
+    with recording(**sdk):
+        for _ in range(20):
+            assert ask(inside).keys() >= {"n0", "n1", "n2", "n3", "protocol"}
+
+
+def test_a_task_that_outlives_the_request_touches_them_first() -> None:
+    done = asyncio.Event()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def late() -> None:
+        await done.wait()
+        sentry_sdk.capture_message("late")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        tasks.append(asyncio.ensure_future(late()))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def main() -> None:
+        async def receive() -> Any:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            return None
+
+        scope = {"type": "http", "method": "GET", "path": "/books/7", "headers": [(b"host", b"shop.example")]}
+        await SentryAsgiMiddleware(app)(scope, receive, send)
+        done.set()
+        await tasks[0]
+
+    with recording(**QUIET) as events:
+        asyncio.run(main())
+    (message,) = events.messages
+    assert message["request"]["url"] == "http://shop.example/books/7"
+
+
+@BOTH
+@pytest.mark.parametrize("broken", ["make", "_fill", "bare"])
+def test_where_they_cannot_be_made_the_applications_call_succeeds(
+    sdk: dict[str, Any], broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError(broken)
+
+    with recording(**sdk) as events:
+        monkeypatch.setattr(scopes.Opening, broken, fail)
+        ask(lambda: sentry_sdk.set_tag("shelf", "7"))
+        ask(lambda: sentry_sdk.capture_message("said"))
+    assert [message["message"] for message in events.messages] == ["said"]
+
+
+def test_what_is_touched_in_the_making_is_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill = scopes.Opening._fill
+
+    def touching(self: Any, *args: Any) -> None:
+        sentry_sdk.set_tag("in the making", "1")
+        fill(self, *args)
+
+    monkeypatch.setattr(scopes.Opening, "_fill", touching)
+    with recording(**QUIET) as events:
+        ask(lambda: sentry_sdk.capture_message("said"))
+    assert len(events.messages) == 1
+
+
+def test_a_fork_has_a_lock_of_its_own() -> None:
+    before = scopes._becoming
+    scopes._renew_lock()
+    assert scopes._becoming is not before
+    assert scopes._becoming.acquire(blocking=False)
+    scopes._becoming.release()
+
+
+def test_scopes_of_another_make_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "KNOWN", False)
+    with recording(**QUIET), made() as found:
+        ask(nothing)
+    assert found

@@ -1,0 +1,37 @@
+"""``_sentry.slots``: scopes that are empty yet."""
+
+from __future__ import annotations
+
+import pytest
+from sentry_sdk import Scope
+
+from sentry_web._sentry import slots
+
+
+class Empty(Scope):
+    __slots__ = ()
+
+
+def test_the_scopes_of_the_sdk_under_test_are_made_of_slots() -> None:
+    """Where they are not, every scope is made at once, and nobody is told; so it is said here."""
+    assert slots.KNOWN
+
+
+def test_an_empty_scope_has_a_client_and_what_it_keeps() -> None:
+    client, kept = object(), object()
+    scope = slots.empty(Empty, client, kept)
+    assert scope.client is client
+    assert slots.kept_in(scope) is kept
+    with pytest.raises(AttributeError):
+        scope._tags  # noqa: B018
+
+
+def test_a_filled_scope_is_the_full_one_in_all_but_identity() -> None:
+    full = Scope()
+    full.set_tag("shelf", "7")
+    full.set_user({"id": "1"})
+    scope = slots.empty(Empty, None, object())
+    slots.fill(scope, full, Scope)
+    assert type(scope) is Scope
+    for name in Scope.__slots__:
+        assert getattr(scope, name) is getattr(full, name), name
