@@ -223,8 +223,8 @@ class Exchange:
     def _capture(self, error: BaseException, handled: bool) -> None:
         """Tell each output that does not know the exception, nor what a framework wrapped it in, yet."""
         layers = _frameworks.unwrap(error)
-        known = [party for party in self.parties if not party.captured.add_all(layers)]
-        self._each("capture_error", layers[-1], handled, but=known)
+        told = [party for party in self.parties if party.captured.add_all(layers)]
+        self._each(told, "capture_error", layers[-1], handled)
 
     def close(self, ended: float | None = None) -> None:
         """Application code will not run again: make the outcome final, report it, let go of everything.
@@ -261,13 +261,16 @@ class Exchange:
         self.closed_by_server(ended=self.outcome.last_byte)
 
     def _report(self) -> None:
-        outcome = self.outcome
-        for party in [each for each in self.parties if each.config.asks_late]:
-            if not party.captured and call(party.counts_as_failed, outcome):
-                self._each("capture_failure", outcome, but=[other for other in self.parties if other is not party])
-            if party.config.on_response is not None:
-                call(party.config.on_response, party.recording, self.request, outcome)
-        self._each("finish", outcome, but=[party for party in self.parties if call(party.is_idle)])
+        busy, outcome = [], self.outcome
+        for party in self.parties:
+            if party.config.asks_late:
+                if not party.captured and call(party.counts_as_failed, outcome):
+                    self._each([party], "capture_failure", outcome)
+                if party.config.on_response is not None:
+                    call(party.config.on_response, party.recording, self.request, outcome)
+            if not call(party.is_idle):
+                busy.append(party)
+        self._each(busy, "finish", outcome)
 
     def _release(self) -> None:
         """Drop what would keep the request, its frames or the application alive."""
@@ -282,18 +285,16 @@ class Exchange:
     def _step(self, what: Input) -> bool:
         """Make the transition; whether the input has an effect in this state."""
         following = TRANSITIONS[self.state][what]
-        if following is None:
-            return False
-        self.state = following
-        return True
+        if following is not None:
+            self.state = following
+        return following is not None
 
-    def _each(self, method: str, *args: Any, but: Sequence[Party] = ()) -> None:
-        """Call a method of every recording, but of these, inside the context of them all."""
-        recordings = [party.recording for party in self.parties if party not in but]
-        if recordings:
+    def _each(self, parties: Sequence[Party], method: str, *args: Any) -> None:
+        """Call a method of these recordings, inside the context of them all."""
+        if parties:
             entered = self.enter()
             try:
-                for recording in recordings:
-                    call(getattr(recording, method), *args)
+                for party in parties:
+                    call(getattr(party.recording, method), *args)
             finally:
                 self.leave(entered)
