@@ -19,49 +19,50 @@ CURRENT: ContextVar[Any] = ContextVar("sentry_web_exchange", default=None)
 _set: Any = ContextVar.set
 
 
-class Entered:
-    """The contexts entered for one stretch of application code, and what was current before.
+#: What was current before: the exchange, variables and their values, context managers to leave.
+Entered = tuple[Any, Sequence["ContextVar[Any]"], Sequence[Any], Sequence[Any]]
+
+
+def enter(
+    exchange: Any,
+    variables: Sequence[ContextVar[Any]] = (),
+    values: Sequence[Any] = (),
+    recordings: Sequence[Recording] = (),
+) -> Entered:
+    """Enter the contexts of one stretch of application code; undone by :func:`undo`.
 
     This happens for every part of a streamed response; so what an output needs are variables rather than context
-    managers where it has such (0.6 µs in the place of 2.4).
+    managers where it has such, and what is to be undone is a tuple (1.1 µs in the place of 2.4).
 
     :param exchange: what is current in it.
     :param variables: the context variables of the outputs.
     :param values: their values.
     :param recordings: outputs without variables, whose ``running()`` is entered.
     """
+    outer = CURRENT.get()
+    former = [variable.get(None) for variable in variables]
+    all(map(_set, variables, values))  # sets each: a token is never false
+    contexts = recordings and [
+        context for context in [call(_entered, each) for each in recordings] if context is not None
+    ]
+    CURRENT.set(exchange)
+    return outer, variables, former, contexts
 
-    __slots__ = ("outer", "_variables", "_former", "_contexts")
 
-    def __init__(
-        self,
-        exchange: Any,
-        variables: Sequence[ContextVar[Any]] = (),
-        values: Sequence[Any] = (),
-        recordings: Sequence[Recording] = (),
-    ) -> None:
-        self.outer = CURRENT.get()
-        self._variables = variables
-        self._former = [variable.get(None) for variable in variables]
-        self._contexts: list[Any] | None = None
-        all(map(_set, variables, values))  # sets each: a token is never false
-        for recording in recordings:
-            call(self.add, recording)
-        CURRENT.set(exchange)
+def _entered(recording: Recording) -> Any:
+    """The context of one output, once it is entered."""
+    context = recording.running()
+    context.__enter__()
+    return context
 
-    def add(self, recording: Recording) -> None:
-        """Enter the context of one output."""
-        context = recording.running()
-        context.__enter__()
-        self._contexts = [context, *(self._contexts or ())]
 
-    def undo(self) -> None:
-        """Set the former values again, in the reverse order."""
-        if self._contexts is not None:
-            for context in self._contexts:
-                call(context.__exit__, None, None, None)
-        all(map(_set, self._variables, self._former))
-        CURRENT.set(self.outer)
+def undo(entered: Entered) -> None:
+    """Set the former values again, in the reverse order."""
+    outer, variables, former, contexts = entered
+    for context in reversed(contexts):
+        call(context.__exit__, None, None, None)
+    all(map(_set, variables, former))
+    CURRENT.set(outer)
 
 
 def current() -> Any:

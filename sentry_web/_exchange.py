@@ -14,7 +14,7 @@ from typing import Any
 from . import _frameworks, _parties
 from ._body import Body
 from ._config import Config
-from ._context import CURRENT, Entered
+from ._context import CURRENT, Entered, enter, undo
 from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call
 from ._http import content_length
@@ -110,7 +110,7 @@ class Exchange:
 
     def enter(self) -> Entered:
         """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
-        return Entered(self, *self._around)
+        return enter(self, *self._around)
 
     def leave(self, entered: Entered | None) -> None:
         """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
@@ -119,7 +119,7 @@ class Exchange:
         shutdown hooks, a generator by the garbage collector); what holds there is none of our business.
         """
         if entered is not None and CURRENT.get() is self:
-            entered.undo()
+            undo(entered)
 
     def body_read(self, part: bytes) -> None:
         """The application has read a part of the request body."""

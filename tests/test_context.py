@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentry_web._context import CURRENT, Entered, current
+from sentry_web._context import CURRENT, current, enter, undo
 
 
 class Context:
@@ -23,11 +23,10 @@ class Context:
 
 def test_contexts_are_entered_in_order() -> None:
     log: list[str] = []
-    entered = Entered(None)
-    for name in ("a", "b"):
-        entered.add(Context(log, name))  # type: ignore[arg-type]
+    contexts: Any = [Context(log, "a"), Context(log, "b")]
+    entered = enter(None, recordings=contexts)
     assert log == ["+a", "+b"]
-    entered.undo()
+    undo(entered)
     assert log == ["+a", "+b", "-b", "-a"]
 
 

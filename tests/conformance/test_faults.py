@@ -80,7 +80,7 @@ ENTRY_POINTS = {
 
 #: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
 RESTORING = (
-    "_context.Entered.undo",
+    "_context.undo",
     "_exchange.Exchange.leave",
     "_joined.Joined.leave",
     "_otel.recorder.Running.__exit__",
