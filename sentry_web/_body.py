@@ -6,6 +6,7 @@ Only werkzeug's parsers are used, and imported when a body is parsed. No vendor,
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from collections.abc import Iterable
@@ -40,18 +41,23 @@ class Body:
         self._parsed: Parsed | None = None
         self._beginnings: list[bytes] = []
 
-    def feed(self, part: bytes) -> None:
-        """The application has read this part; it is referred to, not copied."""
+    def feed(self, part: bytes) -> Body | None:
+        """The application has read this part; it is referred to, not copied.
+
+        :returns: this body, once nothing but its ``size`` is wanted of it any more; whoever feeds it may count alone.
+        """
         self.size += len(part)
-        if part and len(self._beginnings) < _MOST_BEGINNINGS:
+        full = len(self._beginnings) >= _MOST_BEGINNINGS
+        if part and not full:
             self._beginnings.append(bytes(part[: BEGINNING + 1]))
-        if self._parts is None or not part:
-            return
+        if self._parts is None:
+            return self if full else None
         if self.size > self._kept:
             self._parts = None
-        else:
+        elif part:
             self._parts.append(part)
             self._parsed = None
+        return None
 
     @property
     def over_limit(self) -> bool:
@@ -151,17 +157,25 @@ class InputTee:
     Every way to read goes to the server's stream with the application's own arguments; whatever else the stream
     offers (``fileno``, uWSGI's and gunicorn's extras) is looked up there.
 
-    :param tell: called with what was read, see ``parts_of``; must not raise.
+    :param feed: called with each part that was read; it answers as :meth:`Body.feed` does.
     """
 
-    def __init__(self, stream: Any, tell: Callable[[Any], Any]) -> None:
+    def __init__(self, stream: Any, feed: Callable[[bytes], Any]) -> None:
         self._stream = stream
-        self._tell = tell
+        self._feed = feed
+        self._tell = functools.partial(call, _feed_all, feed)
+        #: The body, once only its size is wanted: 0.7 ms in the place of 1.25 for 100 MiB, read in 1,600 parts.
+        self._counted: Any = None
 
     def read(self, *args: Any, **kwargs: Any) -> Any:
         """Read bytes; without a size, all there is."""
         part = self._stream.read(*args, **kwargs)
-        self._tell(part)
+        if type(part) is not bytes:
+            self._tell(part)
+        elif self._counted is None:
+            self._counted = call(self._feed, part)
+        else:
+            self._counted.size += len(part)
         return part
 
     def readline(self, *args: Any, **kwargs: Any) -> Any:
@@ -234,6 +248,11 @@ class _WatchedInto(_Watched):
         count = self._read(buffer)
         self._tell((buffer, count))
         return count
+
+
+def _feed_all(feed: Callable[[bytes], Any], read: Any) -> None:
+    for part in parts_of(read):
+        feed(part)
 
 
 def parts_of(read: Any) -> Iterable[bytes]:

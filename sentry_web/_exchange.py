@@ -121,13 +121,14 @@ class Exchange:
         if entered is not None and CURRENT.get() is self:
             undo(entered)
 
-    def body_read(self, part: bytes) -> None:
-        """The application has read a part of the request body."""
+    def body_read(self, part: bytes) -> Body | None:
+        """The application has read a part of the request body; see ``Body.feed``."""
         if part and self.open:
             if self._body is None:
                 limit = max([call(party.recording.body_limit) or 0 for party in self.parties])
                 self._body = self.request.body = Body(limit)
-            self._body.feed(part)
+            return self._body.feed(part)
+        return None
 
     def response_started(self, status: int | None, headers: Any = ()) -> None:
         """A status was handed to the server."""

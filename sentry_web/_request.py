@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional, Protocol
 
-from ._http import Header, build_url, combine_headers, host_from_server, join_path
+from ._http import Header, build_url, host_from_server, index_headers, join_path
 
 Server = tuple[str, Optional[int]]
 #: Attributes that may be read late.
@@ -114,7 +114,7 @@ class Request:
     def headers(self) -> list[Header]:
         """The headers, repeated ones joined; names as the protocol's users know them (``Host`` or ``host``)."""
         if self._headers is None:
-            self._headers = combine_headers(self._read_headers())
+            self._headers, self._index = index_headers(self._read_headers())
         return self._headers
 
     def may_have(self, names: frozenset[str]) -> bool:
@@ -124,7 +124,7 @@ class Request:
     def header(self, name: str) -> str | None:
         """The value of a header by its lower-case name, or ``None``."""
         if self._index is None:
-            self._index = {key.lower(): value for key, value in self.headers}
+            self._headers, self._index = index_headers(self._read_headers())
         return self._index.get(name)
 
     @property

@@ -6,13 +6,12 @@ what the server passes is passed on as it is, and what the application raises le
 
 from __future__ import annotations
 
-import functools
 import types
 import weakref
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from ._body import InputTee, parts_of
+from ._body import InputTee
 from ._config import Config, build_config
 from ._entry import Entry
 from ._environ import EnvironRequest
@@ -65,12 +64,7 @@ class WsgiMiddleware:
 def _watch_input(exchange: Watched, environ: Any) -> None:
     """Put the tee before the input stream of a request that may have a body (RFC 9112, 6.3)."""
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
-        environ["wsgi.input"] = InputTee(environ["wsgi.input"], functools.partial(call, _note_read, exchange))
-
-
-def _note_read(exchange: Watched, read: Any) -> None:
-    for part in parts_of(read):
-        exchange.body_read(part)
+        environ["wsgi.input"] = InputTee(environ["wsgi.input"], exchange.body_read)
 
 
 def _inside(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:

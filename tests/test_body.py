@@ -196,7 +196,7 @@ CONTENT = b"first\nsecond\nlast"
 def teed(stream: Any = None) -> tuple[Any, list[bytes]]:
     """A tee over a stream, and the parts that it tells."""
     told: list[bytes] = []
-    return InputTee(stream or io.BytesIO(CONTENT), lambda read: told.extend(parts_of(read))), told
+    return InputTee(stream or io.BytesIO(CONTENT), told.append), told
 
 
 def read_into(stream: Any) -> bytes:
@@ -321,6 +321,26 @@ def test_errors_of_the_stream_are_the_applications() -> None:
 )
 def test_what_was_read_is_parts(read: Any, parts: list[bytes]) -> None:
     assert parts_of(read) == parts
+
+
+@given(st.lists(st.tuples(st.sampled_from(["read", "readline", "read1"]), st.integers(1, 300)), max_size=40))
+def test_a_large_body_is_counted_to_the_byte_whoever_counts(rest: list[tuple[str, int]]) -> None:
+    content = b"x" * KEPT_FOR_REDACTION + b"line\n" * 2_000
+    body, fed = Body(0), []
+
+    def feed(part: bytes) -> Any:
+        fed.append(part)
+        return body.feed(part)
+
+    tee = InputTee(io.BytesIO(content), feed)
+    read = [tee.read(KEPT_FOR_REDACTION)] + [tee.read(4) for _ in range(600)]
+    assert len(fed) < len(read)  # the tee counts by itself from some time on
+    read += [getattr(tee, way)(size) for way, size in rest]
+    assert b"".join(read) == content[: body.size]
+    read.append(tee.read())
+    assert body.size == len(content)
+    assert body.over_limit
+    assert body.parse("application/json").kind == "raw"
 
 
 def test_a_buffer_of_wider_items_is_told_in_bytes() -> None:

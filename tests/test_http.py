@@ -181,3 +181,11 @@ def test_no_name_is_left_twice_and_no_value_lost(headers: list[tuple[str, str]])
     assert _http.combine_headers(combined) == combined
     for name, value in headers:
         assert value in {key.lower(): joined for key, joined in combined}[name.lower()]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["host", "Host", "cookie", "Cookie", "accept", "x"]), st.text(max_size=3))))
+def test_an_index_has_each_combined_header_once(headers: list[tuple[str, str]]) -> None:
+    combined, index = _http.index_headers(headers)
+    assert combined == _http.combine_headers(headers)
+    assert index == {name.lower(): value for name, value in combined}
+    assert len(index) == len(combined)
