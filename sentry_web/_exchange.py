@@ -115,20 +115,19 @@ class Exchange:
     def leave(self, entered: Entered | None) -> None:
         """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
 
-        Where the request is not the current one, this is another context (a coroutine closed by the event loop's
-        shutdown hooks, a generator by the garbage collector); what holds there is none of our business.
+        In another context (of the loop's shutdown hooks, of the garbage collector) what holds is none of our business.
         """
         if entered is not None and CURRENT.get() is self:
             undo(entered)
 
     def body_read(self, part: bytes) -> Body | None:
         """The application has read a part of the request body; see ``Body.feed``."""
-        if part and self.open:
-            if self._body is None:
-                limit = max([call(party.recording.body_limit) or 0 for party in self.parties])
-                self._body = self.request.body = Body(limit)
-            return self._body.feed(part)
-        return None
+        if not part or not self.open:
+            return None
+        if self._body is None:
+            limit = max([call(party.recording.body_limit) or 0 for party in self.parties])
+            self._body = self.request.body = Body(limit)
+        return self._body.feed(part)
 
     def response_started(self, status: int | None, headers: Any = ()) -> None:
         """A status was handed to the server."""
@@ -232,9 +231,9 @@ class Exchange:
 
         :param ended: when it truly ended (``time.perf_counter()`` seconds); now, if not given.
         """
+        outcome = self.outcome
         if not self._step(Input.CLOSE):
             return
-        outcome = self.outcome
         if outcome.ended is None:
             outcome.ended = time.perf_counter() if ended is None else ended
         if outcome.failed and outcome.status is None and self.request.kind in ("http", "websocket"):
