@@ -42,6 +42,12 @@ URL_HEADERS = frozenset(("referer", "origin", "location", "content_location"))
 HOST_HEADERS = frozenset(("host", "x_forwarded_host", "x_original_host"))
 
 _URL_VALUE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|/|\?")
+#: Kinds of headers whose values are never sent.
+_HIDDEN = frozenset(("cookie", "secret", "secret address"))
+#: By which a value may begin that is a URL without a scheme.
+_RELATIVE = ("/", "?")
+#: Names of headers whose kind is remembered: so many, and so long at most.
+_MOST_NAMES, _LONGEST_NAME = 1000, 64
 _USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 
 
@@ -82,7 +88,7 @@ class Policy:
     :param bodies: whether request bodies may be sent at all.
     """
 
-    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding")
+    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "_kinds")
 
     def __init__(
         self,
@@ -102,6 +108,7 @@ class Policy:
         self.fields = fields
         self.bodies = bodies
         self.forwarding = forwarding
+        self._kinds: dict[str, str] = {}
 
     @classmethod
     def plain(cls, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()) -> Policy:
@@ -117,17 +124,47 @@ class Policy:
         """Headers by name, with secrets, cookies and unwanted addresses replaced."""
         if self.headers.mode == "off":
             return {}
-        return {name: self._header_value(normalise(name), value) for name, value in headers}
+        known = self._kinds.get
+        return {name: self._header_value(known(name) or self.kind_of(name), value) for name, value in headers}
 
-    def _header_value(self, name: str, value: str) -> Text:
-        if name in COOKIE_HEADERS or self.headers.hides(name):
+    def kind_of(self, name: str) -> str:
+        """What a header holds: ``cookie``, ``secret``, ``address``, ``secret address``, ``host``, ``url``, ``other``.
+
+        Remembered for so many names, none of them long: they are ever the same few, but strangers choose them.
+        """
+        kind = self._kinds.get(name)
+        if kind is None:
+            kind = self._find_kind(name, normalise(name))
+            if len(self._kinds) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+                self._kinds[name] = kind
+        return kind
+
+    def kinds_of(self, headers: Sequence[tuple[str, str]]) -> set[str]:
+        """The kinds of all these headers, mostly known."""
+        kinds: set[Any] = set(map(self._kinds.get, [name for name, _ in headers]))
+        return {self.kind_of(name) for name, _ in headers} if None in kinds else kinds
+
+    def _find_kind(self, name: str, normal: str) -> str:
+        if normal in COOKIE_HEADERS:
+            return "cookie"
+        secret = self.headers.hides(normal) or self.headers.hides(name)
+        if normal in ADDRESS_HEADERS:
+            return "secret address" if secret else "address"
+        if secret:
+            return "secret"
+        if normal in HOST_HEADERS:
+            return "host"
+        return "url" if normal in URL_HEADERS else "other"
+
+    def _header_value(self, kind: str, value: str) -> Text:
+        if kind == "other" and "://" not in value and value[:1] not in _RELATIVE:
+            return value  # nearly all
+        if kind in _HIDDEN or (kind == "address" and not self.user_info):
             return Filtered(SUBSTITUTE)
-        if name in ADDRESS_HEADERS and not self.user_info:
-            return Filtered(SUBSTITUTE)
-        if name in HOST_HEADERS:
+        if kind == "host":
             host = without_credentials(value)
             return value if host == value else Filtered(host)
-        return self.scrub_url(value) if name in URL_HEADERS or _URL_VALUE.match(value) else value
+        return self.scrub_url(value) if kind == "url" or _URL_VALUE.match(value) else value
 
     def scrub_url(self, value: str) -> Text:
         """A URL without credentials and with the secrets of its query replaced, and of a fragment that is a query."""

@@ -26,6 +26,7 @@ _REST = r"[^\s'\",;&<>]*"
 _MOST_VALUES = 50_000
 #: A text with more secrets than these is replaced as a whole: what else is in it is not worth the time.
 _MOST_IN_ONE = 30
+_TEXT = frozenset((str,))
 #: Letters and digits in a row by which a value is looked for first.
 _PROBE = 3
 #: Values without such a row are searched for by their expression; so many of them.
@@ -46,7 +47,7 @@ class Redactor:
     :param blocks: beginnings of contents; a text is cut where one of them stands.
     """
 
-    __slots__ = ("_show", "_values", "_blocks", "_present", "_probes", "_odd", "_overflow")
+    __slots__ = ("_show", "_values", "_blocks", "_present", "_probes", "_odd", "_overflow", "_left", "idle")
 
     def __init__(self, values: Iterable[str], show: Callable[[Any], str], blocks: Iterable[str] = ()) -> None:
         self._values = list(dict.fromkeys(form for value in values for form in (value, _misread(value))))
@@ -58,6 +59,7 @@ class Redactor:
         self._probes = _NOTHING
         self._odd = 0
         self._overflow = False
+        self.idle = not self._values and not self._blocks  #: there is nothing to look for
 
     def search(self, value: Any) -> bool:
         """Look whether any of the values is in there at all, and prepare to replace those that are.
@@ -65,16 +67,19 @@ class Redactor:
         One text of all texts, so that each value is searched once: the common event holds none, or two or three.
         """
         self._present, self._odd, self._overflow = [], 0, False
-        if not self._values and not self._blocks:
+        if self.idle:
             return False
-        texts = list(self._texts(value))
+        texts: list[str] = []
+        self._left = _MOST_VALUES // 2
+        if not self._gather([value], texts):  # the short way, for the common event
+            texts = list(self._texts(value))
         whole = "\n".join(texts)
         for block in self._blocks:
             self._note(block, whole, r"[\s\S]*")
         for text in self._values:
             self._note(text, whole)
         self._probes = _any_of(probe for probe, _, _ in self._present)
-        return bool(self._present) or self._overflow or any(map(self._cut_within, texts))
+        return bool(self._present) or self._overflow or ("..." in whole and any(map(self._cut_within, texts)))
 
     def _note(self, text: str, whole: str, rest: str = "") -> None:
         """Remember a value that is in there; an expression is made, which takes longer, only where it is escaped."""
@@ -121,6 +126,24 @@ class Redactor:
                 if start >= 0 and value.startswith(tail[start:]):
                     return len(tail) - start
         return 0
+
+    def _gather(self, values: Iterable[Any], texts: list[str], deepest: int = 20) -> bool:
+        """Add the texts among the values and in them; whether those were plain: shallow, few, with texts for keys."""
+        for item in list(values):
+            kind = type(item)
+            if kind is dict or kind is list:
+                self._left -= len(item)
+                if deepest < 0 or self._left < 0 or (kind is dict and not _TEXT.issuperset(map(type, item))):
+                    return False
+                texts += item if kind is dict else ()
+                if not self._gather(item.values() if kind is dict else item, texts, deepest - 1):
+                    return False
+            elif item is not None and kind is not bool:
+                plain = item if kind is str else self._as_plain(item)
+                if not isinstance(plain, str):
+                    return False
+                texts.append(plain)
+        return True
 
     def _texts(self, value: Any) -> Iterator[str]:
         """Every text in a value, keys too; each container once, without recursion, the shallow ones first."""

@@ -109,13 +109,20 @@ class RequestProcessor:
 
 def request_data(request: Request, policy: Policy) -> dict[str, Any]:
     """Sentry's request interface (https://develop.sentry.dev/sdk/data-model/event-payloads/request/)."""
-    data: dict[str, Any] = {"url": policy.url(request), "method": request.method or None}
+    data: dict[str, Any] = {"url": policy.url(request)}
+    if request.method:
+        data["method"] = request.method
     data["headers"] = annotated(policy.report_headers(request.headers))
     query = policy.report_query(request.query)
-    data["query_string"] = annotated(query)
-    data["cookies"] = annotated(policy.report_cookies(request.header("cookie")) or None)
-    data["env"] = _environment(request, policy) or None
-    return {key: value for key, value in data.items() if value is not None}
+    if query is not None:
+        data["query_string"] = annotated(query)
+    cookies = policy.report_cookies(request.header("cookie"))
+    if cookies:
+        data["cookies"] = annotated(cookies)
+    environment = _environment(request, policy)
+    if environment:
+        data["env"] = environment
+    return data
 
 
 def _environment(request: Request, policy: Policy) -> dict[str, str]:
@@ -135,10 +142,13 @@ def annotated(value: Any, depth: int = 0) -> Any:
 
     Below the depth to which the SDK follows it writes the rest with ``repr``, which remarks would spoil.
     """
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is dict:
+        return {key: item if type(item) is str else annotated(item, depth + 1) for key, item in value.items()}
     if isinstance(value, Filtered):
         return AnnotatedValue(str(value), {"rem": [list(value.remark)]}) if depth < _DEEPEST_REMARK else str(value)
-    if isinstance(value, dict):
-        return {key: annotated(item, depth + 1) for key, item in value.items()}
     return [annotated(item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
