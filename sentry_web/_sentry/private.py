@@ -14,6 +14,8 @@ import sentry_sdk.scope
 import sentry_sdk.utils
 from sentry_sdk.tracing import Transaction
 
+from . import inner_spans
+
 #: Remarks for Sentry's UI. Every release has it in ``utils``, where newer ones only import it.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
 
@@ -112,7 +114,7 @@ def transaction_in(isolation: Any, headers: dict[str, str], **known: Any) -> Tra
     context: Any = getattr(isolation, "_propagation_context", None)
     if not hasattr(context, "baggage"):
         return isolation.continue_trace(headers, **known)  # type: ignore[no-any-return]
-    return Transaction(
+    return inner_spans.transaction(context, **known) or Transaction(
         baggage=context.baggage,
         parent_sampled=context.parent_sampled,
         trace_id=context.trace_id,

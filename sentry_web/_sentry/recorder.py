@@ -198,7 +198,7 @@ class SentryRecording(BaseRecording):
             span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
         else:
             span.set_name(processor.chosen_on(self._isolation) or name)
-        attributes: dict[str, Any] = dict(self._settings.policy.span_attributes(self._request))
+        attributes: dict[str, Any] = self._settings.policy.span_attributes(self._request)
         attributes.update(outcome_attributes(self._request, outcome, name))
         wanted = self._config.capture_response_headers
         if wanted:
@@ -206,8 +206,7 @@ class SentryRecording(BaseRecording):
             attributes.update(captured_headers("response", self._settings.policy.report_headers, headers, wanted))
         if self._linked is not None:
             attributes["sentry.previous_trace"] = self._linked
-        for key, value in attributes.items():
-            span.set_attribute(key, value)
+        span.set_attributes(attributes)
         span.finish(outcome)
 
 

@@ -20,7 +20,8 @@ from .._privacy import SUBSTITUTE, Policy
 from .._redactor import Redactor
 from .._request import Outcome, Request
 from .._secrets import Secrets
-from . import private
+from . import innards, inner_spans, private
+from .delivery import delivery_of
 from .private import AnnotatedValue
 
 #: Parts of an event that hold values through and through.
@@ -29,6 +30,8 @@ _WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "reques
 _SPAN = ("description", "data", "tags")
 #: The trace context's copy of what the envelope's header tells; it has the transaction's name.
 _TRACE = (*_SPAN, "dynamic_sampling_context")
+#: Parts of an event that have frames.
+_STACKS = frozenset(("exception", "stacktrace", "threads"))
 _BREADCRUMB = ("message", "data")
 #: Parts of a log and of a metric.
 _RECORD = ("body", "name")
@@ -62,8 +65,10 @@ class RedactingProcessor:
 
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
+        if self._redactor().idle:
+            return True
         places = list(_places(event))
-        self._redact({index: place[key] for index, (place, key) in enumerate(places)}, _writer(places))
+        self._redact([place[key] for place, key in places], _writer(places))
         return True
 
     def redact_span(self, span: Any) -> None:
@@ -75,6 +80,9 @@ class RedactingProcessor:
                 span.remove_attribute(key)
 
     def _redact_span(self, span: Any) -> bool:
+        if self._redactor().idle:
+            return True
+
         def write(key: str, value: Any) -> None:
             if key:
                 span.set_attribute(key, value)
@@ -92,7 +100,7 @@ class RedactingProcessor:
 
     def _redact_record(self, record: dict[str, Any]) -> bool:
         places = [(record, key) for key in (*_RECORD, "attributes") if record.get(key)]
-        self._redact({index: place[key] for index, (place, key) in enumerate(places)}, _writer(places))
+        self._redact([place[key] for place, key in places], _writer(places))
         return True
 
     def _redact_trace_header(self, span: Any) -> None:
@@ -101,11 +109,14 @@ class RedactingProcessor:
         header = private.trace_header_of(span, self._redactor().search(name))
         self._redact({"transaction": header.get("transaction")}, header.__setitem__)
 
-    def _redact(self, values: dict[Any, Any], write: Callable[[Any, Any], None]) -> None:
-        """Search all at once, and write back what changed; nothing is written where there is nothing to hide."""
+    def _redact(self, values: Any, write: Callable[[Any, Any], None]) -> None:
+        """Search all at once, and write back what changed; nothing is written where there is nothing to hide.
+
+        :param values: a dictionary, or a list, whose places are its keys.
+        """
         redactor = self._redactor()
         if redactor.search(values):
-            for key, value in values.items():
+            for key, value in values.items() if isinstance(values, dict) else enumerate(values):
                 write(key, redactor.redact(value))
 
     def _redactor(self) -> Redactor:
@@ -113,15 +124,15 @@ class RedactingProcessor:
         known = (self._request.body.size if self._request.body is not None else 0, self._outcome.headers)
         if self._cached is None or self._cached_for != known:
             secrets = Secrets(self._request, self._policy, _pairs(self._outcome.headers))
-            self._cached = Redactor(secrets.values(), _show, secrets.blocks)
+            values = secrets.values()
+            self._cached = Redactor(values, _show, secrets.blocks) if values or secrets.blocks else _IDLE
             self._cached_for = known
         return self._cached
 
 
 def _pairs(headers: Any) -> list[tuple[str, str]]:
     """The headers that an application answered with, as far as they are any."""
-    pairs = [item for item in headers if isinstance(item, (list, tuple)) and len(item) == 2]
-    return [(text(name), text(value)) for name, value in pairs]
+    return [(text(item[0]), text(item[1])) for item in headers if isinstance(item, (list, tuple)) and len(item) == 2]
 
 
 def _places(event: dict[str, Any]) -> Iterable[tuple[Any, Any]]:
@@ -161,9 +172,10 @@ def _add_own_stack(event: dict[str, Any]) -> None:
 
     Older releases (2.20) add them to transactions too, where they show nothing but how we end one: leave none to add.
     """
+    if not _STACKS.isdisjoint(event):
+        return
     options = sentry_sdk.get_client().options
-    has_stack = any(key in event for key in ("exception", "stacktrace", "threads"))
-    if has_stack or not options.get("attach_stacktrace"):
+    if not options.get("attach_stacktrace"):
         return
     if event.get("type") == "transaction":
         event["threads"] = {"values": []}
@@ -188,6 +200,10 @@ def _show(value: Any) -> str:
     return str(value.value) if isinstance(value, AnnotatedValue) else str(safe_repr(value))
 
 
+#: For the requests that have no secret.
+_IDLE = Redactor((), _show)
+
+
 class RedactingScope(Scope):
     """A current scope whose streamed spans, logs and metrics are redacted when they are sent.
 
@@ -196,15 +212,36 @@ class RedactingScope(Scope):
 
     __slots__ = ()
 
+    def capture_event(self, event: Any, hint: Any = None, scope: Any = None, **scope_kwargs: Any) -> str | None:
+        """Capture an event: a transaction by the shorter way, where it is known to come to the same."""
+        if hint is None and scope is None and not scope_kwargs and event.get("type") == "transaction":
+            shorter = call(delivery_of, self, event)
+            if shorter is not None:
+                return call(shorter.send)
+        return super().capture_event(event, hint, scope, **scope_kwargs)
+
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:
         merged: Any = super()._merge_scopes(*args, **kwargs)
         call(private.turn_merged, merged, _MergedScope, self._event_processors)
         return merged
 
     def _capture_span(self, span: Any) -> None:
+        if call(self._queue, span):
+            return
         if not _COMPLETES_TELEMETRY:
             call(_redact_telemetry, self._event_processors, span)
         super()._capture_span(span)
+
+    def _queue(self, span: Any) -> bool:
+        """Complete, redact and queue a span without a merged scope, where that comes to the same; whether it did."""
+        client: Any = sentry_sdk.get_client()
+        scopes = innards.Scopes()
+        if span is None or not inner_spans.streams_untouched(client) or not scopes.include(self):
+            return False
+        scopes.complete(span, client)
+        _redact_telemetry(self._event_processors, span)
+        inner_spans.queue_span(span, client)
+        return True
 
 
 class _MergedScope(Scope):

@@ -16,7 +16,7 @@ from sentry_sdk.tracing import Span, Transaction
 from .._guard import call
 from .._http import outgoing_trace
 from .._request import Name, Outcome, Request
-from . import private
+from . import inner_spans, private
 
 
 class RootSpan(Protocol):
@@ -36,6 +36,9 @@ class RootSpan(Protocol):
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set a datum of the span."""
+
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        """Set several."""
 
     def trace_headers(self) -> dict[str, str]:
         """The span's identity as response headers."""
@@ -130,9 +133,10 @@ class RequestTransaction(Transaction):
 class TransactionSpan:
     """Transaction mode: the root span is sent with its children in one event, when it ends."""
 
-    __slots__ = ("_transaction",)
+    __slots__ = ("_transaction", "_client")
 
     def __init__(self, parameters: StartParameters, isolation: Scope) -> None:
+        self._client = parameters.client
         self._transaction: Any = private.transaction_in(
             isolation,
             parameters.trace_headers,
@@ -169,6 +173,10 @@ class TransactionSpan:
     def set_attribute(self, key: str, value: Any) -> None:
         self._transaction.set_data(key, value)
 
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        for key, value in attributes.items():
+            self._transaction.set_data(key, value)
+
     def trace_headers(self) -> dict[str, str]:
         transaction = self._transaction
         return outgoing_trace(transaction.trace_id, transaction.span_id, bool(transaction.sampled))
@@ -184,8 +192,13 @@ class TransactionSpan:
             transaction.set_status("internal_error")
         elif outcome.cancelled:
             transaction.set_status("cancelled")
+        ended = transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0)
+        event: Any = inner_spans.finish(transaction, ended, self._client)
+        if event is not None:
+            sentry_sdk.get_current_scope().capture_event(event)
+            return
         private.stop_profile(transaction)
-        transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))
+        transaction.finish(end_timestamp=ended)
 
 
 class StreamedRoot:
@@ -197,21 +210,21 @@ class StreamedRoot:
         from sentry_sdk import traces  # a release without it has no such mode
 
         scope = sentry_sdk.get_current_scope()
-        scope.set_custom_sampling_context(parameters.sampling)
-        try:
-            self._span: Any = traces.start_span(
-                name=parameters.name.value,
-                attributes={
-                    "sentry.op": parameters.op,
-                    "sentry.origin": parameters.origin,
-                    "sentry.segment.name.source": parameters.name.source,
-                    "http.request.method": parameters.request.method,
-                    "protocol": parameters.request.protocol,
-                },
-                parent_span=None,
-            )
-        finally:
-            private.forget_sampling_context(scope)
+        name = parameters.name.value
+        attributes: dict[str, Any] = {
+            "sentry.op": parameters.op,
+            "sentry.origin": parameters.origin,
+            "sentry.segment.name.source": parameters.name.source,
+            "http.request.method": parameters.request.method,
+            "protocol": parameters.request.protocol,
+        }
+        self._span: Any = inner_spans.segment_by_rate(parameters.client, scope, name, attributes)
+        if self._span is None:
+            scope.set_custom_sampling_context(parameters.sampling)
+            try:
+                self._span = traces.start_span(name=name, attributes=attributes, parent_span=None)
+            finally:
+                private.forget_sampling_context(scope)
         private.set_server_segment(scope, self._span)
         self._scope = scope
         self._ignored = ignored_statuses
@@ -231,6 +244,14 @@ class StreamedRoot:
 
     def set_attribute(self, key: str, value: Any) -> None:
         self._span.set_attribute(key, value)
+
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        known = self._span.get_attributes()
+        for key, value in attributes.items():
+            if type(value) in _ATTRIBUTES:
+                known[key] = value  # what ``set_attribute`` comes to, after three questions (0.4 µs each)
+            else:
+                self._span.set_attribute(key, value)
 
     def trace_headers(self) -> dict[str, str]:
         return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))
@@ -255,6 +276,10 @@ class StreamedRoot:
             span.set_attribute("sentry.status", "cancelled")
         start = getattr(span, "start_timestamp", None)
         span.end(start + timedelta(seconds=outcome.duration or 0.0) if start is not None else None)
+
+
+#: Types of values that streamed spans carry as they are.
+_ATTRIBUTES = frozenset((str, int, bool))
 
 
 #: What a 4xx or 5xx status says of ``mechanism``-less failures, for ``failed_request_status_codes``.

@@ -42,7 +42,7 @@ FAULTS: tuple[Fault, ...] = (
     (8, "an abandoned stream never ends", (WSGI, "weakref.finalize(self, call, exchange.abandoned)", "weakref.finalize(self, int)")),
     (9, "an error in mid-stream leaves the transaction ok", (EXCHANGE, "            self.outcome.failed = True\n            self._capture(error, handled=False)", "            self.outcome.failed = self.state < State.STREAMING\n            self._capture(error, handled=False)")),
     (9, "the session ends before the body", (RECORDER, "            isolation.start_session(session_mode=\"request\")\n", "            isolation.start_session(session_mode=\"request\")\n            isolation.end_session()\n")),
-    (10, "the transaction ends now", (SPANS, "transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))", "transaction.finish()")),
+    (10, "the transaction ends now", (SPANS, "ended = transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0)\n        event", "ended = type(transaction.start_timestamp).now(transaction.start_timestamp.tzinfo)\n        event")),
     (10, "the end of the body is not noted", (EXCHANGE, "            self.outcome.ended = time.perf_counter()\n", "            pass\n")),
     (26, "OSError out of send is an error", ("_errors.py", "if error is lost or any(kind", "if any(kind")),
     (26, "cancellation is an error", ("_errors.py", '"asyncio.exceptions.CancelledError", ', "")),

@@ -64,6 +64,7 @@ ENTRY_POINTS = {
     "_body._Watched.__call__": "what the application calls",
     "_body._WatchedInto.__call__": "what the application calls",
     "_sentry.redaction.RedactingScope._capture_span": "what sentry-sdk calls in the application's own call",
+    "_sentry.redaction.RedactingScope.capture_event": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction.RedactingScope._merge_scopes": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction._MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
     "_sentry.scopes._WaitingIsolation.__getattribute__": "what sentry-sdk runs in the application's own call",
