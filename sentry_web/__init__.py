@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._instrument import instrument_asgi, instrument_wsgi
-    from ._middlewares import SentryAsgiMiddleware, SentryMiddleware, SentryWsgiMiddleware
+    from ._middlewares.asgi import SentryAsgiMiddleware, SentryMiddleware
+    from ._middlewares.wsgi import SentryWsgiMiddleware
     from ._otel import OpenTelemetryRecorder as OpenTelemetryRecorder
     from ._recorder import BaseRecording, Recorder, Recording
     from ._request import Outcome, Request
@@ -45,10 +46,10 @@ _HOMES = {
     "Recorder": "_recorder",
     "Recording": "_recorder",
     "Request": "_request",
-    "SentryAsgiMiddleware": "_middlewares",
-    "SentryMiddleware": "_middlewares",
+    "SentryAsgiMiddleware": "_middlewares.asgi",
+    "SentryMiddleware": "_middlewares.asgi",
     "SentryRecorder": "_sentry",
-    "SentryWsgiMiddleware": "_middlewares",
+    "SentryWsgiMiddleware": "_middlewares.wsgi",
     "WsgiMiddleware": "wsgi",
     "instrument_asgi": "_instrument",
     "instrument_wsgi": "_instrument",

@@ -303,6 +303,12 @@ def test_the_package_by_itself_loads_no_room(tmp_path: Path) -> None:
     assert json.loads(ran(code, tmp_path)) == ["sentry_web"]
 
 
+@pytest.mark.parametrize(("name", "other"), [("SentryAsgiMiddleware", "wsgi"), ("SentryWsgiMiddleware", "asgi")])
+def test_who_serves_one_protocol_loads_nothing_of_the_other(name: str, other: str, tmp_path: Path) -> None:
+    code = f"import json, sys; from sentry_web import {name}; print(json.dumps([*sys.modules]))"
+    assert [module for module in json.loads(ran(code, tmp_path)) if module == f"sentry_web.{other}"] == []
+
+
 @pytest.mark.parametrize("rate", [None, 0.0, 1.0])
 def test_a_request_loads_no_module_of_ours(rate: float | None, tmp_path: Path) -> None:
     """What is loaded for the first time inside a request could block it, or fail."""

@@ -1,0 +1,48 @@
+"""The public Sentry middlewares for WSGI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._config import DEFAULT_METHODS, build_config
+from .._sentry import SentryRecorder
+from ..wsgi import WsgiMiddleware
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._options import StyledOptions
+
+
+class SentryWsgiMiddleware(WsgiMiddleware):
+    """Reports the errors, requests and traces of a WSGI application to Sentry.
+
+    In place of ``sentry_sdk.integrations.wsgi.SentryWsgiMiddleware``, with the same positional parameters.
+
+    :param app: the WSGI application.
+    :param use_x_forwarded_for: believe forwarding headers from anyone; ``trusted_proxies`` says it better.
+    :param span_origin: the origin of root spans.
+    :param http_methods_to_capture: methods that make a root span; every method continues its trace.
+    :param options: ``transaction_style``, and the options table of the README.
+    :raises ValueError: for an option's value that is not allowed; the message names both.
+    :raises TypeError: for a value of the wrong type, or an unknown option.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        app: Any,
+        use_x_forwarded_for: bool = False,
+        span_origin: str = "manual",
+        http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
+        **options: Unpack[StyledOptions],
+    ) -> None:
+        config = build_config(
+            mechanism_type="wsgi",
+            span_origin=span_origin,
+            http_methods_to_capture=http_methods_to_capture,
+            trusts_everyone=use_x_forwarded_for,
+            **options,
+        )
+        super().__init__(app, recorders=[SentryRecorder(config)], config=config)
