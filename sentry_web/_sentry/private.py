@@ -5,7 +5,6 @@ The compat session runs the suite on the oldest and the newest supported release
 
 from __future__ import annotations
 
-import random
 import sys
 from typing import Any
 
@@ -14,7 +13,7 @@ import sentry_sdk.scope
 import sentry_sdk.utils
 from sentry_sdk.tracing import Transaction
 
-from . import inner_spans
+from . import innards, inner_spans
 
 #: Remarks for Sentry's UI. Every release has it in ``utils``, where newer ones only import it.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
@@ -134,11 +133,8 @@ def plain_rate(options: Any) -> float | None:
 
 
 def drawn(rate: float, client: Any) -> tuple[float, bool]:
-    """The ``sample_rand`` of a new trace, six digits of it as the SDK has it, and whether that samples it.
-
-    The SDK draws it from the trace's id, which nobody knows yet, and so can be any.
-    """
-    number = int(random.random() * 1_000_000) / 1_000_000  # noqa: S311 - as the SDK does
+    """The ``sample_rand`` of a new trace, whose id nobody knows yet, and whether it samples the trace."""
+    number = innards.any_rand()
     if client.monitor:
         rate /= 2**client.monitor.downsample_factor
     return number, number < rate
