@@ -10,12 +10,12 @@ from typing import Any
 
 from sentry_sdk import Scope
 
-_NAMES: tuple[str, ...] = tuple(getattr(Scope, "__slots__", ()))
+_NAMES: list[str] = list(getattr(Scope, "__slots__", ()))
+_new: Any = object.__new__
 
 #: Whether a scope is nothing but its slots.
-KNOWN = "client" in _NAMES and not hasattr(object.__new__(Scope), "__dict__")
+KNOWN = "client" in _NAMES and not hasattr(_new(Scope), "__dict__")
 
-_new: Any = object.__new__
 _values: Any = attrgetter(*_NAMES) if KNOWN else None
 _setters: list[Any] = [vars(Scope)[name].__set__ for name in _NAMES] if KNOWN else []
 _put_client: Any = vars(Scope)["client"].__set__ if KNOWN else None
