@@ -63,5 +63,9 @@ class FirstAttributes(Mapping[str, Any]):
         """The dict's own: what is inherited looks each key up in Python."""
         return self._all().items()
 
+    def copy(self) -> dict[str, Any]:
+        """A dict of them. The SDK before 1.42 asks a sampler's answer for it, as if that were a dict."""
+        return dict(self._all())
+
     def __repr__(self) -> str:
         return repr(self._all())

@@ -56,6 +56,7 @@ def test_it_is_a_mapping_whoever_reads_it() -> None:
     assert "url.path" in attributes
     assert attributes.get("url.fragment") is None
     assert repr(attributes) == repr(dict(attributes))
+    assert attributes.copy() == dict(attributes)
 
 
 def test_what_the_user_adds_wins() -> None:
