@@ -127,8 +127,8 @@ def plain_rate(options: Any) -> float | None:
     """The rate, below 1, by which alone a request without an incoming trace is sampled; ``None``: more decides."""
     get = options.get
     rate = get("traces_sample_rate")
-    if not isinstance(rate, (float, int)) or not 0 <= rate < 1:
-        return None
+    if not isinstance(rate, (float, int)) or not 0 <= rate < 1 or not hasattr(Transaction, "_sample_rand"):
+        return None  # older releases draw a number of their own when they decide
     return None if any(map(get, _ASKED)) or get("instrumenter") != "sentry" else float(rate)
 
 
@@ -144,8 +144,7 @@ def leave_out(transaction: Any, number: float | None, rate: float | None) -> Non
     """Make a transaction one that was decided against."""
     transaction.sampled = False
     transaction.sample_rate = rate
-    if hasattr(transaction, "_sample_rand"):
-        transaction._sample_rand = number
+    transaction._sample_rand = number
 
 
 def started_by_rate(transaction: Any, client: Any, number: float | None = None) -> bool:

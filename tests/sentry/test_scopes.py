@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sentry_sdk
 from sentry_sdk import Scope
+from sentry_sdk.tracing import Transaction
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web._sentry import scopes, slots
@@ -61,6 +62,8 @@ def nothing() -> None:
 
 @BOTH
 def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
+    if sdk is LEFT_OUT and not hasattr(Transaction, "_sample_rand"):
+        pytest.skip("not with this sentry-sdk: a transaction draws its number when it is started")
     with recording(**sdk), made() as found:
         ask(nothing)
         assert ask(sentry_sdk.get_client).is_active()
@@ -195,7 +198,8 @@ def test_as_many_are_sampled_as_were_asked_for(rate: float) -> None:
     assert abs(sampled / 200 - rate) < 0.2  # six standard deviations
     for envelope in events.envelopes:
         trace = json.loads(envelope.splitlines()[0])["trace"]
-        assert float(trace["sample_rand"]) < rate == float(trace["sample_rate"])
+        assert float(trace.get("sample_rand", 0.0)) < rate  # older releases do not tell it
+        assert float(trace["sample_rate"]) == rate
 
 
 def test_what_is_left_out_is_counted() -> None:
@@ -237,11 +241,11 @@ def test_two_threads_touch_them_at_once(sdk: dict[str, Any]) -> None:
 
 
 def test_a_task_that_outlives_the_request_touches_them_first() -> None:
-    done = asyncio.Event()
+    done: list[asyncio.Event] = []
     tasks: list[asyncio.Task[None]] = []
 
     async def late() -> None:
-        await done.wait()
+        await done[0].wait()
         sentry_sdk.capture_message("late")
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -250,6 +254,7 @@ def test_a_task_that_outlives_the_request_touches_them_first() -> None:
         await send({"type": "http.response.body", "body": b"x"})
 
     async def main() -> None:
+        done.append(asyncio.Event())  # made here, since before Python 3.10 it belongs to a loop
         async def receive() -> Any:
             return {"type": "http.disconnect"}
 
@@ -258,7 +263,7 @@ def test_a_task_that_outlives_the_request_touches_them_first() -> None:
 
         scope = {"type": "http", "method": "GET", "path": "/books/7", "headers": [(b"host", b"shop.example")]}
         await SentryAsgiMiddleware(app)(scope, receive, send)
-        done.set()
+        done[0].set()
         await tasks[0]
 
     with recording(**QUIET) as events:
