@@ -1,6 +1,7 @@
-"""Every private name of sentry-sdk that is used, each with its reason. A release without one degrades, never breaks.
+"""The private names of sentry-sdk that are used, each with its reason. A release without one degrades, never breaks.
 
-The compat session runs the suite on the oldest and the newest supported release.
+Those by which a transaction is delivered, or a span made, without the SDK's own functions are in ``innards`` and
+``inner_spans``. The compat session runs the suite on the oldest and the newest supported release.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Callable, NamedTuple
 
 import pytest
+import sentry_sdk
 
 from sentry_web import AsgiMiddleware, BaseRecording, WsgiMiddleware
 from sentry_web.testing import (
@@ -70,6 +71,16 @@ class LogRecord(Act):
     def act(self, recorder: Any) -> None:
         if importlib.util.find_spec("sentry_sdk.logger") is not None:
             importlib.import_module("sentry_sdk.logger").info("about secret-token")
+
+
+class Rich(Act):
+    """What a transaction seldom has: extra data, a user, and a processor that takes its spans away."""
+
+    def act(self, recorder: Any) -> None:
+        scope = sentry_sdk.get_isolation_scope()
+        scope.set_extra("bag", {"list": [1, 2]})
+        scope.set_user({"id": "17"})
+        scope.add_event_processor(lambda event, hint: {**event, "spans": []} if "spans" in event else event)
 
 
 ANSWER = (StartResponse(), SendChunk(b"one"), SendChunk(b"two"))
@@ -330,6 +341,8 @@ def _special_cases() -> Iterator[Case]:
             yield Case(driver, "crowded", mode, partial(driver.run, script, SCANNED), Wrap.ours(max_path_names=1))
             yield Case(driver, "telling", mode, run, TELLING)
             yield Case(driver, "logging", mode, logs, EVERYTHING, options={"enable_logs": True})
+            rich = partial(driver.run, Script((Rich(), ChildSpan("fetch"), *ANSWER)), ASKS)
+            yield Case(driver, "rich", mode, rich, options={"max_value_length": 10_000, "send_default_pii": True})
             yield Case(driver, "excluded", mode, run, Wrap.ours(excluded_urls="caf"))
     for mode in TRACED:
         yield Case(WSGI, "reads in every way", mode, run_reading, EVERYTHING, options=UNLIMITED)

@@ -113,6 +113,16 @@ UNREACHED = {
         for name in FUNCTIONS
         if name.startswith("_frameworks.")
     },
+    "_secrets._as_utf8": "for a value whose bytes are UTF-8 by chance: see tests/test_secrets.py",
+    **dict.fromkeys(
+        (
+            "_sentry.innards._functions",
+            "_sentry.innards.all_theirs",
+            "_sentry.innards.release",
+            "_sentry.inner_spans._stream_known",
+        ),
+        "asked at import, for the process",
+    ),
     "_parties.captured_for": "a request inside another one: see tests/test_parties.py",
     "_http.combine_headers": "where a header is repeated: see tests/test_http.py",
     "_otel.attributes.FirstAttributes.__getitem__": "what a sampler asks: see tests/otel/test_attributes.py",

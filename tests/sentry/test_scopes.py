@@ -255,6 +255,7 @@ def test_a_task_that_outlives_the_request_touches_them_first() -> None:
 
     async def main() -> None:
         done.append(asyncio.Event())  # made here, since before Python 3.10 it belongs to a loop
+
         async def receive() -> Any:
             return {"type": "http.disconnect"}
 
