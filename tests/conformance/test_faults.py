@@ -123,6 +123,7 @@ UNREACHED = {
         ),
         "asked at import, for the process",
     ),
+    "_sentry.private._applied": "asked until both of the SDK's modules are imported: see tests/sentry/test_private.py",
     "_parties.captured_for": "a request inside another one: see tests/test_parties.py",
     "_http.combine_headers": "where a header is repeated: see tests/test_http.py",
     "_otel.attributes.FirstAttributes.__getitem__": "what a sampler asks: see tests/otel/test_attributes.py",
