@@ -78,9 +78,10 @@ def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
         lambda: sentry_sdk.get_current_scope().set_level("fatal"),
         lambda: sentry_sdk.get_isolation_scope().fork(),
         lambda: setattr(sentry_sdk.get_isolation_scope(), "_user", {"id": "1"}),
+        lambda: setattr(sentry_sdk.get_current_scope(), "_level", "fatal"),
         sentry_sdk.get_traceparent,
     ],
-    ids=["a tag", "a level", "a fork", "a slot set", "the trace"],
+    ids=["a tag", "a level", "a fork", "a slot set", "a slot of the current one set", "the trace"],
 )
 def test_a_touch_makes_them(sdk: dict[str, Any], touch: Callable[[], Any]) -> None:
     with recording(**sdk), made() as found:
