@@ -21,7 +21,13 @@ from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.testing import Request, recording
 from sentry_web.testing.drivers import make_environ, make_scope
 
-MODES = pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
+STREAM = {"trace_lifecycle": "stream"}
+SAMPLER = {"traces_sampler": lambda context: 1.0}  # with one, the SDK is given scope or environ
+MODES = pytest.mark.parametrize(
+    "sdk",
+    [{}, STREAM, SAMPLER, {**STREAM, **SAMPLER}],
+    ids=["transactions", "stream", "transactions, a sampler", "stream, a sampler"],
+)
 REQUESTS = 20
 
 
