@@ -80,6 +80,11 @@ def new_id() -> str:
     return f"{digits[:12]}4{digits[13:16]}a{digits[17:]}"
 
 
+def damped(rate: float, client: Any) -> float:
+    """What is left of a sampling rate while the SDK slows itself down (backpressure)."""
+    return rate / 2**client.monitor.downsample_factor if client.monitor else rate
+
+
 def any_rand() -> float:
     """The ``sample_rand`` of a trace that nobody knows yet; the SDK draws it from the trace's id (7 µs)."""
     return int(_numbers.random() * 1_000_000) / 1_000_000

@@ -221,9 +221,7 @@ def segment_by_rate(client: Any, scope: Any, name: str, attributes: dict[str, An
         or not 0 < rate <= 1
     ):
         return None
-    rate = float(rate)
-    if client.monitor:
-        rate /= 2**client.monitor.downsample_factor
+    rate = innards.damped(float(rate), client)
     is_new = not context._trace_id
     if is_new:
         context.trace_id = innards.new_id()

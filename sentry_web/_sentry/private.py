@@ -136,9 +136,7 @@ def plain_rate(options: Any) -> float | None:
 def drawn(rate: float, client: Any) -> tuple[float, bool]:
     """The ``sample_rand`` of a new trace, whose id nobody knows yet, and whether it samples the trace."""
     number = innards.any_rand()
-    if client.monitor:
-        rate /= 2**client.monitor.downsample_factor
-    return number, number < rate
+    return number, number < innards.damped(rate, client)
 
 
 def leave_out(transaction: Any, number: float | None, rate: float | None) -> None:
@@ -166,8 +164,7 @@ def started_by_rate(transaction: Any, client: Any, number: float | None = None) 
         return False
     if not isinstance(rate, (float, int)) or not 0 <= rate <= 1:
         return False
-    if client.monitor:
-        rate /= 2**client.monitor.downsample_factor
+    rate = innards.damped(rate, client)
     transaction.sampled = number < rate
     transaction.sample_rate = float(rate)
     if transaction.sampled:

@@ -206,8 +206,8 @@ def continues(config: Config, request: Request) -> bool:
     return bool(wanted(request)) if callable(wanted) else wanted
 
 
-class _WaitingIsolation(Scope):
-    """An isolation scope that is made at the first touch, and is a plain one from then on.
+class _Waiting:
+    """A scope that is made at the first touch, and is one like any other from then on.
 
     Its client is there from the beginning, since the SDK asks for that all the time.
     """
@@ -216,27 +216,28 @@ class _WaitingIsolation(Scope):
 
     def __getattribute__(self, name: str) -> Any:
         if name != "client":
-            _become_full(self, _WaitingIsolation, Scope, 0)
+            _become_full(self)
         return object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        _become_full(self, _WaitingIsolation, Scope, 0)
+        _become_full(self)
         object.__setattr__(self, name, value)
 
 
-class _WaitingCurrent(RedactingScope):
-    """The same for the current scope."""
+class _WaitingIsolation(_Waiting, Scope):
+    """The isolation scope."""
 
     __slots__ = ()
 
-    def __getattribute__(self, name: str) -> Any:
-        if name != "client":
-            _become_full(self, _WaitingCurrent, RedactingScope, 1)
-        return object.__getattribute__(self, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        _become_full(self, _WaitingCurrent, RedactingScope, 1)
-        object.__setattr__(self, name, value)
+class _WaitingCurrent(_Waiting, RedactingScope):
+    """The current scope."""
+
+    __slots__ = ()
+
+
+#: What each becomes, and which of the two scopes that are made it is.
+_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, 1)}
 
 
 def is_waiting(scope: Scope) -> bool:
@@ -258,10 +259,11 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def _become_full(scope: Scope, waits: type, full: type, which: int) -> None:
+def _become_full(scope: Any) -> None:
     """Turn a waiting scope into a full one; it raises nothing, since the application's own call led here."""
     with _becoming:
-        if type(scope) is waits:
+        if type(scope) in _FULL:  # no other thread was faster
+            full, which = _FULL[type(scope)]
             opening = slots.kept_in(scope)
             made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
             slots.fill(scope, made[which], full)
