@@ -100,26 +100,25 @@ def _client_facts(client: Any) -> Client:
 class Delivery:
     """One transaction on its way."""
 
-    __slots__ = ("_client", "_facts", "_scopes", "_event", "_hint")
+    __slots__ = ("_client", "_facts", "_scopes", "_hint")
 
-    def __init__(self, client: Any, facts: Client, scopes: innards.Scopes, event: dict[str, Any]) -> None:
+    def __init__(self, client: Any, facts: Client, scopes: innards.Scopes) -> None:
         self._client = client
         self._facts = facts
         self._scopes = scopes
-        self._event = event
         self._hint: dict[str, Any] = {}
 
-    def send(self) -> Any:
+    def send(self, captured: dict[str, Any]) -> Any:
         """Send it; its id, unless a processor dropped it."""
         client, hint = self._client, self._hint
-        event: Any = self._event
+        event: Any = captured
         event_id = event.get("event_id")
         if event_id is None:
             event_id = event["event_id"] = innards.new_id()
         self._scopes.apply_to(event)
         hint["attachments"] = self._scopes.attachments()
         spans = len(event["spans"])
-        processed = sentry_sdk.get_current_scope().run_event_processors(event, hint)
+        processed = self._scopes.process(event, hint)
         if processed is None:
             self._count_lost(1 + spans, whole=True)
             return None
@@ -132,7 +131,7 @@ class Delivery:
             return client.capture_event(event, hint)
         session = self._scopes.session()
         if session is not None:
-            innards.update_session(client, session, self._event)
+            innards.update_session(client, session, captured)
         client.transport.capture_envelope(envelope)
         return event_id
 
@@ -227,18 +226,30 @@ def _holds_none(part: dict[Any, Any], denied: frozenset[str]) -> bool:
 
 def delivery_of(scope: Any, event: dict[str, Any]) -> Delivery | None:
     """The way to deliver a transaction that this scope is asked to capture; ``None``: the SDK's own."""
-    client: Any = sentry_sdk.get_client()
+    if not _UNKNOWN.isdisjoint(event) or None in map(event.get, _PARTS) or event["contexts"].get("trace") is None:
+        return None
+    scopes = innards.Scopes()
+    return _delivery(sentry_sdk.get_client(), scopes) if scopes.include(scope) else None
+
+
+def delivery_around(client: Any, around: tuple[Any, Any], tags: dict[str, str], ours: Any) -> Delivery | None:
+    """The way to deliver the transaction of a request whose scopes were never made; ``None``: there is none.
+
+    :param around: what they would have been copies of.
+    :param tags: what would be on the isolation scope.
+    :param ours: the processors that would be on both.
+    """
+    return _delivery(client, innards.ScopesAround(around, tags, ours))
+
+
+def _delivery(client: Any, scopes: innards.Scopes) -> Delivery | None:
     if (
         not innards.untouched(client)
         or client.transport is None
         or client.spotlight
         or global_repr_processors
         or disable_capture_event.get(False)
-        or not _UNKNOWN.isdisjoint(event)
-        or None in map(event.get, _PARTS)
-        or event["contexts"].get("trace") is None
     ):
         return None
     facts = _client_facts(client)
-    scopes = innards.Scopes()
-    return Delivery(client, facts, scopes, event) if facts.simple and scopes.plain_for(scope) else None
+    return Delivery(client, facts, scopes) if facts.simple and scopes.plain() else None

@@ -68,6 +68,13 @@ class RequestProcessor:
         self.name_event(event)
         return event
 
+    def complete_untouched(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete a transaction without a look at the request's scopes, which were never made."""
+        self._add_request(event)
+        self._add_client(event)
+        self.name_event(event, untouched=True)
+        return event
+
     def _add_request(self, event: dict[str, Any]) -> None:
         if self._data is None:
             self._data = request_data(self._request, self._policy)
@@ -86,13 +93,14 @@ class RequestProcessor:
             user.setdefault("ip_address", address)
             event["user"] = user
 
-    def name_event(self, event: dict[str, Any]) -> None:
+    def name_event(self, event: dict[str, Any], *, untouched: bool = False) -> None:
         """Name the event as its transaction is, or will be, named; a name that somebody chose stays."""
         info = event.get("transaction_info") or {}
         if self.is_chosen(event.get("transaction"), info.get("source")):
             event["transaction_info"] = {**info, "source": self.source_of_chosen(info.get("source"))}
             return
-        name = self.chosen_on(sentry_sdk.get_isolation_scope()) or self._naming.find()
+        chosen = None if untouched else self.chosen_on(sentry_sdk.get_isolation_scope())
+        name = chosen or self._naming.find()
         event["transaction"] = name.value
         event["transaction_info"] = {"source": name.source}
 

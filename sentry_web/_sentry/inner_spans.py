@@ -19,6 +19,7 @@ import sentry_sdk.utils
 from sentry_sdk import Scope
 from sentry_sdk.profiler.continuous_profiler import get_profiler_id
 from sentry_sdk.tracing import Span, Transaction
+from sentry_sdk.tracing_utils import Baggage
 
 from . import innards
 
@@ -126,6 +127,31 @@ def finish(made: Any, ended: datetime, client: Any) -> dict[str, Any] | None:
         "spans": [span.to_json() for span in recorder.spans],
         "measurements": made._measurements,
     }
+
+
+def may_come_late() -> bool:
+    """Whether a transaction may be made later than its request began; a profiler would have to be told of it."""
+    return TRANSACTION_KNOWN and get_profiler_id() is None
+
+
+def begun_before(made: Any, started: datetime, clock: int) -> None:
+    """Let a transaction have begun when its request did.
+
+    :param clock: the same time, by ``time.perf_counter_ns()``.
+    """
+    made.start_timestamp = started
+    made._start_timestamp_monotonic_ns = clock
+
+
+def ended_before(made: Any, span_id: str, ended: datetime) -> None:
+    """Make a transaction the one that has been sent already, by this id."""
+    made._span_id = span_id
+    made.timestamp = ended
+
+
+def trace_header(made: Any) -> dict[str, str]:
+    """What the trace's header says of a transaction, or of what has its attributes."""
+    return Baggage.populate_from_transaction(made).dynamic_sampling_context()
 
 
 def sample_rand(trace_id: str) -> float:

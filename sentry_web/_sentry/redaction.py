@@ -217,7 +217,7 @@ class RedactingScope(Scope):
         if hint is None and scope is None and not scope_kwargs and event.get("type") == "transaction":
             shorter = call(delivery_of, self, event)
             if shorter is not None:
-                return call(shorter.send)
+                return call(shorter.send, event)
         return super().capture_event(event, hint, scope, **scope_kwargs)
 
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:

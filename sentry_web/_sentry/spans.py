@@ -55,7 +55,7 @@ class RootSpan(Protocol):
 class StartParameters:
     """What starting a root span takes."""
 
-    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling", "sample_rand")
+    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling")
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class StartParameters:
         client: Any,
         trace_headers: dict[str, str],
         sampling: dict[str, Any],
-        sample_rand: float | None = None,
     ) -> None:
         self.client = client
         self.request = request
@@ -74,8 +73,6 @@ class StartParameters:
         self.origin = origin
         self.trace_headers = trace_headers
         self.sampling = sampling
-        #: What the decision was made by already.
-        self.sample_rand = sample_rand
 
     @property
     def op(self) -> str:
@@ -135,9 +132,14 @@ class TransactionSpan:
 
     __slots__ = ("_transaction", "_client")
 
-    def __init__(self, parameters: StartParameters, isolation: Scope) -> None:
-        self._client = parameters.client
-        self._transaction: Any = private.transaction_in(
+    def __init__(self, transaction: Transaction, client: Any) -> None:
+        self._client = client
+        self._transaction: Any = transaction
+
+    @classmethod
+    def of(cls, parameters: StartParameters, isolation: Scope) -> TransactionSpan:
+        """One that is to be started."""
+        transaction = private.transaction_in(
             isolation,
             parameters.trace_headers,
             op=parameters.op,
@@ -145,11 +147,12 @@ class TransactionSpan:
             source=parameters.name.source,
             origin=parameters.origin,
         )
+        return cls(transaction, parameters.client)
 
     def start(self, parameters: StartParameters, running: AbstractContextManager[Any], current: Scope) -> bool:
         """Sample and start it; whether it is left out, which is counted already, and so need not be finished."""
         transaction = self._transaction
-        if not private.started_by_rate(transaction, parameters.client, parameters.sample_rand):
+        if not private.started_by_rate(transaction, parameters.client):
             with running:
                 sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
                 private.start_profile(transaction)

@@ -15,6 +15,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Callable
@@ -41,7 +42,7 @@ from sentry_web._sentry import delivery, innards, inner_spans, plain, private, r
 from sentry_web.testing.transport import flush_at_once, isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Act = Callable[[], Any]
 
@@ -308,7 +309,8 @@ def _scoped(method: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrateg
     return _step(method, _on_scope, names, st.just(method), *arguments)
 
 
-steps = st.one_of(
+#: What needs no request.
+on_scopes = st.one_of(
     _scoped("set_tag", KEYS, values),
     _scoped("set_extra", KEYS, values),
     _scoped("set_context", KEYS, values),
@@ -319,6 +321,9 @@ steps = st.one_of(
     _step("fingerprint", lambda which, value: setattr(_scopes()[which], "_fingerprint", value), names, values),
     _step("attach", _attach, names, st.booleans()),
     _step("crumbs", _crumbs, st.sampled_from([1, 3, 150])),
+)
+steps = st.one_of(
+    on_scopes,
     _step(
         "span",
         _span,
@@ -432,11 +437,25 @@ SECRETS = ["abcdef123456", "zyxwvu987654", "qwertz1234"]
 
 
 def serve(
-    chosen: dict[str, Any], headers: dict[str, str], acts: list[Any], status: str, body: str, *, short: bool
+    chosen: dict[str, Any],
+    headers: dict[str, str],
+    acts: list[Any],
+    status: str,
+    body: str,
+    *,
+    short: bool,
+    before: Sequence[Act] = (),
+    after: Sequence[Act] = (),
 ) -> list[Any]:
-    """What is sent of a request whose application does this."""
+    """What is sent of a request whose application does this.
+
+    :param before: what the process does before the request.
+    :param after: what a task does, that was started in the request, once it has ended.
+    """
+    tasks: list[Context] = []
 
     def app(environ: Any, start_response: Any) -> Any:
+        tasks.append(copy_context())
         for act in acts:
             act()
         start_response(status, [("Content-Type", "text/plain")])
@@ -448,9 +467,13 @@ def serve(
             for module, name in ((innards, "KNOWN"), (inner_spans, "TRANSACTION_KNOWN"), (inner_spans, "STREAM_KNOWN")):
                 stack.enter_context(mock.patch.object(module, name, False))
         stack.enter_context(mock.patch.object(Broken, "serving", True))
+        for act in before:
+            act()
         answer = SentryWsgiMiddleware(app, capture_body=body)(environ, lambda *_: lambda _: None)
         list(answer)
         getattr(answer, "close", list)()
+        for act in after:
+            tasks[0].run(act)
     return [kept if isinstance(kept, tuple) else comparable(kept) for kept in post.kept]
 
 
@@ -522,9 +545,9 @@ def counted() -> Iterator[Ways]:
     ways = Ways()
     send, write = delivery.Delivery.send, plain.write
 
-    def sending(self: Any) -> Any:
+    def sending(self: Any, event: Any) -> Any:
         ways.begun += 1
-        return send(self)
+        return send(self, event)
 
     def writing(*arguments: Any) -> Any:
         written = write(*arguments)

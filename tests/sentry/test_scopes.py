@@ -15,13 +15,21 @@ from sentry_sdk import Scope
 from sentry_sdk.tracing import Transaction
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._sentry import scopes, slots
+from sentry_web._sentry import inner_spans, scopes, slots
 from sentry_web._sentry.redaction import RedactingScope
 from sentry_web.testing import recording
 
 QUIET: dict[str, Any] = {"release": ""}
 LEFT_OUT: dict[str, Any] = {"release": "", "traces_sample_rate": 0.0}
-BOTH = pytest.mark.parametrize("sdk", [QUIET, LEFT_OUT], ids=["errors only", "left out"])
+SAMPLED: dict[str, Any] = {"release": "", "traces_sample_rate": 1.0}
+needs_known = pytest.mark.skipif(
+    not inner_spans.TRANSACTION_KNOWN, reason="not with this sentry-sdk: its transactions were not compared"
+)
+ALL = pytest.mark.parametrize(
+    "sdk",
+    [QUIET, LEFT_OUT, pytest.param(SAMPLED, marks=needs_known)],
+    ids=["errors only", "left out", "sampled"],
+)
 
 
 def ask(inside: Callable[[], Any], path: str = "/books/7", **options: Any) -> Any:
@@ -60,7 +68,7 @@ def nothing() -> None:
 # --- whether they wait -----------------------------------------------------------------------------------------------
 
 
-@BOTH
+@ALL
 def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
     if sdk is LEFT_OUT and not hasattr(Transaction, "_sample_rand"):
         pytest.skip("not with this sentry-sdk: a transaction draws its number when it is started")
@@ -70,7 +78,7 @@ def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
     assert found == []
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize(
     "touch",
     [
@@ -93,13 +101,17 @@ def test_a_touch_makes_them(sdk: dict[str, Any], touch: Callable[[], Any]) -> No
     ("sdk", "options"),
     [
         ({"release": "shop@1"}, {}),
-        ({"release": "", "traces_sample_rate": 1.0}, {}),
         ({"release": "", "traces_sampler": lambda context: 0.0}, {}),
+        pytest.param(
+            {**SAMPLED, "profiles_sample_rate": 1.0},
+            {},
+            marks=pytest.mark.filterwarnings("ignore:Transaction-based profiling is deprecated"),
+        ),
         (LEFT_OUT, {"on_request": lambda recording, request: None}),
         (LEFT_OUT, {"trace_response_headers": ["traceresponse"]}),
         (QUIET, {"continue_traces": lambda request: True}),
     ],
-    ids=["sessions", "sampled", "a sampler", "a hook", "told in a header", "a question"],
+    ids=["sessions", "a sampler", "a profiler", "a hook", "told in a header", "a question"],
 )
 def test_what_is_needed_anyway_is_made_at_once(sdk: dict[str, Any], options: dict[str, Any]) -> None:
     with recording(**sdk), made() as found:
@@ -128,7 +140,7 @@ def test_a_request_inside_a_request_has_its_scopes_at_once() -> None:
 # --- what they are, once they are made -------------------------------------------------------------------------------
 
 
-@BOTH
+@ALL
 def test_they_are_scopes_like_any_other_then(sdk: dict[str, Any]) -> None:
     with recording(**sdk):
 
@@ -218,7 +230,7 @@ def test_what_is_left_out_is_counted() -> None:
 # --- more than one at once, and what goes wrong ----------------------------------------------------------------------
 
 
-@BOTH
+@ALL
 def test_two_threads_touch_them_at_once(sdk: dict[str, Any]) -> None:
     """Whatever the order, what both have set is there: the slower one puts nothing back."""
 
@@ -274,7 +286,7 @@ def test_a_task_that_outlives_the_request_touches_them_first() -> None:
     assert message["request"]["url"] == "http://shop.example/books/7"
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("broken", ["make", "_fill", "bare"])
 def test_where_they_cannot_be_made_the_applications_call_succeeds(
     sdk: dict[str, Any], broken: str, monkeypatch: pytest.MonkeyPatch
