@@ -229,20 +229,11 @@ def delivery_of(scope: Any, event: dict[str, Any]) -> Delivery | None:
     if not _UNKNOWN.isdisjoint(event) or None in map(event.get, _PARTS) or event["contexts"].get("trace") is None:
         return None
     scopes = innards.Scopes()
-    return _delivery(sentry_sdk.get_client(), scopes) if scopes.include(scope) else None
+    return delivery_by(sentry_sdk.get_client(), scopes) if scopes.include(scope) else None
 
 
-def delivery_around(client: Any, around: tuple[Any, Any], tags: dict[str, str], ours: Any) -> Delivery | None:
-    """The way to deliver the transaction of a request whose scopes were never made; ``None``: there is none.
-
-    :param around: what they would have been copies of.
-    :param tags: what would be on the isolation scope.
-    :param ours: the processors that would be on both.
-    """
-    return _delivery(client, innards.ScopesAround(around, tags, ours))
-
-
-def _delivery(client: Any, scopes: innards.Scopes) -> Delivery | None:
+def delivery_by(client: Any, scopes: innards.Scopes) -> Delivery | None:
+    """The way to deliver a transaction with what is on these scopes; ``None``: the SDK's own."""
     if (
         not innards.untouched(client)
         or client.transport is None

@@ -177,14 +177,19 @@ class ScopesAround(Scopes):
 
     :param around: the isolation and the current scope that they would be copies of.
     :param tags: what would be on the isolation scope besides.
-    :param ours: the last processors of either.
+    :param ours: the last processor of either.
     """
 
     __slots__ = ("_tags", "_ours")
 
-    def __init__(self, around: tuple[Any, Any], tags: dict[str, str], ours: tuple[_Processor, _Processor]) -> None:
+    def __init__(
+        self,
+        around: tuple[Any, Any],
+        tags: dict[str, str] | None = None,
+        ours: tuple[_Processor, ...] = (),
+    ) -> None:
         self._all = (Scope.get_global_scope(), *around)
-        self._tags = tags
+        self._tags = tags or {}
         self._ours = ours
 
     def apply_to(self, event: dict[str, Any]) -> None:

@@ -133,12 +133,6 @@ def plain_rate(options: Any) -> float | None:
     return None if any(map(get, _ASKED)) or get("instrumenter") != "sentry" else float(rate)
 
 
-def drawn(rate: float, client: Any) -> tuple[float, bool]:
-    """The ``sample_rand`` of a new trace, whose id nobody knows yet, and whether it samples the trace."""
-    number = innards.any_rand()
-    return number, number < innards.damped(rate, client)
-
-
 def decide(transaction: Any, sampled: bool, number: float, rate: float) -> None:
     """Make a transaction one that was decided on."""
     transaction.sampled = sampled

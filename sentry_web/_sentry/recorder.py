@@ -110,7 +110,7 @@ class SentryRecording(BaseRecording):
         )
         if opening.settings.streaming:
             with self.running():
-                opening.root = StreamedRoot(parameters, opening.settings.ignored_statuses)
+                opening.root = StreamedRoot.of(parameters, opening.settings.ignored_statuses)
         else:
             span = TransactionSpan.of(parameters, self._isolation)
             private.share_propagation_context(self._isolation, self._current)  # an older release has made a new one

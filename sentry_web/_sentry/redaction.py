@@ -20,7 +20,7 @@ from .._privacy import SUBSTITUTE, Policy
 from .._redactor import Redactor
 from .._request import Outcome, Request
 from .._secrets import Secrets
-from . import innards, inner_spans, private
+from . import innards, inner_segments, private
 from .delivery import delivery_of
 from .private import AnnotatedValue
 
@@ -236,11 +236,11 @@ class RedactingScope(Scope):
         """Complete, redact and queue a span without a merged scope, where that comes to the same; whether it did."""
         client: Any = sentry_sdk.get_client()
         scopes = innards.Scopes()
-        if span is None or not inner_spans.streams_untouched(client) or not scopes.include(self):
+        if span is None or not inner_segments.streams_untouched(client) or not scopes.include(self):
             return False
         scopes.complete(span, client)
         _redact_telemetry(self._event_processors, span)
-        inner_spans.queue_span(span, client)
+        inner_segments.queue_span(span, client)
         return True
 
 

@@ -20,10 +20,10 @@ from .._recorder import Captured
 from .._request import Name, Outcome, Request
 from . import private, slots
 from .events import RequestProcessor
-from .late import Late
+from .late import Late, LateSegment, LateTransaction
 from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings
-from .spans import RootSpan, TransactionSpan
+from .spans import RootSpan, StreamedRoot
 from .trace import TELLS_TRACE, headers_of_trace, incoming_trace, trace_of_headers
 
 
@@ -83,11 +83,6 @@ class Opening:
         self._redaction: RedactingProcessor | None = None
 
     @property
-    def op(self) -> str:
-        """``http.server`` or ``websocket.server``."""
-        return self.request.kind + ".server"
-
-    @property
     def tags(self) -> dict[str, str]:
         """What is on the isolation scope from the beginning."""
         return {"protocol": self.request.protocol}
@@ -123,7 +118,8 @@ class Opening:
         rate = self.settings.rate
         if rate is None or self.config.asks_of_span or self.request.may_have(TELLS_TRACE):
             return False
-        self.late = Late(rate, self.client)
+        kind = LateSegment if self.settings.streaming else LateTransaction
+        self.late = kind(self.request, self.config.span_origin, rate, self.settings, self.client)
         return self.late.may_wait
 
     def make(self) -> tuple[Scope, Scope]:
@@ -181,11 +177,14 @@ class Opening:
         return processor, redaction
 
     def _make_root(self, late: Late, isolation: Scope, current: Scope) -> None:
-        """Make the root span: to be sent, or but for what asks for the trace, and for its children."""
+        """Make the root span: to be sent, or for those who ask for the trace; or leave that to the SDK."""
         name = self.naming.initial()
-        transaction = late.make(isolation, current, name=name, op=self.op, origin=self.config.span_origin)
+        root = late.make(isolation, current, name, self.client)
+        if root is None:
+            self.late = None
+            return
         if not late.left_out:
-            self.root = TransactionSpan(transaction, self.client)
+            self.root = root
         if self.processor is not None:
             self.processor.begin_with(name)
 
@@ -255,7 +254,8 @@ class _WaitingCurrent(_Waiting, RedactingScope):
 
 
 #: What each becomes, and which of the two scopes that are made it is.
-_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, 1)}
+_CURRENT = 1
+_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, _CURRENT)}
 
 
 def is_waiting(scope: Scope) -> bool:
@@ -291,3 +291,5 @@ def _become_full(scope: Any) -> None:
             opening = slots.kept_in(scope)
             made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
             slots.fill(scope, made[which], full)
+            if which == _CURRENT and isinstance(opening.root, StreamedRoot):
+                opening.root.move_to(scope)

@@ -16,7 +16,7 @@ from sentry_sdk.tracing import Span, Transaction
 from .._guard import call
 from .._http import outgoing_trace
 from .._request import Name, Outcome, Request
-from . import inner_spans, private
+from . import inner_segments, inner_spans, private
 
 
 class RootSpan(Protocol):
@@ -204,33 +204,53 @@ class TransactionSpan:
         transaction.finish(end_timestamp=ended)
 
 
+def segment_attributes(request: Request, op: str, origin: str, name: Name) -> dict[str, Any]:
+    """What a segment begins with."""
+    return {
+        "sentry.op": op,
+        "sentry.origin": origin,
+        "sentry.segment.name.source": name.source,
+        "http.request.method": request.method,
+        "protocol": request.protocol,
+    }
+
+
 class StreamedRoot:
-    """Stream mode (``trace_lifecycle="stream"``): each span is sent by itself; the root is called a segment."""
+    """Stream mode (``trace_lifecycle="stream"``): each span is sent by itself; the root is called a segment.
+
+    :param scope: the one that it is active on.
+    :param ignored_statuses: those with which it is not sent.
+    """
 
     __slots__ = ("_span", "_scope", "_ignored")
 
-    def __init__(self, parameters: StartParameters, ignored_statuses: Any) -> None:
+    def __init__(self, span: Any, scope: Any, ignored_statuses: Any) -> None:
+        self._span = span
+        self._scope = scope
+        self._ignored = ignored_statuses
+
+    @classmethod
+    def of(cls, parameters: StartParameters, ignored_statuses: Any) -> StreamedRoot:
+        """Start one on the current scope."""
         from sentry_sdk import traces  # a release without it has no such mode
 
         scope = sentry_sdk.get_current_scope()
         name = parameters.name.value
-        attributes: dict[str, Any] = {
-            "sentry.op": parameters.op,
-            "sentry.origin": parameters.origin,
-            "sentry.segment.name.source": parameters.name.source,
-            "http.request.method": parameters.request.method,
-            "protocol": parameters.request.protocol,
-        }
-        self._span: Any = inner_spans.segment_by_rate(parameters.client, scope, name, attributes)
-        if self._span is None:
+        attributes = segment_attributes(parameters.request, parameters.op, parameters.origin, parameters.name)
+        span: Any = inner_segments.segment_by_rate(parameters.client, scope, name, attributes)
+        if span is None:
             scope.set_custom_sampling_context(parameters.sampling)
             try:
-                self._span = traces.start_span(name=name, attributes=attributes, parent_span=None)
+                span = traces.start_span(name=name, attributes=attributes, parent_span=None)
             finally:
                 private.forget_sampling_context(scope)
-        private.set_server_segment(scope, self._span)
+        private.set_server_segment(scope, span)
+        return cls(span, scope, ignored_statuses)
+
+    def move_to(self, scope: Any) -> None:
+        """The scope that it is active on has become another object."""
         self._scope = scope
-        self._ignored = ignored_statuses
+        inner_segments.move(self._span, scope)
 
     @property
     def name(self) -> str:
@@ -270,6 +290,13 @@ class StreamedRoot:
         if outcome.status is not None and outcome.status in self._ignored:
             private.discard_streamed(span, self._scope)
             return
+        self.conclude(outcome)
+        start = getattr(span, "start_timestamp", None)
+        span.end(start + timedelta(seconds=outcome.duration or 0.0) if start is not None else None)
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Tell how the request ended."""
+        span = self._span
         if outcome.status is not None:
             span.set_attribute("http.response.status_code", outcome.status)
         # 4xx is the client's fault and leaves a server's span as it is (HTTP semantic conventions, "Status")
@@ -277,8 +304,6 @@ class StreamedRoot:
         span.status = "error" if failed else "ok"
         if outcome.cancelled and not failed:
             span.set_attribute("sentry.status", "cancelled")
-        start = getattr(span, "start_timestamp", None)
-        span.end(start + timedelta(seconds=outcome.duration or 0.0) if start is not None else None)
 
 
 #: Types of values that streamed spans carry as they are.

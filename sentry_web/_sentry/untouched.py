@@ -1,85 +1,112 @@
-"""Sends the transaction of a request that nothing has touched: neither its scopes nor its root span were ever made.
+"""Sends the root span of a request that nothing has touched: neither its scopes nor the span itself were ever made.
 
-What a delivery does (see ``delivery``) is done here with what the scopes would have been made of. The same envelope
-arrives (a property, tests/sentry/test_untouched.py).
+What a delivery does (see ``delivery``), or a streamed span at its end, is done here with what the scopes would have
+been made of. The same envelope arrives (a property, tests/sentry/test_untouched.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sentry_sdk.tracing import get_span_status_from_http_code
 
 from .._guard import call
 from .._request import Name, Outcome
-from . import inner_spans
-from .delivery import delivery_around
-from .late import Late
+from . import inner_segments, inner_spans
+from .delivery import delivery_by
+from .innards import ScopesAround
+from .late import Late, LateSegment
 from .scopes import Opening
+from .spans import StreamedRoot
 
 
 def send(opening: Opening, outcome: Outcome, name: Name, attributes: dict[str, Any]) -> bool:
     """Send it; ``False``: nothing has been done, and the scopes have to be made for it.
 
-    :param attributes: what its root span tells of the request.
+    :param attributes: what it tells of the request.
     """
-    late, client = opening.late, opening.client
+    late = opening.late
     if late is None or outcome.status in opening.settings.ignored_statuses:
         return False
-    request, redaction = opening.last_processors()
-    request.begin_with(opening.naming.initial())
-    delivery = delivery_around(client, opening.around, opening.tags, (request.complete_untouched, redaction))
-    if delivery is None:
+    build, way = (_segment, _way_of_segment) if isinstance(late, LateSegment) else (_event, _way_of_event)
+    send_it = way(opening)
+    ended = late.began.time + timedelta(seconds=outcome.duration or 0.0)
+    if send_it is None or not opening.end(name, ended):
         return False
-    ended = late.start_timestamp + timedelta(seconds=outcome.duration or 0.0)
-    if not opening.end(name, ended):
-        return False
-    event = call(_event, late, opening, outcome, attributes)
-    if event is None:
+    built = call(build, late, opening, outcome, attributes)
+    if built is None:
         late.reopen()
         return False
-    event["timestamp"] = ended
-    call(delivery.send, event)
+    call(send_it, built)
     return True
+
+
+def _way_of_event(opening: Opening) -> Callable[[Any], Any] | None:
+    request, redaction = opening.last_processors()
+    request.begin_with(opening.naming.initial())
+    ours = request.complete_untouched, redaction
+    delivery = delivery_by(opening.client, ScopesAround(opening.around, opening.tags, ours))
+    return None if delivery is None else delivery.send
 
 
 def _event(late: Late, opening: Opening, outcome: Outcome, attributes: dict[str, Any]) -> dict[str, Any]:
     """The event that ``Transaction.finish`` would make."""
-    data: dict[str, Any] = late.thread_data()
-    data.update(attributes)
+    data = {**late.began.thread, **attributes}
     tags: dict[str, str] = {}
-    contexts: dict[str, Any] = {}
-    status = None
+    trace: dict[str, Any] = {
+        "trace_id": late.trace_id,
+        "span_id": late.span_id,
+        "parent_span_id": None,
+        "op": late.op,
+        "description": None,
+        "origin": late.origin,
+        "dynamic_sampling_context": inner_spans.trace_header(late),
+        "data": data,
+    }
+    contexts: dict[str, Any] = {"trace": trace}
     if outcome.status is not None:
         tags["http.status_code"] = str(outcome.status)
         data["http.response.status_code"] = outcome.status
         contexts["response"] = {"status_code": outcome.status}
-        status = get_span_status_from_http_code(outcome.status)
+        trace["status"] = get_span_status_from_http_code(outcome.status)
     if outcome.failed:
-        status = "internal_error"
+        trace["status"] = "internal_error"
     elif outcome.cancelled:
-        status = "cancelled"
-    trace = {
-        "trace_id": late.trace_id,
-        "span_id": late.span_id,
-        "parent_span_id": None,
-        "op": opening.op,
-        "description": None,
-        "origin": opening.config.span_origin,
-        "dynamic_sampling_context": inner_spans.trace_header(late),
-        "data": data,
-    }
-    if status:
-        trace["status"] = status
-    contexts["trace"] = trace
+        trace["status"] = "cancelled"
     return {
         "type": "transaction",
         "transaction": late.name,
         "transaction_info": {"source": late.source},
         "contexts": contexts,
         "tags": tags,
-        "start_timestamp": late.start_timestamp,
+        "timestamp": late.ended,
+        "start_timestamp": late.began.time,
         "spans": [],
         "measurements": {},
     }
+
+
+def _way_of_segment(opening: Opening) -> Callable[[Any], Any] | None:
+    if not inner_segments.sends_untouched(opening.client):
+        return None
+    return partial(_send_segment, opening)
+
+
+def _segment(late: LateSegment, opening: Opening, outcome: Outcome, attributes: dict[str, Any]) -> Any:
+    """The segment as its ``end()`` would leave it."""
+    made = late.segment(Name(late.name, late.source), opening.client)
+    root = StreamedRoot(made, None, ())
+    root.set_attributes(attributes)
+    root.conclude(outcome)
+    inner_segments.end(made, late.ended)
+    return made
+
+
+def _send_segment(opening: Opening, made: Any) -> None:
+    _, redaction = opening.last_processors()
+    ScopesAround(opening.around).complete(made, opening.client)
+    redaction.redact_span(made)
+    inner_segments.send(made, opening.client)

@@ -117,7 +117,7 @@ UNREACHED = {
             "_sentry.innards._functions",
             "_sentry.innards.all_theirs",
             "_sentry.innards.release",
-            "_sentry.inner_spans._stream_known",
+            "_sentry.inner_segments._stream_known",
         ),
         "asked at import, for the process",
     ),

@@ -38,7 +38,7 @@ from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.transport import Transport
 
 from sentry_web import SentryWsgiMiddleware
-from sentry_web._sentry import delivery, innards, inner_spans, plain, private, redaction
+from sentry_web._sentry import delivery, innards, inner_segments, inner_spans, plain, private, redaction
 from sentry_web.testing.transport import flush_at_once, isolated
 
 if TYPE_CHECKING:
@@ -464,7 +464,11 @@ def serve(
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/books/7", "SERVER_NAME": "s", "SERVER_PORT": "80", **headers}
     with client(chosen) as post, ExitStack() as stack:
         if not short:
-            for module, name in ((innards, "KNOWN"), (inner_spans, "TRANSACTION_KNOWN"), (inner_spans, "STREAM_KNOWN")):
+            for module, name in (
+                (innards, "KNOWN"),
+                (inner_spans, "TRANSACTION_KNOWN"),
+                (inner_segments, "STREAM_KNOWN"),
+            ):
                 stack.enter_context(mock.patch.object(module, name, False))
         stack.enter_context(mock.patch.object(Broken, "serving", True))
         for act in before:
@@ -473,6 +477,7 @@ def serve(
         list(answer)
         getattr(answer, "close", list)()
         for act in after:
+            sentry_sdk.get_client().flush(timeout=0)  # or it were chance what streams in one envelope
             tasks[0].run(act)
     return [kept if isinstance(kept, tuple) else comparable(kept) for kept in post.kept]
 
@@ -686,7 +691,7 @@ stream_options = st.fixed_dictionaries(
     },
 ).filter(lambda chosen: not {"data_collection", "send_default_pii"} <= chosen.keys())
 streaming = pytest.mark.skipif(
-    not inner_spans.STREAM_KNOWN, reason="not with this sentry-sdk: its spans were not compared"
+    not inner_segments.STREAM_KNOWN, reason="not with this sentry-sdk: its spans were not compared"
 )
 
 
@@ -727,9 +732,9 @@ def test_a_streamed_span_tells_of_the_user_what_may_be_told(chosen: dict[str, An
 def test_the_short_way_to_stream_is_taken() -> None:
     chosen = {"trace_lifecycle": "stream"}
     acts = [lambda: _streamed("SELECT 1", {"rows": 1})]
-    begin, queue = inner_spans.segment_by_rate, inner_spans.queue_span
-    with mock.patch.object(inner_spans, "segment_by_rate", side_effect=begin) as begun:  # noqa: SIM117 - Python 3.9
-        with mock.patch.object(inner_spans, "queue_span", side_effect=queue) as queued:
+    begin, queue = inner_segments.segment, inner_segments.queue_span
+    with mock.patch.object(inner_segments, "segment", side_effect=begin) as begun:  # noqa: SIM117 - Python 3.9
+        with mock.patch.object(inner_segments, "queue_span", side_effect=queue) as queued:
             sent = serve(chosen, REQUESTS[1], acts, "200 OK", "errors", short=True)
     assert (begun.call_count, queued.call_count) == (1, 2)
     assert [item["name"] for item in sent[0][2]["items"]] == ["SELECT 1", "/books/7"]

@@ -15,7 +15,7 @@ from sentry_sdk import Scope
 from sentry_sdk.tracing import Transaction
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._sentry import inner_spans, scopes, slots
+from sentry_web._sentry import inner_segments, inner_spans, scopes, slots
 from sentry_web._sentry.redaction import RedactingScope
 from sentry_web.testing import recording
 
@@ -25,10 +25,18 @@ SAMPLED: dict[str, Any] = {"release": "", "traces_sample_rate": 1.0}
 needs_known = pytest.mark.skipif(
     not inner_spans.TRANSACTION_KNOWN, reason="not with this sentry-sdk: its transactions were not compared"
 )
+needs_streams = pytest.mark.skipif(
+    not inner_segments.STREAM_KNOWN, reason="not with this sentry-sdk: its spans were not compared"
+)
 ALL = pytest.mark.parametrize(
     "sdk",
-    [QUIET, LEFT_OUT, pytest.param(SAMPLED, marks=needs_known)],
-    ids=["errors only", "left out", "sampled"],
+    [
+        QUIET,
+        LEFT_OUT,
+        pytest.param(SAMPLED, marks=needs_known),
+        pytest.param({**SAMPLED, "trace_lifecycle": "stream"}, marks=needs_streams),
+    ],
+    ids=["errors only", "left out", "sampled", "stream"],
 )
 
 
@@ -213,6 +221,16 @@ def test_as_many_are_sampled_as_were_asked_for(rate: float) -> None:
         trace = json.loads(envelope.splitlines()[0])["trace"]
         assert float(trace.get("sample_rand", 0.0)) < rate  # older releases do not tell it
         assert float(trace["sample_rate"]) == rate
+
+
+@needs_streams
+def test_as_many_are_streamed_as_were_asked_for() -> None:
+    """Whoever decides: the number of a trace is drawn once, or drawn from its id."""
+    for options in ({}, {"trace_response_headers": ["traceresponse"]}):  # the root span can wait, and cannot
+        with recording(release="", traces_sample_rate=0.4, trace_lifecycle="stream") as events:
+            for _ in range(200):
+                ask(nothing, **options)
+        assert abs(len(events.spans) / 200 - 0.4) < 0.2
 
 
 def test_what_is_left_out_is_counted() -> None:

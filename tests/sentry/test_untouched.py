@@ -37,6 +37,9 @@ from .test_delivery import (
     serve,
     statuses,
     steps,
+    stream_options,
+    stream_steps,
+    streaming,
 )
 
 if TYPE_CHECKING:
@@ -100,6 +103,24 @@ def test_what_outlives_the_request_finds_the_transaction_that_was_sent(headers: 
     assert short == serve(options, headers, [], "200 OK", "errors", short=False, after=after)
 
 
+before_streams = st.lists(on_scopes | stream_steps.filter(lambda step: "global" in repr(step)), max_size=4)
+
+
+@streaming
+@given(
+    chosen=stream_options,
+    headers=st.sampled_from(REQUESTS),
+    before=before_streams,
+    status=statuses,
+    after=st.lists(stream_steps, max_size=2),
+)
+def test_the_same_is_streamed(chosen: Any, headers: Any, before: Any, status: Any, after: Any) -> None:
+    with counted() as ways:
+        short = serve(chosen, headers, [], status, "errors", short=True, before=before, after=after)
+    note(f"the request was: {', '.join(ways)}")
+    assert short == serve(chosen, headers, [], status, "errors", short=False, before=before, after=after)
+
+
 ALONE: list[Any] = [
     *[_alone(which, each) for which in ("global", "current") for each in (_drop, _fail)],
     *[_alone("current", _Set(part, value)) for part in ("request", "user", "tags") for value in (None, {"a": 1})],
@@ -133,6 +154,16 @@ def test_it_is_the_way_that_is_taken(headers: dict[str, str], status: str) -> No
         sent = serve(chosen, headers, [], status, "errors", short=True)
     assert ways == ["untouched"]
     assert sent[0][2]["transaction"] == "/books/7"
+
+
+@streaming
+@pytest.mark.parametrize("headers", REQUESTS, ids=["plain", "cookies", "urls", "addresses"])
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops"])
+def test_it_is_the_way_that_is_taken_to_stream(headers: dict[str, str], status: str) -> None:
+    with counted() as ways:
+        (sent,) = serve({"trace_lifecycle": "stream"}, headers, [], status, "errors", short=True)
+    assert ways == ["untouched"]
+    assert [item["name"] for item in sent[2]["items"]] == ["/books/7"]
 
 
 def _asks(event: Any, hint: Any) -> Any:
