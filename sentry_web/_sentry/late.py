@@ -72,10 +72,6 @@ class Late:
         self.trace_id, self.span_id = self.trace_id or innards.new_id(), innards.new_span_id()
         self.ended = ended
 
-    def reopen(self) -> None:
-        """It was not sent after all."""
-        self.ended = None
-
     def make(self, isolation: Any, current: Any, name: Name, client: Any) -> RootSpan | None:
         """Make it, in the trace that is on the isolation scope, and put it on the current one.
 

@@ -215,6 +215,13 @@ def tracks_sessions(scope: Any) -> bool:
     return getattr(scope, "_force_auto_session_tracking", None) is not False
 
 
+def begin_session_at(isolation: Any, began: Any) -> None:
+    """Let the session on a scope have begun at this time; ``start_session`` takes none."""
+    session = getattr(isolation, "_session", None)
+    if session is not None:
+        session.started = began
+
+
 def start_profile(transaction: Any) -> None:
     """Start the transaction profiler; ``with transaction:`` would do it, but cannot end at a time of our choice."""
     profile = getattr(transaction, "_profile", None)

@@ -16,7 +16,7 @@ from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
 from . import private, untouched
 from .events import RequestProcessor, capture_error
-from .scopes import Opening, continues, is_waiting, touch
+from .scopes import Opening, continues
 from .settings import SettingsCache
 from .spans import (
     RootSpan,
@@ -26,6 +26,7 @@ from .spans import (
     failure_message,
 )
 from .trace import incoming_trace, trace_of_headers
+from .waiting import is_waiting, touch
 
 #: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
@@ -78,10 +79,8 @@ class SentryRecording(BaseRecording):
         self.ambient = private.ambient(*scopes)
 
     def begin(self, live: Any) -> None:
-        """Begin the session and the root span, where there are to be such."""
-        opening, isolation = self._opening, self._isolation
-        if opening.settings.sessions and private.tracks_sessions(isolation):
-            isolation.start_session(session_mode="request")
+        """Begin the root span, where there is to be one that is not decided on yet."""
+        opening = self._opening
         if opening.late is None and opening.traced() and opening.processor is not None:
             call(self._start_span, opening.processor, opening, live)
 
@@ -90,7 +89,7 @@ class SentryRecording(BaseRecording):
         """Whether ``finish`` has nothing to do: no root span, and no session, of ours or of the application."""
         opening = self._opening
         if is_waiting(self._isolation):
-            return opening.late is None or opening.late.left_out
+            return opening.session_began is None and (opening.late is None or opening.late.left_out)
         return (opening.root is None or self._left_out) and not private.has_session(self._isolation)
 
     def running(self) -> Running:
@@ -173,7 +172,7 @@ class SentryRecording(BaseRecording):
 
     def finish(self, outcome: Outcome) -> None:
         """Send the root span and the session (see ``_recorder.Recording``)."""
-        if is_waiting(self._isolation) and call(self._send_untouched, outcome):
+        if is_waiting(self._isolation) and call(self._finish_untouched, outcome):
             return
         try:
             root, processor = self._root(), self._opening.processor
@@ -182,9 +181,16 @@ class SentryRecording(BaseRecording):
         finally:
             self._isolation.end_session()
 
-    def _send_untouched(self, outcome: Outcome) -> bool:
-        name = self._opening.naming.find()
-        return untouched.send(self._opening, outcome, name, self._attributes(outcome, name))
+    def _finish_untouched(self, outcome: Outcome) -> bool:
+        """Report what was never made; whether that was done."""
+        opening, name = self._opening, self._opening.naming.find()
+        if opening.late is None or opening.late.left_out:
+            ended = opening.end(name)
+        else:
+            ended = untouched.send(opening, outcome, name, self._attributes(outcome, name))
+        if ended:
+            call(untouched.count_session, opening)
+        return ended
 
     def _finish_span(self, span: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
         name = self._opening.naming.find()

@@ -6,9 +6,7 @@ nothing. So it gets two empty ones, which become the full ones at the first touc
 
 from __future__ import annotations
 
-import os
-import threading
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, cast
 
 from sentry_sdk import Scope
@@ -18,12 +16,12 @@ from .._guard import call
 from .._naming import Names
 from .._recorder import Captured
 from .._request import Name, Outcome, Request
-from . import private, slots
+from . import private, waiting
 from .events import RequestProcessor
 from .late import Late, LateSegment, LateTransaction
 from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings
-from .spans import RootSpan, StreamedRoot
+from .spans import RootSpan
 from .trace import TELLS_TRACE, headers_of_trace, incoming_trace, trace_of_headers
 
 
@@ -42,6 +40,8 @@ class Opening:
         "around",
         "late",
         "root",
+        "session_began",
+        "_ended",
         "_captured",
         "_outcome",
         "_made",
@@ -69,6 +69,9 @@ class Opening:
         self._outcome = outcome
         #: The isolation and the current scope that the request's own are copies of.
         self.around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        #: When the session began, where there is to be one.
+        self.session_began: datetime | None = None
+        self._ended = False
         self._made: tuple[Scope, Scope] | None = None
         self._making = False
         #: The root span, as long as it is but a decision.
@@ -89,13 +92,11 @@ class Opening:
 
     def scopes(self) -> tuple[Scope, Scope]:
         """The isolation and the current scope: empty ones where that can make no difference, else full ones."""
+        if self.settings.sessions and private.tracks_sessions(self.around[0]):
+            self.session_began = datetime.now(timezone.utc)
         if not self._may_wait() or (self.traced() and not self._decides()):
             return self.make()
-        isolation, current = self.around
-        return (
-            slots.empty(_WaitingIsolation, isolation.client, self),
-            slots.empty(_WaitingCurrent, current.client, self),
-        )
+        return waiting.pair(self.around, self)
 
     def _may_wait(self) -> bool:
         """Whether the scopes around are nobody's, and so say the same later; and no other code is to be asked."""
@@ -127,6 +128,9 @@ class Opening:
         if self._made is None:
             isolation, current = self.bare()
             self._fill(isolation, current)
+            if self.session_began is not None and not self._ended:
+                isolation.start_session(session_mode="request")
+                private.begin_session_at(isolation, self.session_began)
             if self.late is not None:
                 self._make_root(self.late, isolation, current)
             self._made = isolation, current
@@ -188,13 +192,24 @@ class Opening:
         if self.processor is not None:
             self.processor.begin_with(name)
 
-    def end(self, name: Name, ended: datetime) -> bool:
-        """Let the root span have ended without having been made; whether nothing had made it before."""
-        with _becoming:
-            if self.late is None or self._made is not None or self._making:
+    def end(self, name: Name, ended: datetime | None = None) -> bool:
+        """Let the request have ended without any of it having been made; whether nothing had made it before.
+
+        :param ended: the time, where its root span is sent so.
+        """
+        with waiting.becoming:
+            if self._made is not None or self._making:
                 return False
-            self.late.end(name, ended)
+            if self.late is not None and ended is not None:
+                self.late.end(name, ended)
+            self._ended = True
             return True
+
+    def reopen(self) -> None:
+        """It did not end that way after all."""
+        self._ended = False
+        if self.late is not None:
+            self.late.ended = None
 
     def _continue_trace(self, isolation: Scope, current: Scope) -> None:
         """Continue the incoming trace or begin a new one, on both scopes."""
@@ -221,75 +236,3 @@ def continues(config: Config, request: Request) -> bool:
     """Whether ``continue_traces`` lets the request's headers name its trace."""
     wanted = config.continue_traces
     return bool(wanted(request)) if callable(wanted) else wanted
-
-
-class _Waiting:
-    """A scope that is made at the first touch, and is one like any other from then on.
-
-    Its client is there from the beginning, since the SDK asks for that all the time.
-    """
-
-    __slots__ = ()
-
-    def __getattribute__(self, name: str) -> Any:
-        if name != "client":
-            _become_full(self)
-        return object.__getattribute__(self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _become_full(self)
-        object.__setattr__(self, name, value)
-
-
-class _WaitingIsolation(_Waiting, Scope):
-    """The isolation scope."""
-
-    __slots__ = ()
-
-
-class _WaitingCurrent(_Waiting, RedactingScope):
-    """The current scope."""
-
-    __slots__ = ()
-
-
-#: What each becomes, and which of the two scopes that are made it is.
-_CURRENT = 1
-_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, _CURRENT)}
-
-
-def is_waiting(scope: Scope) -> bool:
-    """Whether nothing has touched the scope."""
-    return type(scope) is _WaitingIsolation
-
-
-def touch(scope: Scope) -> None:
-    """Have a scope made, if it still waits."""
-    if type(scope) in _FULL:
-        _become_full(scope)
-
-
-#: Two threads may touch a scope at once, and the slower one must not put back what the faster one changes.
-_becoming = threading.RLock()
-
-
-def _renew_lock() -> None:
-    """A process forked while another thread held the lock would wait for ever."""
-    global _becoming  # noqa: PLW0603 - there is one for the process
-    _becoming = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def _become_full(scope: Any) -> None:
-    """Turn a waiting scope into a full one; it raises nothing, since the application's own call led here."""
-    with _becoming:
-        if type(scope) in _FULL:  # no other thread was faster
-            full, which = _FULL[type(scope)]
-            opening = slots.kept_in(scope)
-            made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
-            slots.fill(scope, made[which], full)
-            if which == _CURRENT and isinstance(opening.root, StreamedRoot):
-                opening.root.move_to(scope)

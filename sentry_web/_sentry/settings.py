@@ -41,7 +41,7 @@ class Settings:
         #: Release health needs a release; without one the SDK would throw each session away.
         self.sessions = bool(get("auto_session_tracking") and get("release"))
         #: Whether a request's scopes are needed only when something touches them.
-        self.may_wait = slots.KNOWN and not self.sessions
+        self.may_wait = slots.KNOWN
         #: The rate, where nothing else decides what is sampled of the traces that begin here.
         self.rate = private.plain_rate(options)
         if self.streaming and not inner_segments.streams_by_rate(options):

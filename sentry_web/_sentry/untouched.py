@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from sentry_sdk.session import Session
 from sentry_sdk.tracing import get_span_status_from_http_code
 
 from .._guard import call
@@ -38,10 +39,25 @@ def send(opening: Opening, outcome: Outcome, name: Name, attributes: dict[str, A
         return False
     built = call(build, late, opening, outcome, attributes)
     if built is None:
-        late.reopen()
+        opening.reopen()
         return False
     call(send_it, built)
     return True
+
+
+def count_session(opening: Opening) -> None:
+    """Count the request among the healthy ones, where sessions are tracked: what fails touches the scopes."""
+    began, client = opening.session_began, opening.client
+    if began is not None:
+        options = client.options
+        session = Session(
+            release=options.get("release"),
+            environment=options.get("environment"),
+            session_mode="request",
+            started=began,
+        )
+        session.close()
+        client.capture_session(session)
 
 
 def _way_of_event(opening: Opening) -> Callable[[Any], Any] | None:

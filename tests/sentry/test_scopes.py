@@ -32,11 +32,12 @@ ALL = pytest.mark.parametrize(
     "sdk",
     [
         QUIET,
+        {"release": "shop@1"},
         LEFT_OUT,
         pytest.param(SAMPLED, marks=needs_known),
         pytest.param({**SAMPLED, "trace_lifecycle": "stream"}, marks=needs_streams),
     ],
-    ids=["errors only", "left out", "sampled", "stream"],
+    ids=["errors only", "sessions", "left out", "sampled", "stream"],
 )
 
 
@@ -108,7 +109,6 @@ def test_a_touch_makes_them(sdk: dict[str, Any], touch: Callable[[], Any]) -> No
 @pytest.mark.parametrize(
     ("sdk", "options"),
     [
-        ({"release": "shop@1"}, {}),
         ({"release": "", "traces_sampler": lambda context: 0.0}, {}),
         pytest.param(
             {**SAMPLED, "profiles_sample_rate": 1.0},
@@ -119,7 +119,7 @@ def test_a_touch_makes_them(sdk: dict[str, Any], touch: Callable[[], Any]) -> No
         (LEFT_OUT, {"trace_response_headers": ["traceresponse"]}),
         (QUIET, {"continue_traces": lambda request: True}),
     ],
-    ids=["sessions", "a sampler", "a profiler", "a hook", "told in a header", "a question"],
+    ids=["a sampler", "a profiler", "a hook", "told in a header", "a question"],
 )
 def test_what_is_needed_anyway_is_made_at_once(sdk: dict[str, Any], options: dict[str, Any]) -> None:
     with recording(**sdk), made() as found:
@@ -233,6 +233,17 @@ def test_as_many_are_streamed_as_were_asked_for() -> None:
         assert abs(len(events.spans) / 200 - 0.4) < 0.2
 
 
+@pytest.mark.parametrize("touch", [nothing, lambda: sentry_sdk.set_tag("shelf", "7")], ids=["untouched", "touched"])
+def test_a_session_is_counted_once_however_late_its_scopes_are_made(touch: Callable[[], Any]) -> None:
+    with recording(release="shop@1") as events:
+        for _ in range(3):
+            ask(touch)
+        ask(lambda: sentry_sdk.capture_exception(ValueError("errored")))
+    (sessions,) = events.sessions
+    (minute,) = sessions["aggregates"]
+    assert (minute["exited"], minute["errored"]) == (3, 1)
+
+
 def test_what_is_left_out_is_counted() -> None:
     lost: list[tuple[str, str]] = []
     with recording(**LEFT_OUT), pytest.MonkeyPatch.context() as patch:
@@ -330,14 +341,6 @@ def test_what_is_touched_in_the_making_is_no_endless_loop(monkeypatch: pytest.Mo
     with recording(**QUIET) as events:
         ask(lambda: sentry_sdk.capture_message("said"))
     assert len(events.messages) == 1
-
-
-def test_a_fork_has_a_lock_of_its_own() -> None:
-    before = scopes._becoming
-    scopes._renew_lock()
-    assert scopes._becoming is not before
-    assert scopes._becoming.acquire(blocking=False)
-    scopes._becoming.release()
 
 
 def test_scopes_of_another_make_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
