@@ -33,6 +33,8 @@ _TIGHT = 500
 #: What only the SDK's way knows: a profile, spans that were dropped or go elsewhere; and before it, all that ``plain``
 #: does not know.
 _UNKNOWN = plain.SPECIAL | {"profile", "_dropped_spans", "_has_gen_ai_span", "_metrics_summary"}
+#: Contexts that we make, of plain values, where only we make the event.
+_OURS = ("trace", "response")
 #: What each transaction has when it is captured.
 _PARTS = ("transaction", "transaction_info", "contexts", "spans", "timestamp")
 
@@ -165,13 +167,17 @@ class Delivery:
         """The event and what the client adds to it, as plain values."""
         facts = self._facts
         options = self._client.options
+        longest = options["max_value_length"]
         try:
-            written = plain.write(event, options["max_value_length"])
+            if longest is None and self._scopes.only_ours:
+                written = plain.write_known(event, _OURS)
+            else:
+                written = plain.write(event, longest)
         except plain.NotPlain:
             written = serialize(
                 event,
                 max_request_body_size=options.get("max_request_body_size"),
-                max_value_length=options["max_value_length"],
+                max_value_length=longest,
             )
         for key, text in facts.stamp.items():
             if written.get(key) is None:

@@ -13,7 +13,8 @@ from typing import Any
 from .._request import Name, Request
 from . import innards, inner_segments, inner_spans, private
 from .settings import Settings
-from .spans import RequestTransaction, RootSpan, StreamedRoot, TransactionSpan, segment_attributes
+from .spans import RequestTransaction, RootSpan, TransactionSpan
+from .streamed import StreamedRoot, segment_attributes
 
 
 class Late:

@@ -21,10 +21,10 @@ from .settings import SettingsCache
 from .spans import (
     RootSpan,
     StartParameters,
-    StreamedRoot,
     TransactionSpan,
     failure_message,
 )
+from .streamed import StreamedRoot
 from .trace import incoming_trace, trace_of_headers
 from .waiting import is_waiting, touch
 

@@ -30,6 +30,8 @@ _WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "reques
 _SPAN = ("description", "data", "tags")
 #: The trace context's copy of what the envelope's header tells; it has the transaction's name.
 _TRACE = (*_SPAN, "dynamic_sampling_context")
+#: Whether the release is one that adds frames to error events and messages only.
+_SPARES_TRANSACTIONS = innards.KNOWN
 #: Parts of an event that have frames.
 _STACKS = frozenset(("exception", "stacktrace", "threads"))
 _BREADCRUMB = ("message", "data")
@@ -172,7 +174,7 @@ def _add_own_stack(event: dict[str, Any]) -> None:
 
     Older releases (2.20) add them to transactions too, where they show nothing but how we end one: leave none to add.
     """
-    if not _STACKS.isdisjoint(event):
+    if not _STACKS.isdisjoint(event) or (_SPARES_TRANSACTIONS and event.get("type") == "transaction"):
         return
     options = sentry_sdk.get_client().options
     if not options.get("attach_stacktrace"):

@@ -13,7 +13,8 @@ from typing import Any
 from sentry_sdk.scrubber import DEFAULT_DENYLIST
 
 from .._address import Forwarding
-from .._privacy import ADDRESS_HEADERS, Policy
+from .._header_kinds import ADDRESS_HEADERS
+from .._privacy import Policy
 from .._rules import Rule, normalise
 from . import inner_segments, private, slots
 

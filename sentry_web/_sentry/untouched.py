@@ -21,7 +21,7 @@ from .delivery import delivery_by
 from .innards import ScopesAround
 from .late import Late, LateSegment
 from .scopes import Opening
-from .spans import StreamedRoot
+from .streamed import StreamedRoot
 
 
 def send(opening: Opening, outcome: Outcome, name: Name, attributes: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from sentry_sdk import Scope
 from .._guard import call
 from . import slots
 from .redaction import RedactingScope
-from .spans import StreamedRoot
+from .streamed import StreamedRoot
 
 
 def pair(around: tuple[Scope, Scope], opening: Any) -> tuple[Scope, Scope]:
