@@ -78,12 +78,11 @@ class StreamedRoot:
         self._span.set_attribute(key, value)
 
     def set_attributes(self, attributes: dict[str, Any]) -> None:
-        known = self._span.get_attributes()
+        if _ATTRIBUTES.issuperset(map(type, attributes.values())):
+            self._span.get_attributes().update(attributes)  # what ``set_attribute`` comes to, after three questions
+            return
         for key, value in attributes.items():
-            if type(value) in _ATTRIBUTES:
-                known[key] = value  # what ``set_attribute`` comes to, after three questions (0.4 µs each)
-            else:
-                self._span.set_attribute(key, value)
+            self._span.set_attribute(key, value)
 
     def trace_headers(self) -> dict[str, str]:
         return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))
@@ -115,5 +114,5 @@ class StreamedRoot:
             span.set_attribute("sentry.status", "cancelled")
 
 
-#: Types of values that streamed spans carry as they are.
-_ATTRIBUTES = frozenset((str, int, bool))
+#: Types of values that streamed spans carry as they are; our numbers are finite.
+_ATTRIBUTES = frozenset((str, int, bool, float))

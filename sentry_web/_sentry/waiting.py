@@ -99,4 +99,4 @@ def _become_full(scope: Any) -> None:
             made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
             slots.fill(scope, made[which], full)
             if which == _CURRENT and isinstance(opening.root, StreamedRoot):
-                opening.root.move_to(scope)
+                call(opening.root.move_to, scope)

@@ -35,12 +35,15 @@ MODES: dict[str, Mode] = {
 if HAS_STREAM_MODE:
     MODES["stream"] = {**_TRACED, "trace_lifecycle": "stream"}
 
-#: Those in which the scopes of a request wait for their first touch, and its transaction with them.
+#: Those in which the scopes of a request wait for their first touch, and its root span with them, where no trace is
+#: continued.
 WAITING: dict[str, Mode] = {
     "errors only, no sessions": {"release": ""},
     "left out": {"release": "", "traces_sample_rate": 0.0},
     "transactions, no sessions": {"release": "", "traces_sample_rate": 1.0},
 }
+if HAS_STREAM_MODE:
+    WAITING["stream, untouched"] = {**_TRACED, "trace_lifecycle": "stream"}
 MODES.update(WAITING)
 
 #: The modes in which requests are traced.
