@@ -1,6 +1,6 @@
-"""Scopes that are made at their first touch say the same as those that are made at once (``_sentry.scopes``).
+"""Scopes that are made at their first touch, and the root spans on them, say the same as those that are made at once.
 
-In these modes nothing is sent unless the application asks for it; so what it does in a request is all that is compared.
+What an application does not touch, in ``_sentry.untouched``, it compares too.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from sentry_web._sentry import slots
 from sentry_web.testing import Wrap
-from sentry_web.testing.strategies import requests, scripts
+from sentry_web.testing.strategies import requests, scripts, websocket_scripts
 
-from .properties import ALL_DRIVERS, ONCE, TWICE, WAITING, shared
-from .test_parity import report, settled
+from .properties import ALL_DRIVERS, ASGI_DRIVERS, ONCE, TWICE, WAITING, sdk, shared
+from .test_parity import Report, report, settled
 
 #: Options that leave the scopes waiting.
 WRAPS = {
@@ -40,5 +40,23 @@ def test_made_late_or_at_once(driver, mode):
             patch.setattr(slots, "KNOWN", False)
             at_once = report(driver, script, request, mode, WRAPS[wrap])
         assert late == at_once
+
+    check()
+
+
+@pytest.mark.parametrize("mode", WAITING)
+def test_websockets_made_late_or_at_once(mode):
+    @shared([*WAITING])
+    @given(script=websocket_scripts(), request=requests(), driver=st.sampled_from(ASGI_DRIVERS))
+    def check(script, request, driver):
+        def told():
+            with sdk(mode) as events:
+                driver.run_websocket(script, request, ONCE)
+                return str(Report(events))
+
+        late = told()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slots, "KNOWN", False)
+            assert told() == late
 
     check()
