@@ -18,10 +18,11 @@ from sentry_sdk.client import SDK_INFO
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.serializer import global_repr_processors, serialize
+from sentry_sdk.tracing import LOW_QUALITY_TRANSACTION_SOURCES
 from sentry_sdk.utils import disable_capture_event
 
 from .._guard import call
-from . import innards, plain
+from . import innards, inner_spans, plain
 from .private import AnnotatedValue
 
 #: What goes onto each event that has it not, from the option of this name.
@@ -33,6 +34,8 @@ _TIGHT = 500
 #: What only the SDK's way knows: a profile, spans that were dropped or go elsewhere; and before it, all that ``plain``
 #: does not know.
 _UNKNOWN = plain.SPECIAL | {"profile", "_dropped_spans", "_has_gen_ai_span", "_metrics_summary"}
+#: What the trace's header says of the transaction, and not of the client.
+_OF_TRANSACTION = ("trace_id", "sample_rand", "sample_rate", "sampled", "transaction")
 #: Contexts that we make, of plain values, where only we make the event.
 _OURS = ("trace", "response")
 #: What each transaction has when it is captured.
@@ -42,7 +45,18 @@ _PARTS = ("transaction", "transaction_info", "contexts", "spans", "timestamp")
 class Client:
     """What a client's options make of every transaction, worked out once."""
 
-    __slots__ = ("_client", "_options", "_integrations", "_sdk", "_sdk_info", "_denied", "_denylist", "stamp", "simple")
+    __slots__ = (
+        "_client",
+        "_options",
+        "_integrations",
+        "_sdk",
+        "_sdk_info",
+        "_denied",
+        "_denylist",
+        "_header",
+        "stamp",
+        "simple",
+    )
 
     def __init__(self, client: Any, options: tuple[Any, ...]) -> None:
         self._client = weakref.ref(client)
@@ -58,6 +72,7 @@ class Client:
         self._sdk_info: dict[str, Any] = {}
         self._denied: frozenset[str] = frozenset()
         self._denylist: list[str] = []
+        self._header: dict[str, str] | None = None
 
     def _fits(self, longest: Any) -> bool:
         """Whether the SDK would cut none of this."""
@@ -78,6 +93,22 @@ class Client:
             self._integrations, self._sdk_info, self._sdk = integrations, dict(SDK_INFO), known
         return known
 
+    def trace_header(self, made: Any) -> dict[str, str]:
+        """What the trace's header says of a transaction without baggage; most of it is the client's."""
+        if self._header is None:
+            told = inner_spans.trace_header(made)
+            self._header = {key: told[key] for key in told if key not in _OF_TRANSACTION}
+        header = {
+            **self._header,
+            "trace_id": made.trace_id,
+            "sample_rand": f"{made.sample_rand:.6f}",
+            "sample_rate": str(made.sample_rate),
+            "sampled": "true",
+        }
+        if made.source not in LOW_QUALITY_TRANSACTION_SOURCES:
+            header["transaction"] = made.name
+        return header
+
     def denied(self, scrubber: Any) -> frozenset[str]:
         """The scrubber's keys; to look one up in its list takes as long as the list is."""
         if self._denylist != scrubber.denylist:
@@ -89,7 +120,7 @@ class Client:
 _last: Client | None = None
 
 
-def _client_facts(client: Any) -> Client:
+def client_facts(client: Any) -> Client:
     """Those of the client that was asked for last; clients change rarely."""
     global _last  # noqa: PLW0603 - the others of a process that has several are worked out each time
     options = _read(client.options)
@@ -180,11 +211,11 @@ class Delivery:
                 max_value_length=longest,
             )
         for key, text in facts.stamp.items():
-            if written.get(key) is None:
+            if event.get(key) is None:
                 written[key] = text
-        if written.get("sdk") is None:
+        if event.get("sdk") is None:
             written["sdk"] = facts.sdk(self._client)
-        if written.get("platform") is None:
+        if event.get("platform") is None:
             written["platform"] = "python"
         return written
 
@@ -258,5 +289,5 @@ def delivery_by(client: Any, scopes: innards.Scopes) -> Delivery | None:
         or disable_capture_event.get(False)
     ):
         return None
-    facts = _client_facts(client)
+    facts = client_facts(client)
     return Delivery(client, facts, scopes) if facts.simple and scopes.plain() else None

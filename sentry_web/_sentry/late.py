@@ -63,6 +63,11 @@ class Late:
             self.began = inner_spans.Beginning()
 
     @property
+    def sample_rand(self) -> float:
+        """The number by which it was decided."""
+        return self._sample_rand
+
+    @property
     def op(self) -> str:
         """``http.server`` or ``websocket.server``."""
         return self._request.kind + ".server"

@@ -66,7 +66,8 @@ def write_known(event: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
     theirs = {name: context for name, context in contexts.items() if name not in ours}
     if theirs:
         rest["contexts"] = theirs
-    written = write(rest)
+    # Texts, and what is empty, stay as they are
+    written = {**rest, **write({key: value for key, value in rest.items() if value and type(value) is not str})}
     written["contexts"] = {**written.get("contexts", {}), **ours}
     if request is not None:
         written["request"] = request
@@ -172,10 +173,16 @@ class _Writer:
             if not isfinite(value):
                 raise NotPlain
         elif kind is datetime:
-            return timestamp(value)
+            return self._time(value)
         elif value is not None and kind is not int and kind is not bool:
             self._check_subclass(value, kind)
         return value
+
+    def _time(self, value: datetime) -> str:
+        try:
+            return timestamp(value)
+        except (ValueError, OverflowError) as error:  # the year 1, in a zone east of Greenwich
+            raise NotPlain from error
 
     def _check_subclass(self, value: Any, kind: type) -> None:
         """Of a subclass of ``str`` (an enumeration's member, mostly) the SDK sends the text itself."""

@@ -16,8 +16,8 @@ from sentry_sdk.tracing import get_span_status_from_http_code
 
 from .._guard import call
 from .._request import Name, Outcome
-from . import inner_segments, inner_spans
-from .delivery import delivery_by
+from . import inner_segments
+from .delivery import client_facts, delivery_by
 from .innards import ScopesAround
 from .late import Late, LateSegment
 from .scopes import Opening
@@ -79,7 +79,7 @@ def _event(late: Late, opening: Opening, outcome: Outcome, attributes: dict[str,
         "op": late.op,
         "description": None,
         "origin": late.origin,
-        "dynamic_sampling_context": inner_spans.trace_header(late),
+        "dynamic_sampling_context": client_facts(opening.client).trace_header(late),
         "data": data,
     }
     contexts: dict[str, Any] = {"trace": trace}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import event as note
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sentry_sdk.serializer import serialize
 from sentry_sdk.utils import format_timestamp
@@ -81,6 +81,7 @@ def test_it_writes_as_the_serializer_does_or_not_at_all(event: dict[str, Any], l
 
 
 @given(events)
+@example({"extra": datetime(1, 1, 1)})  # noqa: DTZ001 - found by Hypothesis: no zone can tell it in another one
 def test_what_it_writes_shares_nothing_with_the_event_that_could_change(event: dict[str, Any]) -> None:
     try:
         written = plain.write(event)
@@ -152,3 +153,28 @@ def test_a_text_that_is_not_too_long_is_not() -> None:
 @given(st.datetimes(timezones=st.sampled_from([None, timezone.utc, timezone(timedelta(hours=5))])))
 def test_times_are_written_as_the_sdk_writes_them(time: datetime) -> None:
     assert plain.timestamp(time) == format_timestamp(time)
+
+
+def test_what_is_known_to_be_plain_is_not_copied() -> None:
+    trace: dict[str, Any] = {"trace_id": "a" * 32, "data": {"odd": object()}}
+    request = {"url": "http://shop.example/", "headers": {"Host": "shop.example"}}
+    event = {"transaction": "t", "spans": [], "tags": {"a": 1.5}, "request": request}
+    written = plain.write_known({**event, "contexts": {"trace": trace, "theirs": {"b": (1,)}}}, ("trace", "response"))
+    assert written == {**event, "contexts": {"trace": trace, "theirs": {"b": [1]}}}
+    assert written["contexts"]["trace"] is trace
+    assert written["request"] is request
+
+
+@pytest.mark.parametrize(
+    "request_data",
+    [None, "text", {"data": {"a": 1}}, {"headers": {"Host": b"x"}}, {"headers": {1: "x"}}, {"env": ["x"]}],
+)
+def test_a_request_is_looked_at_where_it_is_not_all_text(request_data: Any) -> None:
+    event: dict[str, Any] = {"transaction": "t", "contexts": {"trace": {}}, "request": request_data}
+    try:
+        expected = plain.write(event)
+    except plain.NotPlain:
+        with pytest.raises(plain.NotPlain):
+            plain.write_known(event, ("trace",))
+    else:
+        assert plain.write_known(event, ("trace",)) == expected

@@ -132,6 +132,9 @@ ALONE: list[Any] = [
     *[Step("attach", _attach, which, True) for which in ("global", "isolation", "current")],
     Step("crumbs", _crumbs, 150),
     Step("level", _on_scope, "isolation", "set_level", "error"),
+    # found by Hypothesis: what is empty is not nothing
+    Step("fingerprint", lambda: setattr(sentry_sdk.get_global_scope(), "_fingerprint", [])),
+    Step("user", _on_scope, "isolation", "set_user", {}),
 ]
 
 
