@@ -15,6 +15,11 @@ from ._request import Name, Request
 class Names(Protocol):
     """What an output asks for the name of its request."""
 
+    @property
+    def early_route(self) -> str | None:
+        """The route, where it is known before the application has run; nothing of the request is read for it."""
+        ...
+
     def initial(self) -> Name:
         """The name before the application has run."""
         ...
@@ -25,6 +30,15 @@ class Names(Protocol):
 
     def choose(self, name: str) -> None:
         """A name set by a hook or the user: it wins."""
+        ...
+
+    @property
+    def chosen(self) -> str | None:
+        """That name, if there is one."""
+        ...
+
+    def find_route(self) -> str | None:
+        """The best route known now, for who has no use for a name made of the path."""
         ...
 
 
@@ -93,6 +107,11 @@ class Naming:
         """What ``route_resolver`` found before sampling; the framework's own word, once there is one, counts more."""
         self._resolved = route or None
 
+    @property
+    def early_route(self) -> str | None:
+        """What ``route_resolver`` found (see :class:`Names`)."""
+        return self._resolved
+
     def initial(self) -> Name:
         """The name before the application has run; a path among these is no name for good, and not counted as one."""
         route = self._resolved
@@ -118,6 +137,15 @@ class Naming:
         if route:
             return Name(route, "route", route)
         return Name(_paths.NAMES.name(self._request.path, most_paths), "url")
+
+    @property
+    def chosen(self) -> str | None:
+        """See :class:`Names`."""
+        return None if self._chosen is None else self._chosen.value
+
+    def find_route(self) -> str | None:
+        """See :class:`Names`; 0.5 µs in the place of 1.8 for :meth:`find`, which keeps count of the paths' names."""
+        return (self._observed or self._look()).route or self._resolved
 
     def styled(self, config: Config) -> Names:
         """What another middleware's output asks: one request, one route, but names as that one was told."""
@@ -155,6 +183,11 @@ class Styled:
         self._style = style
         self._most_paths = most_paths
 
+    @property
+    def early_route(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.early_route
+
     def initial(self) -> Name:
         """See :class:`Names`."""
         return self._naming.initial()
@@ -166,3 +199,12 @@ class Styled:
     def choose(self, name: str) -> None:
         """See :class:`Names`."""
         self._naming.choose(name)
+
+    @property
+    def chosen(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.chosen
+
+    def find_route(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.find_route()

@@ -79,11 +79,11 @@ FAULTS: tuple[Fault, ...] = (
     (21, "the mark is gone before iteration", (WSGI, _WRAPPED, "        environ.pop('sentry_web.exchange', None)\n        return body\n")),
     (22, "a bridge is not recognised", (ENTRY, "taken = self._bridged(request, live)", "pass")),
     # --- OpenTelemetry -----------------------------------------------------------------------------------------------
-    (16, "the span is named by its path", ("_conventions.py", 'return f"{verb} {name.route}" if name.route else verb', 'return f"{verb} {name.value}"')),
+    (16, "the span is named by its path", ("_otel/recording.py", 'found = span_name(self._method, ending.get("http.route"), self._naming.chosen)', 'found = span_name(self._method, self._request.path, self._naming.chosen)')),
     (36, "messages have spans unasked", (EXCHANGE, "self.traces_messages or config.record_send_receive", "True"), ("_parties.py", " if party.config.record_send_receive]", "]"), ("_otel/settings.py", 'if asked else', "if True else")),
-    (37, "the context is not put back", ("_otel/recorder.py", "        context_api.attach(self._former)\n", "")),
+    (37, "the context is not put back", ("_otel/recording.py", "        context_api.attach(self._former)\n", "")),
     (52, "the size is what is claimed", ("_otel/metrics.py", "self._response_size.record(outcome.body_size, told)", "self._response_size.record(4711, told)")),
-    (54, "a hook may fail the request's recording", ("_otel/recorder.py", "                call(hook, self._span, live)", "                hook(self._span, live)")),
+    (54, "a hook may fail the request's recording", ("_otel/recording.py", "                call(hook, span, live)", "                hook(span, live)")),
     (55, "headers are captured everywhere", ("_otel/settings.py", '        everything = [re.compile("")] if flag(', '        everything = [re.compile("")] if True or flag(')),
     (56, "an ended request stays active", ("_otel/metrics.py", "self._active).add(-1, known)", "self._active).add(0, known)")),
     # --- what it was -------------------------------------------------------------------------------------------------
