@@ -1,8 +1,7 @@
 """The life of one request: every state, every transition, every decision about its outcome.
 
 Nothing here is asynchronous, does I/O, knows a protocol's dicts or a vendor. The adapters turn what they see into
-calls; the table in ``_states`` is the only truth about what a call may change. Adapters make each call through
-``_guard``.
+calls, through ``_guard``; the table in ``_states`` is the only truth about what a call may change.
 """
 
 from __future__ import annotations
@@ -270,7 +269,8 @@ class Exchange:
                     call(party.config.on_response, party.recording, self.request, outcome)
             if not call(party.is_idle):
                 busy.append(party)
-        self._each(busy, "finish", outcome)
+        if busy and not _parties.finished_alone(busy, len(self.parties), outcome):
+            self._each(busy, "finish", outcome)
 
     def _release(self) -> None:
         """Drop what would keep the request, its frames or the application alive."""
