@@ -53,7 +53,7 @@ class EnvironRequest(Request):
         return not self._strings.keys().isdisjoint(_keys(names))
 
     def header(self, name: str) -> str | None:
-        """See ``Request``; one is looked up by its key until all are asked for (0.3 µs in the place of 4 for eight)."""
+        """See ``Request``; one is looked up by its key until all are asked for (0.3 µs in the place of 3.6)."""
         key = _key(name) if self._index is None else None
         return super().header(name) if key is None else self._strings.get(key)
 

@@ -17,7 +17,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986, 3.3: pchar and "/", less "%", which in a decoded path is a literal percent sign.
 _PATH_SAFE = "/!$&'()*+,;=:@-._~"
 
-#: A path of these only is its own encoded form, which costs 0.3 µs to see, and 1.1 to make.
+#: A path of these only is its own encoded form, which costs 0.3 µs to see, and 0.6 to make.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/!$&'()*+,;=:@._~-]*", re.ASCII)
 
 Header = tuple[str, str]

@@ -144,7 +144,7 @@ class Naming:
         return None if self._chosen is None else self._chosen.value
 
     def find_route(self) -> str | None:
-        """See :class:`Names`; 0.5 µs in the place of 1.8 for :meth:`find`, which keeps count of the paths' names."""
+        """See :class:`Names`; unlike :meth:`find`, it neither reads the path nor keeps count of such names."""
         return (self._observed or self._look()).route or self._resolved
 
     def styled(self, config: Config) -> Names:

@@ -182,7 +182,7 @@ class Policy:
             return None
         keys = _QUERY_VALUES.sub("", query)
         if keys in self._harmless and "@" not in query and "%40" not in query:
-            return query  # nearly all: 0.6 µs in the place of 2.5
+            return query  # nearly all: 0.6 µs in the place of 1.2
         parts: list[str] = []
         for key, raw_key, raw_value in split_query(query):
             hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))

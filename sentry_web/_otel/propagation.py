@@ -122,7 +122,7 @@ _JUDGED: list[tuple[Any, bool]] = [(None, False)]
 def _is_silent(propagator: Any) -> bool:
     """Whether a propagator is OpenTelemetry's own and has nothing to say where no header of PROPAGATED came.
 
-    It would find that out by itself in 1.3 µs, of 20 for a request that is not sampled. The parts of a composite one
+    It would find that out by itself in 0.7 µs, of 22 for a request that is not sampled. The parts of a composite one
     have no public name: where they are not found, or are others, it is asked.
     """
     judged, silent = _JUDGED[0]

@@ -77,7 +77,7 @@ class OpenTelemetryRecording(BaseRecording):
     _known: dict[str, Any]
 
     def __init__(self, settings: Settings, metrics: Metrics, request: Request, naming: Names, outcome: Outcome) -> None:
-        #: Whether there is nothing to finish: nobody would see the span, and nobody counts (6 µs of 13 in a request).
+        #: Whether there is nothing to finish: nobody would see the span, and nobody counts (5 µs of 28).
         self.idle = False
         #: Whether :meth:`finish` needs no context but its own: no hook is called there.
         self.finishes_alone = settings.response_hook is None
