@@ -30,7 +30,7 @@ class Captured:
     __slots__ = ("_marks", "_outer")
 
     def __init__(self, outer: Captured | None = None) -> None:
-        self._marks: tuple[Any, ...] = ()
+        self._marks: list[Any] = []
         self._outer = outer
 
     def add(self, error: BaseException) -> bool:
@@ -38,7 +38,7 @@ class Captured:
         mark = _mark_of(error)
         if mark in self._marks:
             return False
-        self._marks = (*self._marks, mark)
+        self._marks.append(mark)
         return self._outer is None or self._outer.add(error)
 
     def add_all(self, errors: Sequence[BaseException]) -> bool:
@@ -50,7 +50,7 @@ class Captured:
 
     def clear(self) -> None:
         """Forget all, and let go of the requests around."""
-        self._marks = ()
+        self._marks = []
         self._outer = None
 
 
