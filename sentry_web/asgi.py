@@ -1,6 +1,6 @@
 """The ASGI adapter (ASGI 2 and 3): scope, receive and send turned into calls of the Exchange; nothing else.
 
-No header is parsed here, no vendor named, nothing decided. Each call into the package goes through ``_guard.call``;
+No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_guard``);
 what the server passes is passed on as it is, and what the application raises leaves by a bare ``raise``.
 """
 

@@ -1,6 +1,6 @@
 """The WSGI adapter (PEP 3333): environ, ``start_response`` and the response iterable turned into calls of the Exchange.
 
-No header is parsed here, no vendor named, nothing decided. Each call into the package goes through ``_guard.call``;
+No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_guard``);
 what the server passes is passed on as it is, and what the application raises leaves by a bare ``raise``.
 """
 
