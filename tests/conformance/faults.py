@@ -13,7 +13,12 @@ Fault = tuple[object, ...]
 
 ASGI, WSGI, ENTRY, EXCHANGE = "asgi.py", "wsgi.py", "_entry.py", "_exchange.py"
 SCOPE, ENVIRON, NAMING = "_scope.py", "_environ.py", "_naming.py"
-RECORDER, SPANS = "_sentry/recorder.py", "_sentry/spans.py"
+RECORDER, SPANS, STREAMED, SCOPES = (
+    "_sentry/recorder.py",
+    "_sentry/spans.py",
+    "_sentry/streamed.py",
+    "_sentry/scopes.py",
+)
 
 _AWAIT = "            return await app(*scope, "
 _SAME_WITHOUT_CHAIN = 'raise __import__("sys").exc_info()[1] from None'
@@ -41,7 +46,7 @@ FAULTS: tuple[Fault, ...] = (
     (8, "the transaction ends when the application returns", (WSGI, _WRAPPED, "        call(exchange.close)\n" + _WRAPPED)),
     (8, "an abandoned stream never ends", (WSGI, "                self._exchange.abandoned()\n", "                pass\n")),
     (9, "an error in mid-stream leaves the transaction ok", (EXCHANGE, "            self.outcome.failed = True\n            self._capture(error, handled=False)", "            self.outcome.failed = self.state < _STREAMING\n            self._capture(error, handled=False)")),
-    (9, "the session ends before the body", (RECORDER, "            isolation.start_session(session_mode=\"request\")\n", "            isolation.start_session(session_mode=\"request\")\n            isolation.end_session()\n")),
+    (9, "the session ends before the body", (SCOPES, "                isolation.start_session(session_mode=\"request\")\n", "                isolation.start_session(session_mode=\"request\")\n                isolation.end_session()\n")),
     (10, "the transaction ends now", (SPANS, "ended = transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0)\n        event", "ended = type(transaction.start_timestamp).now(transaction.start_timestamp.tzinfo)\n        event")),
     (10, "the end of the body is not noted", (EXCHANGE, "            self.outcome.ended = perf_counter()\n", "            pass\n")),
     (26, "OSError out of send is an error", ("_errors.py", "if error is lost or any(kind", "if any(kind")),
@@ -58,15 +63,15 @@ FAULTS: tuple[Fault, ...] = (
     (29, "start_response(…, exc_info) counts as unhandled", (EXCHANGE, "self._capture(error, handled=True)", "self._capture(error, handled=False)")),
     (30, "a handled 5xx is invisible", ("_parties.py", 'tell(exchange, [party], "capture_failure", outcome)', "pass")),
     (31, "an exception before the response leaves no status", (EXCHANGE, "            outcome.status = 500 ", "            pass ")),
-    (32, "a 404 makes the streamed span an error", (SPANS, "(outcome.status or 0) >= 500", "(outcome.status or 0) >= 400")),
-    (32, "trace_ignore_status_codes is ignored in stream mode", (SPANS, "outcome.status in self._ignored", "outcome.status in ()")),
+    (32, "a 404 makes the streamed span an error", (STREAMED, "(outcome.status or 0) >= 500", "(outcome.status or 0) >= 400")),
+    (32, "trace_ignore_status_codes is ignored in stream mode", (STREAMED, "outcome.status in self._ignored", "outcome.status in ()")),
     (33, "the refusal of a lifespan is reported", (ASGI, 'if kind != "lifespan" or ', "if True or ")),
     (35, "close code 1011 is a success", (EXCHANGE, '(code == 1011 and closed_by == "server")', "False")),
     (35, "the status of a denial is not recorded", (ASGI, '"websocket.http.response.start"', '"never"')),
     (35, "the close code is not recorded", (EXCHANGE, "            self.outcome.close_code = code\n", "")),
     # --- which request it was ----------------------------------------------------------------------------------------
     (12, "the name's sources are kept after the end", (NAMING, "        self._frozen = True\n        self._only_written = False\n        self._live = ()\n        self._told = ()\n        self._behind = None", "        self._frozen = True")),
-    (12, "the sampler's scope stays in the trace", (SPANS, "            private.forget_sampling_context(scope)", "            pass")),
+    (12, "the sampler's scope stays in the trace", (STREAMED, "            private.forget_sampling_context(scope)", "            pass")),
     (13, "the live scope is read late", (ENTRY, "exchange = Exchange(request, ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(live), name)})(), ")),
     (14, "WSGI's name is a constant", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name("generic WSGI request" if self._request.protocol == "wsgi" else self._request.path, "url")')),
     (14, "the rule that Flask leaves is not looked at", ("_frameworks/__init__.py", "    pallets.look,\n", "")),
