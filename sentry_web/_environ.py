@@ -19,8 +19,11 @@ class EnvironRequest(Request):
 
     __slots__ = ("_strings",)
 
+    protocol = "wsgi"
+    kind = "http"
+
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        self._arrived("wsgi", "http")
+        self.body = self.trace = self._headers = self._index = None
         self.method = text(environ.get("REQUEST_METHOD")).upper()
         # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks
         # (1.0 µs; 2.2 by a comprehension)
@@ -56,9 +59,6 @@ class EnvironRequest(Request):
         """See ``Request``; one is looked up by its key until all are asked for (0.3 µs in the place of 3.6)."""
         key = _key(name) if self._index is None else None
         return super().header(name) if key is None else self._strings.get(key)
-
-    def release(self) -> None:
-        """See ``Request``: nothing of the server's is held."""
 
     def _read_headers(self) -> list[Header]:
         headers = []

@@ -11,6 +11,8 @@ from . import _frameworks, _paths
 from ._config import Config
 from ._request import Name, Request
 
+_WRITTEN = _frameworks.WRITTEN
+
 
 class Names(Protocol):
     """What an output asks for the name of its request."""
@@ -51,7 +53,7 @@ class Naming:
         "_most_paths",
         "_live",
         "_behind",
-        "_says_nothing",
+        "_only_written",
         "_base",
         "_told",
         "_final",
@@ -72,11 +74,12 @@ class Naming:
         self._request = request
         self._style = style
         self._most_paths = most_paths
-        self._live: list[Any] = [live]
+        self._live: tuple[Any, ...] = (live,)
         self._behind = behind
-        self._says_nothing = behind is None or not behind.routers
+        #: Whether only a framework that writes into the scope or environ can say anything.
+        self._only_written = behind is None or not behind.routers
         self._base = _frameworks.base_of(live) if live.get("SCRIPT_NAME") or live.get("root_path") else ""
-        self._told: list[_frameworks.Teller] = []
+        self._told: tuple[_frameworks.Teller, ...] = ()
         self._final: Name | None = None
         self._frozen = False
         self._chosen: Name | None = None
@@ -86,7 +89,8 @@ class Naming:
     def also_in(self, live: Any) -> None:
         """Look into a second scope or environ too: the one a bridge made for the application behind it."""
         if not self._frozen:
-            self._live.insert(0, live)
+            self._live = (live, *self._live)
+            self._only_written = False
 
     def tell(self, live: Any, teller: _frameworks.Teller) -> None:
         """A framework has a request in hand, and can tell its route; another one than ours, if it is another request.
@@ -96,7 +100,8 @@ class Naming:
         if not self._frozen and (
             any(live is each for each in self._live) or _frameworks.full_path(live) == self._request.path
         ):
-            self._told.insert(0, teller)
+            self._told = (teller, *self._told)
+            self._only_written = False
 
     def choose(self, name: str) -> None:
         """A name set by a hook or the user: it wins."""
@@ -154,22 +159,23 @@ class Naming:
 
     def observe(self) -> None:
         """Look now, while the application's own context stands: a part of the answer goes with it."""
+        if self._only_written and self._live[0].keys().isdisjoint(_WRITTEN):
+            return  # as below, twice in each request of an application without a framework
         found = self._look()
         if found is not _frameworks.NOTHING:
             self._observed = found
 
     def _look(self) -> _frameworks.Found:
-        live = self._live
-        if self._says_nothing and len(live) == 1 and not self._told and live[0].keys().isdisjoint(_frameworks.WRITTEN):
-            return _frameworks.NOTHING  # as below, twice in each request of an application without a framework
-        return _frameworks.find(live, self._behind, self._base, self._told)
+        return _frameworks.find(self._live, self._behind, self._base, self._told)
 
     def freeze(self) -> None:
         """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
-        self._observed = self._observed or self._look()
+        if self._observed is None:
+            self.observe()
         self._frozen = True
-        self._live = []
-        self._told = []
+        self._only_written = False
+        self._live = ()
+        self._told = ()
         self._behind = None
 
 

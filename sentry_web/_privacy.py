@@ -13,24 +13,15 @@ from typing import Any, Union
 from urllib.parse import unquote_plus
 
 from ._address import Forwarding
+from ._header_kinds import HeaderKinds
 from ._http import DEFAULT_PORTS, build_url, split_host, split_query, without_credentials
 from ._request import Request, UploadedFile
-from ._rules import COOKIE_HEADERS, HOST_HEADERS, URL_HEADERS, Rule, normalise
+from ._rules import Rule
 
 SUBSTITUTE = "[Filtered]"
 
-#: Headers that carry an address of the client or of a hop between.
-ADDRESS_HEADERS = frozenset(
-    (  # noqa: SIM905 - a list of words, one to a line, would fill a page
-        "x_forwarded_for forwarded x_real_ip remote_addr client_ip x_client_ip true_client_ip cf_connecting_ip "
-        "cf_connecting_ipv6 cf_pseudo_ipv4 fastly_client_ip x_cluster_client_ip x_envoy_external_address "
-        "x_appengine_user_ip x_azure_clientip x_original_forwarded_for fly_client_ip do_connecting_ip x_forwarded "
-        "via x_remote_addr x_remote_ip x_originating_ip x_proxyuser_ip wl_proxy_client_ip proxy_client_ip"
-    ).split()
-)
 #: Headers in which a proxy tells how the client asked (RFC 7239, and what was before it).
 FORWARDING_HEADERS = frozenset(("forwarded", "x-forwarded-proto", "x-forwarded-host"))
-
 #: Levels of a parsed body that are looked at; Sentry itself cuts off far above.
 _DEEPEST = 50
 
@@ -39,6 +30,12 @@ _URL_VALUE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|/|\?")
 _HIDDEN = frozenset(("cookie", "secret", "secret address"))
 #: By which a value may begin that is a URL without a scheme.
 _RELATIVE = ("/", "?")
+#: Kinds of headers whose values are sent as they are, unless they look like a URL, or hold credentials.
+_PLAIN = frozenset(("other", "host"))
+_CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
+#: Kinds of headers whose values are sent as they are, unless they look like a URL, or hold credentials.
+_PLAIN = frozenset(("other", "host"))
+_CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 #: Names of headers whose kind is remembered: so many, and so long at most.
 _MOST_NAMES, _LONGEST_NAME = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
@@ -82,7 +79,7 @@ class Policy:
     :param bodies: whether request bodies may be sent at all.
     """
 
-    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "_kinds", "_harmless")
+    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "kinds", "_harmless")
 
     def __init__(
         self,
@@ -102,7 +99,8 @@ class Policy:
         self.fields = fields
         self.bodies = bodies
         self.forwarding = forwarding
-        self._kinds: dict[str, str] = {}
+        #: What each header holds.
+        self.kinds = HeaderKinds(headers)
         self._harmless: set[str] = set()
 
     @classmethod
@@ -119,37 +117,16 @@ class Policy:
         """Headers by name, with secrets, cookies and unwanted addresses replaced."""
         if self.headers.mode == "off":
             return {}
-        known = self._kinds.get
-        return {name: self._header_value(known(name) or self.kind_of(name), value) for name, value in headers}
+        headers = list(headers)
+        if self._all_harmless(headers):
+            return dict(headers)
+        kind_of = self.kinds.of
+        return {name: self._header_value(kind_of(name), value) for name, value in headers}
 
-    def kind_of(self, name: str) -> str:
-        """What a header holds: ``cookie``, ``secret``, ``address``, ``secret address``, ``host``, ``url``, ``other``.
-
-        Remembered for so many names, none of them long: they are ever the same few, but strangers choose them.
-        """
-        kind = self._kinds.get(name)
-        if kind is None:
-            kind = self._find_kind(name, normalise(name))
-            if len(self._kinds) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
-                self._kinds[name] = kind
-        return kind
-
-    def kinds_of(self, headers: Sequence[tuple[str, str]]) -> set[str]:
-        """The kinds of all these headers, mostly known."""
-        kinds: set[Any] = set(map(self._kinds.get, [name for name, _ in headers]))
-        return {self.kind_of(name) for name, _ in headers} if None in kinds else kinds
-
-    def _find_kind(self, name: str, normal: str) -> str:
-        if normal in COOKIE_HEADERS:
-            return "cookie"
-        secret = self.headers.hides(normal) or self.headers.hides(name)
-        if normal in ADDRESS_HEADERS:
-            return "secret address" if secret else "address"
-        if secret:
-            return "secret"
-        if normal in HOST_HEADERS:
-            return "host"
-        return "url" if normal in URL_HEADERS else "other"
+    def _all_harmless(self, headers: list[tuple[str, str]]) -> bool:
+        """Whether no name and no value asks for a closer look, as mostly where there is no cookie."""
+        whole = "\n".join([value for _, value in headers])
+        return self.kinds.of_all(headers) <= _PLAIN and not _CLOSER_LOOK(whole)
 
     def _header_value(self, kind: str, value: str) -> Text:
         if kind == "other" and "://" not in value and value[:1] not in _RELATIVE:
@@ -187,7 +164,7 @@ class Policy:
         for key, raw_key, raw_value in split_query(query):
             hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))
             parts.append(f"{raw_key}={SUBSTITUTE}" if hidden else raw_key + raw_value)
-        few = len(self._harmless) < _MOST_NAMES and len(keys) <= _LONGEST_NAME  # as in kind_of
+        few = len(self._harmless) < _MOST_NAMES and len(keys) <= _LONGEST_NAME  # as in HeaderKinds
         if few and not any(self.query.hides(key) for key, _, _ in split_query(keys)):
             self._harmless.add(keys)
         whole = "&".join(parts)

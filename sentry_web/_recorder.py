@@ -92,6 +92,13 @@ class MessageSpan(Protocol):
         ...
 
 
+def end_message(spans: Sequence[MessageSpan], message: Any) -> None:
+    """End the spans of a message, which has passed, or was not to be had."""
+    name = message.get("type") if isinstance(message, dict) else None
+    for span in spans:
+        span.end(str(name), message)
+
+
 class Recording(Protocol):
     """One request as one output records it.
 

@@ -17,13 +17,6 @@ SENSITIVE_TERMS = frozenset(
 
 #: Too short to look for inside of other keys (OpenTelemetry's ``url.query`` list).
 SENSITIVE_NAMES = frozenset(("sig",))
-#: Headers that hold cookies, normalised.
-COOKIE_HEADERS = frozenset(("cookie", "set_cookie"))
-#: Headers whose value is a URL, absolute or relative (RFC 9110, 10.1.3 and 10.2.2).
-URL_HEADERS = frozenset(("referer", "origin", "location", "content_location"))
-#: Headers whose value is an authority (RFC 9110, 7.2).
-HOST_HEADERS = frozenset(("host", "x_forwarded_host", "x_original_host"))
-
 #: Longer keys are judged anew each time, so that what strangers send fills no memory.
 _SHORT = 64
 

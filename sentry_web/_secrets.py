@@ -75,10 +75,10 @@ class Secrets:
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         whole = "\n".join([value for _, value in headers])
         marked = "@" in whole or "?" in whole or "#" in whole
-        if not marked and self._policy.kinds_of(headers) <= _HARMLESS:
+        if not marked and self._policy.kinds.of_all(headers) <= _HARMLESS:
             return  # nearly always, where there is no cookie
         for name, value in headers:
-            kind = self._policy.kind_of(name)
+            kind = self._policy.kinds.of(name)
             if kind.endswith("address"):
                 self._claims.append(value)
             if kind == "cookie":

@@ -47,13 +47,15 @@ EDGES: dict[str, set[str]] = {
     # What all vendors' rooms say alike.
     "_conventions": {"_request"},
     # The vendors' rooms.
-    "_sentry": {"_conventions", "_naming", "_privacy", "_recorder", "_redactor", "_rules", "_secrets"} | LEAVES,
+    "_sentry": {"_conventions", "_header_kinds", "_naming", "_privacy", "_recorder", "_redactor", "_rules", "_secrets"}
+    | LEAVES,
     "_otel": {"_conventions", "_naming", "_options", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
     # The middle. `_recorder` hands a recording the naming it may ask.
     "_recorder": {"_naming"} | LEAVES,
     "_naming": {"_frameworks", "_paths"} | LEAVES,
     "_paths": set(),
-    "_privacy": {"_rules"} | LEAVES,
+    "_privacy": {"_header_kinds", "_rules"} | LEAVES,
+    "_header_kinds": {"_rules"},
     "_rules": set(),
     "_redactor": {"_privacy"},
     "_secrets": {"_privacy", "_redactor", "_rules"} | LEAVES,

@@ -91,9 +91,9 @@ def test_a_frozen_name_is_final_and_holds_nothing() -> None:
     naming.choose("late")
     live.clear()
     assert named(naming) == (VIEW, "component", None)
-    assert naming._live == []
+    assert naming._live == ()
     assert naming._behind is None
-    assert naming._told == []
+    assert naming._told == ()
 
 
 def test_what_a_framework_tells_counts_if_it_is_of_this_request() -> None:

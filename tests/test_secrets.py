@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from sentry_web._address import Forwarding
 from sentry_web._body import Body
-from sentry_web._privacy import ADDRESS_HEADERS, SUBSTITUTE, Policy, Rule
+from sentry_web._header_kinds import ADDRESS_HEADERS
+from sentry_web._privacy import SUBSTITUTE, Policy, Rule
 from sentry_web._redactor import MINIMUM, Redactor
 from sentry_web._request import Request
 from sentry_web._scope import ScopeRequest

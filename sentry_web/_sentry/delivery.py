@@ -33,6 +33,8 @@ _TIGHT = 500
 #: What only the SDK's way knows: a profile, spans that were dropped or go elsewhere; and before it, all that ``plain``
 #: does not know.
 _UNKNOWN = plain.SPECIAL | {"profile", "_dropped_spans", "_has_gen_ai_span", "_metrics_summary"}
+#: Contexts that we make, of plain values, where only we make the event.
+_OURS = ("trace", "response")
 #: What each transaction has when it is captured.
 _PARTS = ("transaction", "transaction_info", "contexts", "spans", "timestamp")
 
@@ -100,26 +102,25 @@ def _client_facts(client: Any) -> Client:
 class Delivery:
     """One transaction on its way."""
 
-    __slots__ = ("_client", "_facts", "_scopes", "_event", "_hint")
+    __slots__ = ("_client", "_facts", "_scopes", "_hint")
 
-    def __init__(self, client: Any, facts: Client, scopes: innards.Scopes, event: dict[str, Any]) -> None:
+    def __init__(self, client: Any, facts: Client, scopes: innards.Scopes) -> None:
         self._client = client
         self._facts = facts
         self._scopes = scopes
-        self._event = event
         self._hint: dict[str, Any] = {}
 
-    def send(self) -> Any:
+    def send(self, captured: dict[str, Any]) -> Any:
         """Send it; its id, unless a processor dropped it."""
         client, hint = self._client, self._hint
-        event: Any = self._event
+        event: Any = captured
         event_id = event.get("event_id")
         if event_id is None:
             event_id = event["event_id"] = innards.new_id()
         self._scopes.apply_to(event)
         hint["attachments"] = self._scopes.attachments()
         spans = len(event["spans"])
-        processed = sentry_sdk.get_current_scope().run_event_processors(event, hint)
+        processed = self._scopes.process(event, hint)
         if processed is None:
             self._count_lost(1 + spans, whole=True)
             return None
@@ -132,7 +133,7 @@ class Delivery:
             return client.capture_event(event, hint)
         session = self._scopes.session()
         if session is not None:
-            innards.update_session(client, session, self._event)
+            innards.update_session(client, session, captured)
         client.transport.capture_envelope(envelope)
         return event_id
 
@@ -166,13 +167,17 @@ class Delivery:
         """The event and what the client adds to it, as plain values."""
         facts = self._facts
         options = self._client.options
+        longest = options["max_value_length"]
         try:
-            written = plain.write(event, options["max_value_length"])
+            if longest is None and self._scopes.only_ours:
+                written = plain.write_known(event, _OURS)
+            else:
+                written = plain.write(event, longest)
         except plain.NotPlain:
             written = serialize(
                 event,
                 max_request_body_size=options.get("max_request_body_size"),
-                max_value_length=options["max_value_length"],
+                max_value_length=longest,
             )
         for key, text in facts.stamp.items():
             if written.get(key) is None:
@@ -199,7 +204,7 @@ class Delivery:
             scrubber.scrub_event(event)
             return
         denied = self._facts.denied(scrubber)
-        if "ip_address" in denied:
+        if _DROPS_ADDRESSES and "ip_address" in denied:
             user.pop("ip_address", None)
         for part in (user, extra, request.get("headers"), request.get("cookies")):
             if part:
@@ -207,6 +212,16 @@ class Delivery:
         for span in event.get("spans", ()):
             if isinstance(span, dict) and "data" in span:
                 _scrub_keys(span["data"], denied)
+
+
+def _drops_addresses() -> bool:
+    """Whether this release's scrubber takes the user's address out; older ones leave a remark in its place."""
+    event: Any = {"user": {"ip_address": "192.0.2.1"}}
+    EventScrubber(denylist=["ip_address"]).scrub_event(event)
+    return "ip_address" not in event["user"]
+
+
+_DROPS_ADDRESSES = _drops_addresses()
 
 
 def _scrub_keys(part: Any, denied: frozenset[str]) -> None:
@@ -227,18 +242,21 @@ def _holds_none(part: dict[Any, Any], denied: frozenset[str]) -> bool:
 
 def delivery_of(scope: Any, event: dict[str, Any]) -> Delivery | None:
     """The way to deliver a transaction that this scope is asked to capture; ``None``: the SDK's own."""
-    client: Any = sentry_sdk.get_client()
+    if not _UNKNOWN.isdisjoint(event) or None in map(event.get, _PARTS) or event["contexts"].get("trace") is None:
+        return None
+    scopes = innards.Scopes()
+    return delivery_by(sentry_sdk.get_client(), scopes) if scopes.include(scope) else None
+
+
+def delivery_by(client: Any, scopes: innards.Scopes) -> Delivery | None:
+    """The way to deliver a transaction with what is on these scopes; ``None``: the SDK's own."""
     if (
         not innards.untouched(client)
         or client.transport is None
         or client.spotlight
         or global_repr_processors
         or disable_capture_event.get(False)
-        or not _UNKNOWN.isdisjoint(event)
-        or None in map(event.get, _PARTS)
-        or event["contexts"].get("trace") is None
     ):
         return None
     facts = _client_facts(client)
-    scopes = innards.Scopes()
-    return Delivery(client, facts, scopes, event) if facts.simple and scopes.plain_for(scope) else None
+    return Delivery(client, facts, scopes) if facts.simple and scopes.plain() else None

@@ -18,6 +18,9 @@ from .._recorder import Captured
 from .._request import Name, Request
 from .private import AnnotatedValue, transaction_name_set
 
+_TEXT = frozenset((str,))
+#: Parts of a request's data that are dictionaries.
+_NESTED = frozenset(("headers", "cookies", "env"))
 #: Levels of a body at which the SDK still shows values as such (its ``MAX_DATABAG_DEPTH``, less one).
 _DEEPEST_REMARK = 4
 
@@ -68,10 +71,19 @@ class RequestProcessor:
         self.name_event(event)
         return event
 
+    def complete_untouched(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete a transaction without a look at the request's scopes, which were never made."""
+        self._add_request(event)
+        self._add_client(event)
+        self.name_event(event, untouched=True)
+        return event
+
     def _add_request(self, event: dict[str, Any]) -> None:
         if self._data is None:
             self._data = request_data(self._request, self._policy)
-        merged = {key: dict(value) if isinstance(value, dict) else value for key, value in self._data.items()}
+        merged = self._data.copy()
+        for key in _NESTED.intersection(merged):
+            merged[key] = merged[key].copy()
         if self._capture_body == "always" or (self._capture_body == "errors" and event.get("type") != "transaction"):
             body = self._policy.report_body(self._request)
             if body is not None:
@@ -86,13 +98,14 @@ class RequestProcessor:
             user.setdefault("ip_address", address)
             event["user"] = user
 
-    def name_event(self, event: dict[str, Any]) -> None:
+    def name_event(self, event: dict[str, Any], *, untouched: bool = False) -> None:
         """Name the event as its transaction is, or will be, named; a name that somebody chose stays."""
         info = event.get("transaction_info") or {}
         if self.is_chosen(event.get("transaction"), info.get("source")):
             event["transaction_info"] = {**info, "source": self.source_of_chosen(info.get("source"))}
             return
-        name = self.chosen_on(sentry_sdk.get_isolation_scope()) or self._naming.find()
+        chosen = None if untouched else self.chosen_on(sentry_sdk.get_isolation_scope())
+        name = chosen or self._naming.find()
         event["transaction"] = name.value
         event["transaction_info"] = {"source": name.source}
 
@@ -146,6 +159,8 @@ def annotated(value: Any, depth: int = 0) -> Any:
     if kind is str:
         return value
     if kind is dict:
+        if _TEXT.issuperset(map(type, value.values())):
+            return value  # nearly always
         return {key: item if type(item) is str else annotated(item, depth + 1) for key, item in value.items()}
     if isinstance(value, Filtered):
         return AnnotatedValue(str(value), {"rem": [list(value.remark)]}) if depth < _DEEPEST_REMARK else str(value)

@@ -11,14 +11,17 @@ import os
 import random
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import Any
+from typing import Any, Callable
 
 import sentry_sdk
 from sentry_sdk import Scope
 from sentry_sdk.consts import VERSION
+from sentry_sdk.scope import global_event_processors
 from sentry_sdk.scrubber import EventScrubber
+from sentry_sdk.utils import capture_internal_exceptions
 
 _Client: Any = sentry_sdk.Client  # a class, whatever its annotation says
+_Processor = Callable[[Any, Any], Any]
 
 #: The releases whose ways are known, by major and minor number.
 _FIRST, _LAST = (2, 50), (2, 75)
@@ -100,6 +103,9 @@ class Scopes:
 
     __slots__ = ("_all",)
 
+    #: Whether an event that all processors have seen is known to be ours but for what they added.
+    only_ours = False
+
     def __init__(self) -> None:
         self._all: tuple[Any, ...] = (
             Scope.get_global_scope(),
@@ -107,18 +113,15 @@ class Scopes:
             Scope.get_current_scope(),
         )
 
-    def plain_for(self, scope: Any) -> bool:
-        """Whether there is nothing on them that takes more than copying: dropped breadcrumbs, cut messages of an AI.
-
-        :param scope: the one that is asked to capture; another one than the ambient two would be a fourth.
-        """
+    def plain(self) -> bool:
+        """Whether there is nothing on them that takes more than copying: dropped breadcrumbs, cut messages of an AI."""
         for each in self._all:
             if each._n_breadcrumbs_truncated or each._gen_ai_original_message_count or not each._should_capture:
                 return False
-        return self.include(scope)
+        return True
 
     def include(self, scope: Any) -> bool:
-        """Whether this is one of the ambient two."""
+        """Whether this is one of the ambient two; another one that is asked to capture would be a fourth."""
         return scope is self._all[1] or scope is self._all[2]
 
     def apply_to(self, event: dict[str, Any]) -> None:
@@ -138,6 +141,10 @@ class Scopes:
                 found = self._last(name)
                 if found is not None:
                     event[key] = found
+
+    def process(self, event: Any, hint: dict[str, Any]) -> Any:
+        """The event as all processors leave it; ``None``: one of them dropped it."""
+        return sentry_sdk.get_current_scope().run_event_processors(event, hint)
 
     def attachments(self) -> list[Any]:
         """The attachments that go with a transaction."""
@@ -166,6 +173,68 @@ class Scopes:
             for key, name in _USER:
                 if user.get(name) is not None:
                     attributes.setdefault(key, user[name])
+
+
+_data_of = attrgetter("_contexts", "_tags", "_extras", "_level", "_fingerprint", "_user", "_session", "_attachments")
+#: Whose processors add parts to a transaction, and touch none that is there.
+_ADDING = frozenset(
+    f"sentry_sdk.integrations.{name}" for name in ("argv", "dedupe", "gnu_backtrace", "modules", "stdlib", "threading")
+)
+
+
+class ScopesAround(Scopes):
+    """The scopes whose data an event of a request gets, where its own two were never made.
+
+    :param around: the isolation and the current scope that they would be copies of.
+    :param tags: what would be on the isolation scope besides.
+    :param ours: the last processor of either.
+    """
+
+    __slots__ = ("_tags", "_ours", "_blank", "only_ours")
+
+    def __init__(
+        self,
+        around: tuple[Any, Any],
+        tags: dict[str, str] | None = None,
+        ours: tuple[_Processor, ...] = (),
+    ) -> None:
+        self._all = (Scope.get_global_scope(), *around)
+        self.only_ours = False
+        #: Whether there is nothing on them that goes onto a transaction, as mostly (5 µs).
+        self._blank = not any(map(any, map(_data_of, self._all)))
+        self._tags = tags or {}
+        self._ours = ours
+
+    def apply_to(self, event: dict[str, Any]) -> None:
+        if not self._blank:
+            super().apply_to(event)
+        current = self._all[2]._tags
+        event["tags"].update({key: value for key, value in self._tags.items() if key not in current})
+
+    def attachments(self) -> list[Any]:
+        return [] if self._blank else super().attachments()
+
+    def session(self) -> Any:
+        return None if self._blank else super().session()
+
+    def process(self, event: Any, hint: dict[str, Any]) -> Any:
+        """As the SDK does it: first what integrations added for all events, then scope by scope."""
+        everywhere, isolation, current = self._all
+        first, last = self._ours
+        theirs = [*global_event_processors, *everywhere._event_processors, *isolation._event_processors]
+        self.only_ours = (
+            not current._event_processors
+            and (self._blank or not any(scope._contexts for scope in self._all))
+            and _ADDING.issuperset([getattr(processor, "__module__", None) for processor in theirs])
+        )
+        for processor in (*theirs, first, *current._event_processors, last):
+            processed = event
+            with capture_internal_exceptions():
+                processed = processor(event, hint)
+            if processed is None:
+                return None
+            event = processed
+        return event
 
 
 def _tells_user(client: Any) -> bool:

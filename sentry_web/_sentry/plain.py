@@ -8,6 +8,7 @@ not sure; the SDK's serializer then does the work. No client, no scope and no re
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from itertools import islice
 from math import isfinite
@@ -49,6 +50,35 @@ def write(event: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
     if writer.meta is not None:
         written["_meta"] = writer.meta
     return written
+
+
+def write_known(event: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The same of an event whose ``contexts`` by these names are known to be plain, and nobody else's; not copied.
+
+    Nor is the request, where there is nothing but text in it.
+
+    :raises NotPlain: as soon as one value of the rest is not known to be plain.
+    """
+    rest = event.copy()
+    contexts = rest.pop("contexts")
+    request = rest.pop("request") if _is_text(event.get("request")) else None
+    ours = {name: contexts[name] for name in known if name in contexts}
+    theirs = {name: context for name, context in contexts.items() if name not in ours}
+    if theirs:
+        rest["contexts"] = theirs
+    written = write(rest)
+    written["contexts"] = {**written.get("contexts", {}), **ours}
+    if request is not None:
+        written["request"] = request
+    return written
+
+
+def _is_text(part: Any) -> bool:
+    """Whether a dictionary's values are texts, or dictionaries of texts by texts; a body is looked at elsewhere."""
+    if type(part) is not dict or "data" in part:
+        return False
+    inner = [value for value in part.values() if type(value) is not str]
+    return all([type(value) is dict and _TEXT.issuperset(map(type, (*value, *value.values()))) for value in inner])  # noqa: C419 - few
 
 
 class _Writer:

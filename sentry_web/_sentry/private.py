@@ -125,31 +125,30 @@ def transaction_in(isolation: Any, headers: dict[str, str], **known: Any) -> Tra
 
 
 def plain_rate(options: Any) -> float | None:
-    """The rate, below 1, by which alone a request without an incoming trace is sampled; ``None``: more decides."""
+    """The rate by which alone a request without an incoming trace is sampled; ``None``: more decides."""
     get = options.get
     rate = get("traces_sample_rate")
-    if not isinstance(rate, (float, int)) or not 0 <= rate < 1 or not hasattr(Transaction, "_sample_rand"):
+    if not isinstance(rate, (float, int)) or not 0 <= rate <= 1 or not hasattr(Transaction, "_sample_rand"):
         return None  # older releases draw a number of their own when they decide
     return None if any(map(get, _ASKED)) or get("instrumenter") != "sentry" else float(rate)
 
 
-def drawn(rate: float, client: Any) -> tuple[float, bool]:
-    """The ``sample_rand`` of a new trace, whose id nobody knows yet, and whether it samples the trace."""
-    number = innards.any_rand()
-    return number, number < innards.damped(rate, client)
-
-
-def leave_out(transaction: Any, number: float | None, rate: float | None) -> None:
-    """Make a transaction one that was decided against."""
-    transaction.sampled = False
+def decide(transaction: Any, sampled: bool, number: float, rate: float) -> None:
+    """Make a transaction one that was decided on."""
+    transaction.sampled = sampled
     transaction.sample_rate = rate
     transaction._sample_rand = number
 
 
-def started_by_rate(transaction: Any, client: Any, number: float | None = None) -> bool:
-    """Sample a transaction by the rate alone, and start it; whether that was done.
+def set_trace_id(isolation: Any, trace_id: str) -> None:
+    """Give the new trace on a scope its id; the SDK would draw one."""
+    context = getattr(isolation, "_propagation_context", None)
+    if context is not None:
+        context.trace_id = trace_id
 
-    :param number: the ``sample_rand`` to decide by; its own, if not given.
+
+def started_by_rate(transaction: Any, client: Any) -> bool:
+    """Sample a transaction by the rate alone, and start it; whether that was done.
 
     ``start_transaction`` comes to the same decision, and makes a log record, a sampling context and a profile for it
     (15 µs of what is left out, 45 µs of what is sampled). What else it would look at, it is left to: a sampler, its
@@ -157,8 +156,6 @@ def started_by_rate(transaction: Any, client: Any, number: float | None = None) 
     """
     get = client.options.get
     rate = get("traces_sample_rate") if transaction.parent_sampled is None else transaction.parent_sampled
-    if number is not None:
-        transaction._sample_rand = number
     number = getattr(transaction, "_sample_rand", None)  # older releases draw it when they decide
     if number is None or any(map(get, _ASKED)) or transaction._baggage is not None or get("instrumenter") != "sentry":
         return False
@@ -216,6 +213,13 @@ def set_server_segment(scope: Any, span: Any) -> None:
 def tracks_sessions(scope: Any) -> bool:
     """``stop_auto_session_tracking()`` leaves its mark only here."""
     return getattr(scope, "_force_auto_session_tracking", None) is not False
+
+
+def begin_session_at(isolation: Any, began: Any) -> None:
+    """Let the session on a scope have begun at this time; ``start_session`` takes none."""
+    session = getattr(isolation, "_session", None)
+    if session is not None:
+        session.started = began
 
 
 def start_profile(transaction: Any) -> None:

@@ -14,18 +14,19 @@ from .._http import header_pairs
 from .._naming import Names
 from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
-from . import private
+from . import private, untouched
 from .events import RequestProcessor, capture_error
-from .scopes import Opening, continues, is_waiting
+from .scopes import Opening, continues
 from .settings import SettingsCache
 from .spans import (
     RootSpan,
     StartParameters,
-    StreamedRoot,
     TransactionSpan,
     failure_message,
 )
+from .streamed import StreamedRoot
 from .trace import incoming_trace, trace_of_headers
+from .waiting import is_waiting, touch
 
 #: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
@@ -59,103 +60,85 @@ class SentryRecorder:
         settings = self._settings.get(client)
         opening = Opening(request, naming, self._config, settings, client=client, captured=captured, outcome=outcome)
         if request.kind not in ("http", "websocket"):
-            return SentryRecording(opening, client, opening.bare())
-        recording = SentryRecording(opening, client, opening.scopes())
-        recording.begin(opening, live)
+            return SentryRecording(opening, opening.bare())
+        recording = SentryRecording(opening, opening.scopes())
+        recording.begin(live)
         return recording
 
 
 class SentryRecording(BaseRecording):
     """One request, as Sentry gets to know it. Holds the request's two scopes until it is finished."""
 
-    __slots__ = (
-        "_request",
-        "_naming",
-        "_config",
-        "_client",
-        "_settings",
-        "_isolation",
-        "_current",
-        "_processor",
-        "_span",
-        "_left_out",
-        "_linked",
-        "_messages",
-        "ambient",
-    )
+    __slots__ = ("_opening", "_isolation", "_current", "_left_out", "_messages", "ambient")
 
-    def __init__(self, opening: Opening, client: Any, scopes: tuple[Scope, Scope]) -> None:
-        self._request = opening.request
-        self._naming = opening.naming
-        self._config = opening.config
-        self._settings = opening.settings
-        self._client = client
+    def __init__(self, opening: Opening, scopes: tuple[Scope, Scope]) -> None:
+        self._opening = opening
         self._isolation, self._current = scopes
-        self._processor: RequestProcessor | None = None
-        self._span: RootSpan | None = None
         self._left_out = False
-        self._linked: str | None = None
         self._messages = 0
         self.ambient = private.ambient(*scopes)
 
-    def begin(self, opening: Opening, live: Any) -> None:
-        """Begin the session and the root span, where there are to be such."""
-        isolation = self._isolation
-        if self._settings.sessions and private.tracks_sessions(isolation):
-            isolation.start_session(session_mode="request")
-        self._linked = opening.linked
-        if opening.traced() and not opening.left_out and opening.processor is not None:
-            self._processor = opening.processor
+    def begin(self, live: Any) -> None:
+        """Begin the root span, where there is to be one that is not decided on yet."""
+        opening = self._opening
+        if opening.late is None and opening.traced() and opening.processor is not None:
             call(self._start_span, opening.processor, opening, live)
 
     @property
     def idle(self) -> bool:
         """Whether ``finish`` has nothing to do: no root span, and no session, of ours or of the application."""
+        opening = self._opening
         if is_waiting(self._isolation):
-            return True
-        return (self._span is None or self._left_out) and not private.has_session(self._isolation)
+            return opening.session_began is None and (opening.late is None or opening.late.left_out)
+        return (opening.root is None or self._left_out) and not private.has_session(self._isolation)
 
     def running(self) -> Running:
         """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
         return Running(self._isolation, self._current)
 
     def _start_span(self, processor: RequestProcessor, opening: Opening, live: Any) -> None:
-        name = self._naming.initial()
-        sampling = {_SAMPLING_KEYS[self._request.protocol]: live, "request": self._request}
+        request, name = opening.request, opening.naming.initial()
+        sampling = {_SAMPLING_KEYS[request.protocol]: live, "request": request}
         parameters = StartParameters(
-            self._request,
+            request,
             name,
-            self._config.span_origin,
-            client=self._client,
+            opening.config.span_origin,
+            client=opening.client,
             trace_headers=opening.trace_headers,
             sampling=sampling,
-            sample_rand=opening.sample_rand,
         )
-        if self._settings.streaming:
+        if opening.settings.streaming:
             with self.running():
-                self._span = StreamedRoot(parameters, self._settings.ignored_statuses)
+                opening.root = StreamedRoot.of(parameters, opening.settings.ignored_statuses)
         else:
-            span = TransactionSpan(parameters, self._isolation)
+            span = TransactionSpan.of(parameters, self._isolation)
             private.share_propagation_context(self._isolation, self._current)  # an older release has made a new one
             self._left_out = span.start(parameters, self.running(), self._current)
-            self._span = span
+            opening.root = span
         processor.begin_with(name)
+
+    def _root(self) -> RootSpan | None:
+        """The root span, made now if it waits for something that needs it; not where it is left out."""
+        late = self._opening.late
+        if late is not None and not late.left_out:
+            touch(self._isolation)
+        return self._opening.root
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
         """Send an error event (see ``_recorder.Recording``)."""
-        capture_error(error, self._client.options, self._config.mechanism_type, handled)
+        capture_error(error, self._opening.client.options, self._opening.config.mechanism_type, handled)
 
     def body_limit(self) -> int:
         """``max_request_body_size``, in bytes."""
-        return self._settings.body_limit
+        return self._opening.settings.body_limit
 
     def leaves_to(self, framework: str) -> bool:
         """Whether the SDK's own integration for this framework is switched on."""
-        return self._client.get_integration(framework) is not None
+        return self._opening.client.get_integration(framework) is not None
 
     def capture_failure(self, outcome: Outcome) -> None:
         """Send an event for a response that is a failure by its status alone."""
-        message = failure_message(self._request, outcome, self._naming.find())
+        message = failure_message(self._opening.request, outcome, self._opening.naming.find())
         sentry_sdk.capture_event({"level": "error", "message": message})
 
     def trace(self) -> Trace | None:
@@ -166,48 +149,71 @@ class SentryRecording(BaseRecording):
 
     def trace_headers(self) -> dict[str, str]:
         """The root span's identity as response headers (see ``_recorder.Recording``)."""
-        return self._span.trace_headers() if self._span is not None else {}
+        root = self._root()
+        return root.trace_headers() if root is not None else {}
 
     def message_span(self, op: str) -> MessageSpan | None:
         """A child span for one ASGI message (see ``_recorder.Recording``)."""
-        if self._span is None or self._messages >= MOST_MESSAGE_SPANS:
+        root = self._root()
+        if root is None or self._messages >= MOST_MESSAGE_SPANS:
             return None
         self._messages += 1
-        return self._span.message_span(op)
+        return root.message_span(op)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute of the root span, where there is one."""
-        if self._span is not None:
-            self._span.set_attribute(key, value)
+        root = self._root()
+        if root is not None:
+            root.set_attribute(key, value)
 
     def set_name(self, name: str) -> None:
         """Name the transaction."""
-        self._naming.choose(name)
+        self._opening.naming.choose(name)
 
     def finish(self, outcome: Outcome) -> None:
         """Send the root span and the session (see ``_recorder.Recording``)."""
+        if is_waiting(self._isolation) and call(self._finish_untouched, outcome):
+            return
         try:
-            if self._span is not None and self._processor is not None and not self._left_out:
-                self._finish_span(self._span, self._processor, outcome)
+            root, processor = self._root(), self._opening.processor
+            if root is not None and processor is not None and not self._left_out:
+                self._finish_span(root, processor, outcome)
         finally:
             self._isolation.end_session()
 
+    def _finish_untouched(self, outcome: Outcome) -> bool:
+        """Report what was never made; whether that was done."""
+        opening, name = self._opening, self._opening.naming.find()
+        if opening.late is None or opening.late.left_out:
+            ended = opening.end(name)
+        else:
+            ended = untouched.send(opening, outcome, name, self._attributes(outcome, name))
+        if ended:
+            call(untouched.count_session, opening)
+        return ended
+
     def _finish_span(self, span: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
-        name = self._naming.find()
+        name = self._opening.naming.find()
         if processor.is_chosen(span.name, span.source):
             span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
         else:
             span.set_name(processor.chosen_on(self._isolation) or name)
-        attributes: dict[str, Any] = self._settings.policy.span_attributes(self._request)
-        attributes.update(outcome_attributes(self._request, outcome, name))
-        wanted = self._config.capture_response_headers
+        span.set_attributes(self._attributes(outcome, name))
+        span.finish(outcome)
+
+    def _attributes(self, outcome: Outcome, name: Name) -> dict[str, Any]:
+        """What the root span tells of the request."""
+        opening = self._opening
+        policy = opening.settings.policy
+        attributes: dict[str, Any] = policy.span_attributes(opening.request)
+        attributes.update(outcome_attributes(opening.request, outcome, name))
+        wanted = opening.config.capture_response_headers
         if wanted:
             headers = header_pairs(outcome.headers)
-            attributes.update(captured_headers("response", self._settings.policy.report_headers, headers, wanted))
-        if self._linked is not None:
-            attributes["sentry.previous_trace"] = self._linked
-        span.set_attributes(attributes)
-        span.finish(outcome)
+            attributes.update(captured_headers("response", policy.report_headers, headers, wanted))
+        if opening.linked is not None:
+            attributes["sentry.previous_trace"] = opening.linked
+        return attributes
 
 
 class Running:

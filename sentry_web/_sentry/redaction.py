@@ -20,7 +20,7 @@ from .._privacy import SUBSTITUTE, Policy
 from .._redactor import Redactor
 from .._request import Outcome, Request
 from .._secrets import Secrets
-from . import innards, inner_spans, private
+from . import innards, inner_segments, private
 from .delivery import delivery_of
 from .private import AnnotatedValue
 
@@ -30,6 +30,8 @@ _WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "reques
 _SPAN = ("description", "data", "tags")
 #: The trace context's copy of what the envelope's header tells; it has the transaction's name.
 _TRACE = (*_SPAN, "dynamic_sampling_context")
+#: Whether the release is one that adds frames to error events and messages only.
+_SPARES_TRANSACTIONS = innards.KNOWN
 #: Parts of an event that have frames.
 _STACKS = frozenset(("exception", "stacktrace", "threads"))
 _BREADCRUMB = ("message", "data")
@@ -172,7 +174,7 @@ def _add_own_stack(event: dict[str, Any]) -> None:
 
     Older releases (2.20) add them to transactions too, where they show nothing but how we end one: leave none to add.
     """
-    if not _STACKS.isdisjoint(event):
+    if not _STACKS.isdisjoint(event) or (_SPARES_TRANSACTIONS and event.get("type") == "transaction"):
         return
     options = sentry_sdk.get_client().options
     if not options.get("attach_stacktrace"):
@@ -217,7 +219,7 @@ class RedactingScope(Scope):
         if hint is None and scope is None and not scope_kwargs and event.get("type") == "transaction":
             shorter = call(delivery_of, self, event)
             if shorter is not None:
-                return call(shorter.send)
+                return call(shorter.send, event)
         return super().capture_event(event, hint, scope, **scope_kwargs)
 
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:
@@ -236,11 +238,11 @@ class RedactingScope(Scope):
         """Complete, redact and queue a span without a merged scope, where that comes to the same; whether it did."""
         client: Any = sentry_sdk.get_client()
         scopes = innards.Scopes()
-        if span is None or not inner_spans.streams_untouched(client) or not scopes.include(self):
+        if span is None or not inner_segments.streams_untouched(client) or not scopes.include(self):
             return False
         scopes.complete(span, client)
         _redact_telemetry(self._event_processors, span)
-        inner_spans.queue_span(span, client)
+        inner_segments.queue_span(span, client)
         return True
 
 

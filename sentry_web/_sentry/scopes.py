@@ -1,13 +1,12 @@
 """The two scopes of a request: what they begin with, and how they are made only when something needs them.
 
-Most requests send nothing and touch neither scope; then copying both and filling them in was a third of what such a
-request cost. So it gets two empty ones, which become the full ones at the first touch. Nothing here starts a span.
+Most requests touch neither scope; then copying both and filling them in was a third of what one cost that sends
+nothing. So it gets two empty ones, which become the full ones at the first touch.
 """
 
 from __future__ import annotations
 
-import os
-import threading
+from datetime import datetime, timezone
 from typing import Any, cast
 
 from sentry_sdk import Scope
@@ -16,12 +15,13 @@ from .._config import Config
 from .._guard import call
 from .._naming import Names
 from .._recorder import Captured
-from .._request import Outcome, Request
-from . import private, slots
+from .._request import Name, Outcome, Request
+from . import private, waiting
 from .events import RequestProcessor
+from .late import Late, LateSegment, LateTransaction
 from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings
-from .spans import RequestTransaction
+from .spans import RootSpan
 from .trace import TELLS_TRACE, headers_of_trace, incoming_trace, trace_of_headers
 
 
@@ -36,14 +36,17 @@ class Opening:
         "trace_headers",
         "linked",
         "processor",
+        "client",
+        "around",
+        "late",
+        "root",
+        "session_began",
+        "_ended",
         "_captured",
         "_outcome",
-        "_around",
         "_made",
-        "_client",
-        "sample_rand",
-        "left_out",
         "_making",
+        "_redaction",
     )
 
     def __init__(
@@ -61,35 +64,43 @@ class Opening:
         self.naming = naming
         self.config = config
         self.settings = settings
-        self._client = client
+        self.client = client
         self._captured = captured
         self._outcome = outcome
-        self._around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        #: The isolation and the current scope that the request's own are copies of.
+        self.around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        #: When the session began, where there is to be one.
+        self.session_began: datetime | None = None
+        self._ended = False
         self._made: tuple[Scope, Scope] | None = None
         self._making = False
-        #: The number that decided whether the trace is sampled, where that was asked for early.
-        self.sample_rand: float | None = None
-        #: Whether it decided against.
-        self.left_out = False
+        #: The root span, as long as it is but a decision.
+        self.late: Late | None = None
+        #: The root span, once there is one.
+        self.root: RootSpan | None = None
         #: Once the scopes are made: the headers of the trace that is continued.
         self.trace_headers: dict[str, str] = {}
         #: The header of a trace that is not continued.
         self.linked: str | None = None
         self.processor: RequestProcessor | None = None
+        self._redaction: RedactingProcessor | None = None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What is on the isolation scope from the beginning."""
+        return {"protocol": self.request.protocol}
 
     def scopes(self) -> tuple[Scope, Scope]:
         """The isolation and the current scope: empty ones where that can make no difference, else full ones."""
-        if not self._may_wait() or (self.traced() and not self._left_out()):
+        if self.settings.sessions and private.tracks_sessions(self.around[0]):
+            self.session_began = datetime.now(timezone.utc)
+        if not self._may_wait() or (self.traced() and not self._decides()):
             return self.make()
-        isolation, current = self._around
-        return (
-            slots.empty(_WaitingIsolation, isolation.client, self),
-            slots.empty(_WaitingCurrent, current.client, self),
-        )
+        return waiting.pair(self.around, self)
 
     def _may_wait(self) -> bool:
         """Whether the scopes around are nobody's, and so say the same later; and no other code is to be asked."""
-        isolation, current = self._around
+        isolation, current = self.around
         return (
             self.settings.may_wait
             and type(isolation) is type(current) is Scope
@@ -103,32 +114,32 @@ class Opening:
         request = self.request
         return self.settings.tracing and (request.kind == "websocket" or request.method in self.config.methods)
 
-    def _left_out(self) -> bool:
-        """Whether the request begins a trace that is not sampled: then its root span is of use to those who ask only.
-
-        It is counted here, as lost.
-        """
+    def _decides(self) -> bool:
+        """Whether the request begins a trace that the rate alone decides on, and so its root span can wait."""
         rate = self.settings.rate
         if rate is None or self.config.asks_of_span or self.request.may_have(TELLS_TRACE):
             return False
-        self.sample_rand, sampled = private.drawn(rate, self._client)
-        self.left_out = not sampled and private.count_left_out(self._client)
-        return self.left_out
+        kind = LateSegment if self.settings.streaming else LateTransaction
+        self.late = kind(self.request, self.config.span_origin, rate, self.settings, self.client)
+        return self.late.may_wait
 
     def make(self) -> tuple[Scope, Scope]:
         """The full scopes, the same each time."""
         if self._made is None:
             isolation, current = self.bare()
             self._fill(isolation, current)
-            if self.left_out:
-                self._start_left_out(isolation, current)
+            if self.session_began is not None and not self._ended:
+                isolation.start_session(session_mode="request")
+                private.begin_session_at(isolation, self.session_began)
+            if self.late is not None:
+                self._make_root(self.late, isolation, current)
             self._made = isolation, current
         return self._made
 
     def bare(self) -> tuple[Scope, Scope]:
         """Copies of the scopes around."""
         # As fork() does, without the general search of the copy module (1 µs)
-        return self._around[0].__copy__(), self._around[1].__copy__()
+        return self.around[0].__copy__(), self.around[1].__copy__()
 
     def take(self) -> tuple[Scope, Scope] | None:
         """The full scopes; ``None`` within the making itself, which may log, and so touch a scope that waits."""
@@ -142,42 +153,63 @@ class Opening:
 
     def _fill(self, isolation: Scope, current: Scope) -> None:
         """Give new scopes the data of the request and its trace."""
-        policy = self.settings.policy
-        processor = RequestProcessor(
-            self.request,
-            policy,
-            self.naming,
-            self._captured,
-            self.config.capture_body,
-            inherited=(private.transaction_name_set(isolation), private.transaction_name_set(current)),
-        )
+        processor, redaction = self.last_processors()
         private.drop_processors(isolation, RequestProcessor)
         isolation.add_event_processor(cast("Any", processor))
         private.drop_processors(current, RedactingProcessor)
-        redaction = RedactingProcessor(self.request, policy, self._outcome, processor.name_event)
         current.add_event_processor(cast("Any", redaction))
         current.__class__ = RedactingScope
         isolation.clear_breadcrumbs()
-        isolation.set_tag("protocol", self.request.protocol)
-        self.processor = processor
+        isolation.set_tags(self.tags)
         self._continue_trace(isolation, current)
 
-    def _start_left_out(self, isolation: Scope, current: Scope) -> None:
-        """Put the root span on the scope that is not to be sent, for what asks for the trace, and for its children."""
+    def last_processors(self) -> tuple[RequestProcessor, RedactingProcessor]:
+        """The request's own: the last of the isolation scope to begin with, and of the current one."""
+        processor, redaction = self.processor, self._redaction
+        if processor is None or redaction is None:
+            policy = self.settings.policy
+            processor = self.processor = RequestProcessor(
+                self.request,
+                policy,
+                self.naming,
+                self._captured,
+                self.config.capture_body,
+                inherited=[private.transaction_name_set(scope) for scope in self.around],
+            )
+            redaction = RedactingProcessor(self.request, policy, self._outcome, processor.name_event)
+            self._redaction = redaction
+        return processor, redaction
+
+    def _make_root(self, late: Late, isolation: Scope, current: Scope) -> None:
+        """Make the root span: to be sent, or for those who ask for the trace; or leave that to the SDK."""
         name = self.naming.initial()
-        transaction = private.transaction_in(
-            isolation,
-            self.trace_headers,
-            op=f"{self.request.kind}.server",
-            name=name.value,
-            source=name.source,
-            origin=self.config.span_origin,
-        )
-        private.leave_out(transaction, self.sample_rand, self.settings.rate)
-        transaction.__class__ = RequestTransaction
-        current.span = transaction
+        root = late.make(isolation, current, name, self.client)
+        if root is None:
+            self.late = None
+            return
+        if not late.left_out:
+            self.root = root
         if self.processor is not None:
             self.processor.begin_with(name)
+
+    def end(self, name: Name, ended: datetime | None = None) -> bool:
+        """Let the request have ended without any of it having been made; whether nothing had made it before.
+
+        :param ended: the time, where its root span is sent so.
+        """
+        with waiting.becoming:
+            if self._made is not None or self._making:
+                return False
+            if self.late is not None and ended is not None:
+                self.late.end(name, ended)
+            self._ended = True
+            return True
+
+    def reopen(self) -> None:
+        """It did not end that way after all."""
+        self._ended = False
+        if self.late is not None:
+            self.late.ended = None
 
     def _continue_trace(self, isolation: Scope, current: Scope) -> None:
         """Continue the incoming trace or begin a new one, on both scopes."""
@@ -204,66 +236,3 @@ def continues(config: Config, request: Request) -> bool:
     """Whether ``continue_traces`` lets the request's headers name its trace."""
     wanted = config.continue_traces
     return bool(wanted(request)) if callable(wanted) else wanted
-
-
-class _Waiting:
-    """A scope that is made at the first touch, and is one like any other from then on.
-
-    Its client is there from the beginning, since the SDK asks for that all the time.
-    """
-
-    __slots__ = ()
-
-    def __getattribute__(self, name: str) -> Any:
-        if name != "client":
-            _become_full(self)
-        return object.__getattribute__(self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _become_full(self)
-        object.__setattr__(self, name, value)
-
-
-class _WaitingIsolation(_Waiting, Scope):
-    """The isolation scope."""
-
-    __slots__ = ()
-
-
-class _WaitingCurrent(_Waiting, RedactingScope):
-    """The current scope."""
-
-    __slots__ = ()
-
-
-#: What each becomes, and which of the two scopes that are made it is.
-_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, 1)}
-
-
-def is_waiting(scope: Scope) -> bool:
-    """Whether nothing has touched the scope."""
-    return type(scope) is _WaitingIsolation
-
-
-#: Two threads may touch a scope at once, and the slower one must not put back what the faster one changes.
-_becoming = threading.RLock()
-
-
-def _renew_lock() -> None:
-    """A process forked while another thread held the lock would wait for ever."""
-    global _becoming  # noqa: PLW0603 - there is one for the process
-    _becoming = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def _become_full(scope: Any) -> None:
-    """Turn a waiting scope into a full one; it raises nothing, since the application's own call led here."""
-    with _becoming:
-        if type(scope) in _FULL:  # no other thread was faster
-            full, which = _FULL[type(scope)]
-            opening = slots.kept_in(scope)
-            made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
-            slots.fill(scope, made[which], full)

@@ -13,9 +13,10 @@ from typing import Any
 from sentry_sdk.scrubber import DEFAULT_DENYLIST
 
 from .._address import Forwarding
-from .._privacy import ADDRESS_HEADERS, Policy
+from .._header_kinds import ADDRESS_HEADERS
+from .._privacy import Policy
 from .._rules import Rule, normalise
-from . import private, slots
+from . import inner_segments, private, slots
 
 #: The SDK's own list, but for what it says of addresses: those are personal, not secret, and ``Policy`` knows them.
 _SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRESS_HEADERS]
@@ -41,9 +42,11 @@ class Settings:
         #: Release health needs a release; without one the SDK would throw each session away.
         self.sessions = bool(get("auto_session_tracking") and get("release"))
         #: Whether a request's scopes are needed only when something touches them.
-        self.may_wait = slots.KNOWN and not self.sessions and not self.streaming
+        self.may_wait = slots.KNOWN
         #: The rate, where nothing else decides what is sampled of the traces that begin here.
         self.rate = private.plain_rate(options)
+        if self.streaming and not inner_segments.streams_by_rate(options):
+            self.rate = None
         #: Bytes of a request body that may be sent.
         self.body_limit = _BODY_LIMITS.get(str(get("max_request_body_size")), 0)
         #: Status codes whose traces are not kept.

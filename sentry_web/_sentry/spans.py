@@ -1,4 +1,4 @@
-"""The root span of a request, in the SDK's two modes: a transaction, or a streamed segment span.
+"""The root span of a request in the SDK's two modes: a transaction, or a streamed segment (see ``streamed``).
 
 Both take the same calls, so that the same facts arrive in both. Everything here runs inside the recording's scopes.
 """
@@ -55,7 +55,7 @@ class RootSpan(Protocol):
 class StartParameters:
     """What starting a root span takes."""
 
-    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling", "sample_rand")
+    __slots__ = ("client", "request", "name", "origin", "trace_headers", "sampling")
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class StartParameters:
         client: Any,
         trace_headers: dict[str, str],
         sampling: dict[str, Any],
-        sample_rand: float | None = None,
     ) -> None:
         self.client = client
         self.request = request
@@ -74,8 +73,6 @@ class StartParameters:
         self.origin = origin
         self.trace_headers = trace_headers
         self.sampling = sampling
-        #: What the decision was made by already.
-        self.sample_rand = sample_rand
 
     @property
     def op(self) -> str:
@@ -135,9 +132,14 @@ class TransactionSpan:
 
     __slots__ = ("_transaction", "_client")
 
-    def __init__(self, parameters: StartParameters, isolation: Scope) -> None:
-        self._client = parameters.client
-        self._transaction: Any = private.transaction_in(
+    def __init__(self, transaction: Transaction, client: Any) -> None:
+        self._client = client
+        self._transaction: Any = transaction
+
+    @classmethod
+    def of(cls, parameters: StartParameters, isolation: Scope) -> TransactionSpan:
+        """One that is to be started."""
+        transaction = private.transaction_in(
             isolation,
             parameters.trace_headers,
             op=parameters.op,
@@ -145,11 +147,12 @@ class TransactionSpan:
             source=parameters.name.source,
             origin=parameters.origin,
         )
+        return cls(transaction, parameters.client)
 
     def start(self, parameters: StartParameters, running: AbstractContextManager[Any], current: Scope) -> bool:
         """Sample and start it; whether it is left out, which is counted already, and so need not be finished."""
         transaction = self._transaction
-        if not private.started_by_rate(transaction, parameters.client, parameters.sample_rand):
+        if not private.started_by_rate(transaction, parameters.client):
             with running:
                 sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
                 private.start_profile(transaction)
@@ -199,87 +202,6 @@ class TransactionSpan:
             return
         private.stop_profile(transaction)
         transaction.finish(end_timestamp=ended)
-
-
-class StreamedRoot:
-    """Stream mode (``trace_lifecycle="stream"``): each span is sent by itself; the root is called a segment."""
-
-    __slots__ = ("_span", "_scope", "_ignored")
-
-    def __init__(self, parameters: StartParameters, ignored_statuses: Any) -> None:
-        from sentry_sdk import traces  # a release without it has no such mode
-
-        scope = sentry_sdk.get_current_scope()
-        name = parameters.name.value
-        attributes: dict[str, Any] = {
-            "sentry.op": parameters.op,
-            "sentry.origin": parameters.origin,
-            "sentry.segment.name.source": parameters.name.source,
-            "http.request.method": parameters.request.method,
-            "protocol": parameters.request.protocol,
-        }
-        self._span: Any = inner_spans.segment_by_rate(parameters.client, scope, name, attributes)
-        if self._span is None:
-            scope.set_custom_sampling_context(parameters.sampling)
-            try:
-                self._span = traces.start_span(name=name, attributes=attributes, parent_span=None)
-            finally:
-                private.forget_sampling_context(scope)
-        private.set_server_segment(scope, self._span)
-        self._scope = scope
-        self._ignored = ignored_statuses
-
-    @property
-    def name(self) -> str:
-        return str(self._span.name)
-
-    @property
-    def source(self) -> str | None:
-        return str(self._span.get_attributes().get("sentry.segment.name.source"))
-
-    def set_name(self, name: Name) -> None:
-        self._scope.set_transaction_name(name.value, source=name.source)
-        self._span.name = name.value
-        self._span.set_attribute("sentry.segment.name.source", name.source)
-
-    def set_attribute(self, key: str, value: Any) -> None:
-        self._span.set_attribute(key, value)
-
-    def set_attributes(self, attributes: dict[str, Any]) -> None:
-        known = self._span.get_attributes()
-        for key, value in attributes.items():
-            if type(value) in _ATTRIBUTES:
-                known[key] = value  # what ``set_attribute`` comes to, after three questions (0.4 µs each)
-            else:
-                self._span.set_attribute(key, value)
-
-    def trace_headers(self) -> dict[str, str]:
-        return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))
-
-    def message_span(self, op: str) -> ChildSpan:
-        from sentry_sdk import traces
-
-        attributes: dict[str, Any] = {"sentry.op": op}
-        return ChildSpan(traces.start_span(name=op, attributes=attributes, parent_span=self._span, active=False))
-
-    def finish(self, outcome: Outcome) -> None:
-        span = self._span
-        if outcome.status is not None and outcome.status in self._ignored:
-            private.discard_streamed(span, self._scope)
-            return
-        if outcome.status is not None:
-            span.set_attribute("http.response.status_code", outcome.status)
-        # 4xx is the client's fault and leaves a server's span as it is (HTTP semantic conventions, "Status")
-        failed = outcome.failed or (outcome.status or 0) >= 500
-        span.status = "error" if failed else "ok"
-        if outcome.cancelled and not failed:
-            span.set_attribute("sentry.status", "cancelled")
-        start = getattr(span, "start_timestamp", None)
-        span.end(start + timedelta(seconds=outcome.duration or 0.0) if start is not None else None)
-
-
-#: Types of values that streamed spans carry as they are.
-_ATTRIBUTES = frozenset((str, int, bool))
 
 
 #: What a 4xx or 5xx status says of ``mechanism``-less failures, for ``failed_request_status_codes``.

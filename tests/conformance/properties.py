@@ -35,15 +35,19 @@ MODES: dict[str, Mode] = {
 if HAS_STREAM_MODE:
     MODES["stream"] = {**_TRACED, "trace_lifecycle": "stream"}
 
-#: Those in which the scopes of a request wait for their first touch: nothing is sent unless something asks for it.
+#: Those in which the scopes of a request wait for their first touch, and its root span with them, where no trace is
+#: continued.
 WAITING: dict[str, Mode] = {
     "errors only, no sessions": {"release": ""},
     "left out": {"release": "", "traces_sample_rate": 0.0},
+    "transactions, no sessions": {"release": "", "traces_sample_rate": 1.0},
 }
+if HAS_STREAM_MODE:
+    WAITING["stream, untouched"] = {**_TRACED, "trace_lifecycle": "stream"}
 MODES.update(WAITING)
 
 #: The modes in which requests are traced.
-TRACED = tuple(mode for mode in ("transactions", "stream") if mode in MODES)
+TRACED = tuple(mode for mode in ("transactions", "transactions, no sessions", "stream") if mode in MODES)
 
 #: Every driver there is: the four protocols' ways, the bridge wrapped on both sides, and the validated WSGI server.
 ALL_DRIVERS: tuple[Driver, ...] = (*DRIVERS, BRIDGE_BOTH)

@@ -15,6 +15,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Callable
@@ -37,11 +38,11 @@ from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.transport import Transport
 
 from sentry_web import SentryWsgiMiddleware
-from sentry_web._sentry import delivery, innards, inner_spans, plain, private, redaction
+from sentry_web._sentry import delivery, innards, inner_segments, inner_spans, plain, private, redaction
 from sentry_web.testing.transport import flush_at_once, isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Act = Callable[[], Any]
 
@@ -308,7 +309,8 @@ def _scoped(method: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrateg
     return _step(method, _on_scope, names, st.just(method), *arguments)
 
 
-steps = st.one_of(
+#: What needs no request.
+on_scopes = st.one_of(
     _scoped("set_tag", KEYS, values),
     _scoped("set_extra", KEYS, values),
     _scoped("set_context", KEYS, values),
@@ -319,6 +321,9 @@ steps = st.one_of(
     _step("fingerprint", lambda which, value: setattr(_scopes()[which], "_fingerprint", value), names, values),
     _step("attach", _attach, names, st.booleans()),
     _step("crumbs", _crumbs, st.sampled_from([1, 3, 150])),
+)
+steps = st.one_of(
+    on_scopes,
     _step(
         "span",
         _span,
@@ -432,11 +437,25 @@ SECRETS = ["abcdef123456", "zyxwvu987654", "qwertz1234"]
 
 
 def serve(
-    chosen: dict[str, Any], headers: dict[str, str], acts: list[Any], status: str, body: str, *, short: bool
+    chosen: dict[str, Any],
+    headers: dict[str, str],
+    acts: list[Any],
+    status: str,
+    body: str,
+    *,
+    short: bool,
+    before: Sequence[Act] = (),
+    after: Sequence[Act] = (),
 ) -> list[Any]:
-    """What is sent of a request whose application does this."""
+    """What is sent of a request whose application does this.
+
+    :param before: what the process does before the request.
+    :param after: what a task does, that was started in the request, once it has ended.
+    """
+    tasks: list[Context] = []
 
     def app(environ: Any, start_response: Any) -> Any:
+        tasks.append(copy_context())
         for act in acts:
             act()
         start_response(status, [("Content-Type", "text/plain")])
@@ -445,12 +464,21 @@ def serve(
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/books/7", "SERVER_NAME": "s", "SERVER_PORT": "80", **headers}
     with client(chosen) as post, ExitStack() as stack:
         if not short:
-            for module, name in ((innards, "KNOWN"), (inner_spans, "TRANSACTION_KNOWN"), (inner_spans, "STREAM_KNOWN")):
+            for module, name in (
+                (innards, "KNOWN"),
+                (inner_spans, "TRANSACTION_KNOWN"),
+                (inner_segments, "STREAM_KNOWN"),
+            ):
                 stack.enter_context(mock.patch.object(module, name, False))
         stack.enter_context(mock.patch.object(Broken, "serving", True))
+        for act in before:
+            act()
         answer = SentryWsgiMiddleware(app, capture_body=body)(environ, lambda *_: lambda _: None)
         list(answer)
         getattr(answer, "close", list)()
+        for act in after:
+            sentry_sdk.get_client().flush(timeout=0)  # or it were chance what streams in one envelope
+            tasks[0].run(act)
     return [kept if isinstance(kept, tuple) else comparable(kept) for kept in post.kept]
 
 
@@ -522,9 +550,9 @@ def counted() -> Iterator[Ways]:
     ways = Ways()
     send, write = delivery.Delivery.send, plain.write
 
-    def sending(self: Any) -> Any:
+    def sending(self: Any, event: Any) -> Any:
         ways.begun += 1
-        return send(self)
+        return send(self, event)
 
     def writing(*arguments: Any) -> Any:
         written = write(*arguments)
@@ -663,7 +691,7 @@ stream_options = st.fixed_dictionaries(
     },
 ).filter(lambda chosen: not {"data_collection", "send_default_pii"} <= chosen.keys())
 streaming = pytest.mark.skipif(
-    not inner_spans.STREAM_KNOWN, reason="not with this sentry-sdk: its spans were not compared"
+    not inner_segments.STREAM_KNOWN, reason="not with this sentry-sdk: its spans were not compared"
 )
 
 
@@ -704,9 +732,9 @@ def test_a_streamed_span_tells_of_the_user_what_may_be_told(chosen: dict[str, An
 def test_the_short_way_to_stream_is_taken() -> None:
     chosen = {"trace_lifecycle": "stream"}
     acts = [lambda: _streamed("SELECT 1", {"rows": 1})]
-    begin, queue = inner_spans.segment_by_rate, inner_spans.queue_span
-    with mock.patch.object(inner_spans, "segment_by_rate", side_effect=begin) as begun:  # noqa: SIM117 - Python 3.9
-        with mock.patch.object(inner_spans, "queue_span", side_effect=queue) as queued:
+    begin, queue = inner_segments.segment, inner_segments.queue_span
+    with mock.patch.object(inner_segments, "segment", side_effect=begin) as begun:  # noqa: SIM117 - Python 3.9
+        with mock.patch.object(inner_segments, "queue_span", side_effect=queue) as queued:
             sent = serve(chosen, REQUESTS[1], acts, "200 OK", "errors", short=True)
     assert (begun.call_count, queued.call_count) == (1, 2)
     assert [item["name"] for item in sent[0][2]["items"]] == ["SELECT 1", "/books/7"]

@@ -62,12 +62,17 @@ def test_a_client_of_another_kind_is_not_known() -> None:
 )
 def test_what_takes_more_than_copying_is_left_to_the_sdk(name: str, value: Any) -> None:
     with recording():
-        scope = sentry_sdk.get_current_scope()
-        assert innards.Scopes().plain_for(scope)
-        assert innards.Scopes().plain_for(sentry_sdk.get_isolation_scope())
-        assert not innards.Scopes().plain_for(Scope())
-        setattr(scope, name, value)
-        assert not innards.Scopes().plain_for(scope)
+        assert innards.Scopes().plain()
+        setattr(sentry_sdk.get_current_scope(), name, value)
+        assert not innards.Scopes().plain()
+
+
+def test_a_fourth_scope_is_not_among_the_three() -> None:
+    with recording():
+        scopes = innards.Scopes()
+        assert scopes.include(sentry_sdk.get_current_scope())
+        assert scopes.include(sentry_sdk.get_isolation_scope())
+        assert not scopes.include(Scope())
 
 
 def test_ids_have_the_form_of_random_uuids() -> None:

@@ -17,7 +17,7 @@ from sentry_web._naming import Naming
 from sentry_web._recorder import MOST_MESSAGE_SPANS, Captured
 from sentry_web._request import Outcome
 from sentry_web._scope import ScopeRequest
-from sentry_web._sentry import SentryRecorder, private
+from sentry_web._sentry import SentryRecorder, private, untouched
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -448,8 +448,20 @@ def test_a_span_that_cannot_be_finished_ends_the_session_all_the_same(
         raise ValueError("our own fault")
 
     monkeypatch.setattr(TransactionSpan, "finish", broken)
-    events: Events = run(driver)
+    events: Events = run(driver, Script((SetTag("shelf", "7"), StartResponse(), SendChunk(b"hello"))))
     assert events.transactions == []
+    assert len(events.sessions) == 1
+
+
+def test_a_root_span_that_cannot_be_sent_untouched_is_made(
+    driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any) -> Any:
+        raise ValueError("our own fault")
+
+    monkeypatch.setattr(untouched, "send", broken)
+    events: Events = run(driver)
+    assert [event["transaction"] for event in events.transactions] == ["/books/7"]
     assert len(events.sessions) == 1
 
 

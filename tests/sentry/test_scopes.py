@@ -15,13 +15,30 @@ from sentry_sdk import Scope
 from sentry_sdk.tracing import Transaction
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._sentry import scopes, slots
+from sentry_web._sentry import inner_segments, inner_spans, scopes, slots
 from sentry_web._sentry.redaction import RedactingScope
 from sentry_web.testing import recording
 
 QUIET: dict[str, Any] = {"release": ""}
 LEFT_OUT: dict[str, Any] = {"release": "", "traces_sample_rate": 0.0}
-BOTH = pytest.mark.parametrize("sdk", [QUIET, LEFT_OUT], ids=["errors only", "left out"])
+SAMPLED: dict[str, Any] = {"release": "", "traces_sample_rate": 1.0}
+needs_known = pytest.mark.skipif(
+    not inner_spans.TRANSACTION_KNOWN, reason="not with this sentry-sdk: its transactions were not compared"
+)
+needs_streams = pytest.mark.skipif(
+    not inner_segments.STREAM_KNOWN, reason="not with this sentry-sdk: its spans were not compared"
+)
+ALL = pytest.mark.parametrize(
+    "sdk",
+    [
+        QUIET,
+        {"release": "shop@1"},
+        LEFT_OUT,
+        pytest.param(SAMPLED, marks=needs_known),
+        pytest.param({**SAMPLED, "trace_lifecycle": "stream"}, marks=needs_streams),
+    ],
+    ids=["errors only", "sessions", "left out", "sampled", "stream"],
+)
 
 
 def ask(inside: Callable[[], Any], path: str = "/books/7", **options: Any) -> Any:
@@ -60,7 +77,7 @@ def nothing() -> None:
 # --- whether they wait -----------------------------------------------------------------------------------------------
 
 
-@BOTH
+@ALL
 def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
     if sdk is LEFT_OUT and not hasattr(Transaction, "_sample_rand"):
         pytest.skip("not with this sentry-sdk: a transaction draws its number when it is started")
@@ -70,7 +87,7 @@ def test_a_request_that_touches_nothing_makes_none(sdk: dict[str, Any]) -> None:
     assert found == []
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize(
     "touch",
     [
@@ -92,14 +109,17 @@ def test_a_touch_makes_them(sdk: dict[str, Any], touch: Callable[[], Any]) -> No
 @pytest.mark.parametrize(
     ("sdk", "options"),
     [
-        ({"release": "shop@1"}, {}),
-        ({"release": "", "traces_sample_rate": 1.0}, {}),
         ({"release": "", "traces_sampler": lambda context: 0.0}, {}),
+        pytest.param(
+            {**SAMPLED, "profiles_sample_rate": 1.0},
+            {},
+            marks=pytest.mark.filterwarnings("ignore:Transaction-based profiling is deprecated"),
+        ),
         (LEFT_OUT, {"on_request": lambda recording, request: None}),
         (LEFT_OUT, {"trace_response_headers": ["traceresponse"]}),
         (QUIET, {"continue_traces": lambda request: True}),
     ],
-    ids=["sessions", "sampled", "a sampler", "a hook", "told in a header", "a question"],
+    ids=["a sampler", "a profiler", "a hook", "told in a header", "a question"],
 )
 def test_what_is_needed_anyway_is_made_at_once(sdk: dict[str, Any], options: dict[str, Any]) -> None:
     with recording(**sdk), made() as found:
@@ -128,7 +148,7 @@ def test_a_request_inside_a_request_has_its_scopes_at_once() -> None:
 # --- what they are, once they are made -------------------------------------------------------------------------------
 
 
-@BOTH
+@ALL
 def test_they_are_scopes_like_any_other_then(sdk: dict[str, Any]) -> None:
     with recording(**sdk):
 
@@ -203,6 +223,27 @@ def test_as_many_are_sampled_as_were_asked_for(rate: float) -> None:
         assert float(trace["sample_rate"]) == rate
 
 
+@needs_streams
+def test_as_many_are_streamed_as_were_asked_for() -> None:
+    """Whoever decides: the number of a trace is drawn once, or drawn from its id."""
+    for options in ({}, {"trace_response_headers": ["traceresponse"]}):  # the root span can wait, and cannot
+        with recording(release="", traces_sample_rate=0.4, trace_lifecycle="stream") as events:
+            for _ in range(200):
+                ask(nothing, **options)
+        assert abs(len(events.spans) / 200 - 0.4) < 0.2
+
+
+@pytest.mark.parametrize("touch", [nothing, lambda: sentry_sdk.set_tag("shelf", "7")], ids=["untouched", "touched"])
+def test_a_session_is_counted_once_however_late_its_scopes_are_made(touch: Callable[[], Any]) -> None:
+    with recording(release="shop@1") as events:
+        for _ in range(3):
+            ask(touch)
+        ask(lambda: sentry_sdk.capture_exception(ValueError("errored")))
+    (sessions,) = events.sessions
+    (minute,) = sessions["aggregates"]
+    assert (minute["exited"], minute["errored"]) == (3, 1)
+
+
 def test_what_is_left_out_is_counted() -> None:
     lost: list[tuple[str, str]] = []
     with recording(**LEFT_OUT), pytest.MonkeyPatch.context() as patch:
@@ -218,7 +259,7 @@ def test_what_is_left_out_is_counted() -> None:
 # --- more than one at once, and what goes wrong ----------------------------------------------------------------------
 
 
-@BOTH
+@ALL
 def test_two_threads_touch_them_at_once(sdk: dict[str, Any]) -> None:
     """Whatever the order, what both have set is there: the slower one puts nothing back."""
 
@@ -274,7 +315,7 @@ def test_a_task_that_outlives_the_request_touches_them_first() -> None:
     assert message["request"]["url"] == "http://shop.example/books/7"
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("broken", ["make", "_fill", "bare"])
 def test_where_they_cannot_be_made_the_applications_call_succeeds(
     sdk: dict[str, Any], broken: str, monkeypatch: pytest.MonkeyPatch
@@ -300,14 +341,6 @@ def test_what_is_touched_in_the_making_is_no_endless_loop(monkeypatch: pytest.Mo
     with recording(**QUIET) as events:
         ask(lambda: sentry_sdk.capture_message("said"))
     assert len(events.messages) == 1
-
-
-def test_a_fork_has_a_lock_of_its_own() -> None:
-    before = scopes._becoming
-    scopes._renew_lock()
-    assert scopes._becoming is not before
-    assert scopes._becoming.acquire(blocking=False)
-    scopes._becoming.release()
 
 
 def test_scopes_of_another_make_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware
 from sentry_web._address import Forwarding
-from sentry_web._privacy import ADDRESS_HEADERS, Rule
+from sentry_web._header_kinds import ADDRESS_HEADERS
+from sentry_web._privacy import Rule
 from sentry_web._sentry import settings as settings_module
 from sentry_web._sentry.settings import Settings, SettingsCache, build_policy
 from sentry_web.testing import CaptureMessage, ReadBody, Request, Script, SendChunk, StartResponse, recording

@@ -1,0 +1,102 @@
+"""Scopes that are made only when something touches them: empty until then, and scopes like any other from then on.
+
+What they become is the affair of ``scopes.Opening``, which each of them keeps as long as it is empty.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from sentry_sdk import Scope
+
+from .._guard import call
+from . import slots
+from .redaction import RedactingScope
+from .streamed import StreamedRoot
+
+
+def pair(around: tuple[Scope, Scope], opening: Any) -> tuple[Scope, Scope]:
+    """An isolation and a current scope that wait for their first touch.
+
+    :param around: what they will be made from.
+    :param opening: has the methods ``take`` and ``bare``, which make full ones of both.
+    """
+    isolation, current = around
+    return (
+        slots.empty(_WaitingIsolation, isolation.client, opening),
+        slots.empty(_WaitingCurrent, current.client, opening),
+    )
+
+
+class _Waiting:
+    """A scope that is made at the first touch, and is one like any other from then on.
+
+    Its client is there from the beginning, since the SDK asks for that all the time.
+    """
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "client":
+            _become_full(self)
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _become_full(self)
+        object.__setattr__(self, name, value)
+
+
+class _WaitingIsolation(_Waiting, Scope):
+    """The isolation scope."""
+
+    __slots__ = ()
+
+
+class _WaitingCurrent(_Waiting, RedactingScope):
+    """The current scope."""
+
+    __slots__ = ()
+
+
+#: What each becomes, and which of the two scopes that are made it is.
+_CURRENT = 1
+_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, _CURRENT)}
+
+
+def is_waiting(scope: Scope) -> bool:
+    """Whether nothing has touched the scope."""
+    return type(scope) is _WaitingIsolation
+
+
+def touch(scope: Scope) -> None:
+    """Have a scope made, if it still waits."""
+    if type(scope) in _FULL:
+        _become_full(scope)
+
+
+#: Two threads may touch a scope at once, and the slower one must not put back what the faster one changes.
+becoming = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """A process forked while another thread held the lock would wait for ever."""
+    global becoming  # noqa: PLW0603 - there is one for the process
+    becoming = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _become_full(scope: Any) -> None:
+    """Turn a waiting scope into a full one; it raises nothing, since the application's own call led here."""
+    with becoming:
+        if type(scope) in _FULL:  # no other thread was faster
+            full, which = _FULL[type(scope)]
+            opening = slots.kept_in(scope)
+            made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
+            slots.fill(scope, made[which], full)
+            if which == _CURRENT and isinstance(opening.root, StreamedRoot):
+                call(opening.root.move_to, scope)

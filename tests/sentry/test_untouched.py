@@ -1,0 +1,225 @@
+"""``_sentry.untouched``: a request whose scopes were never made sends what it would send with them.
+
+One generated request is served twice, the second time with scopes and a transaction that the SDK makes at once.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+import sentry_sdk
+from hypothesis import event as note
+from hypothesis import given
+from hypothesis import strategies as st
+from sentry_sdk.scrubber import EventScrubber
+
+from sentry_web._sentry import inner_spans, scopes, untouched
+from sentry_web._sentry.delivery import Delivery
+
+from .test_delivery import (
+    INTEGRATIONS,
+    REQUESTS,
+    Step,
+    _alone,
+    _attach,
+    _crumbs,
+    _drop,
+    _fail,
+    _on_scope,
+    _Set,
+    _span,
+    _tell,
+    on_scopes,
+    options,
+    serve,
+    statuses,
+    steps,
+    stream_options,
+    stream_steps,
+    streaming,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(
+    not inner_spans.TRANSACTION_KNOWN, reason="not with this sentry-sdk: its transactions were not compared"
+)
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """What became of each request: ``untouched``, ``left to the scopes``, ``made``."""
+    found: list[str] = []
+    send, make = untouched.send, scopes.Opening.make
+
+    def sending(*arguments: Any) -> bool:
+        sent = send(*arguments)
+        found.append("untouched" if sent else "left to the scopes")
+        return sent
+
+    def making(self: Any) -> Any:
+        if self._made is None:
+            found.append("made")
+        return make(self)
+
+    with mock.patch.object(untouched, "send", sending), mock.patch.object(scopes.Opening, "make", making):
+        yield found
+
+
+#: What touches nothing of the request but the global scope, or only its trace.
+global_steps = on_scopes.filter(lambda step: "'global'" in repr(step))
+late_steps = st.lists(
+    steps.filter(lambda step: "transaction" not in repr(step)) | st.just(Step("tell", _tell, "abcdef123456")),
+    max_size=3,
+)
+
+
+@given(
+    chosen=options,
+    headers=st.sampled_from(REQUESTS),
+    before=st.lists(on_scopes, max_size=4),
+    inside=st.lists(global_steps, max_size=2),
+    status=statuses,
+    body=st.sampled_from(["errors", "always"]),
+)
+def test_the_same_is_sent(  # noqa: PLR0917 - Hypothesis passes them by name
+    chosen: Any, headers: Any, before: Any, inside: Any, status: Any, body: Any
+) -> None:
+    with counted() as ways:
+        short = serve(chosen, headers, inside, status, body, short=True, before=before)
+    note(f"the request was: {', '.join(ways)}")
+    assert short == serve(chosen, headers, inside, status, body, short=False, before=before)
+
+
+@given(headers=st.sampled_from(REQUESTS), after=late_steps, options=options)
+def test_what_outlives_the_request_finds_the_transaction_that_was_sent(headers: Any, after: Any, options: Any) -> None:
+    with counted() as ways:
+        short = serve(options, headers, [], "200 OK", "errors", short=True, after=after)
+    note(f"the request was: {', '.join(ways)}")
+    assert short == serve(options, headers, [], "200 OK", "errors", short=False, after=after)
+
+
+before_streams = st.lists(on_scopes | stream_steps.filter(lambda step: "global" in repr(step)), max_size=4)
+
+
+@streaming
+@given(
+    chosen=stream_options,
+    headers=st.sampled_from(REQUESTS),
+    before=before_streams,
+    status=statuses,
+    after=st.lists(stream_steps, max_size=2),
+)
+def test_the_same_is_streamed(chosen: Any, headers: Any, before: Any, status: Any, after: Any) -> None:
+    with counted() as ways:
+        short = serve(chosen, headers, [], status, "errors", short=True, before=before, after=after)
+    note(f"the request was: {', '.join(ways)}")
+    assert short == serve(chosen, headers, [], status, "errors", short=False, before=before, after=after)
+
+
+ALONE: list[Any] = [
+    *[_alone(which, each) for which in ("global", "current") for each in (_drop, _fail)],
+    *[_alone("current", _Set(part, value)) for part in ("request", "user", "tags") for value in (None, {"a": 1})],
+    *[_alone("global", _Set("transaction", name)) for name in ("theirs", "", None)],
+    *[_alone(which, _Set("transaction_info", {"source": "task"})) for which in ("global", "current")],
+    *[Step("tag", _on_scope, which, "set_tag", "protocol", "mine") for which in ("global", "isolation", "current")],
+    *[Step("name", _on_scope, which, "set_transaction_name", "named") for which in ("isolation", "current")],
+    *[Step("user", _on_scope, which, "set_user", {"id": "1"}) for which in ("global", "isolation", "current")],
+    *[Step("attach", _attach, which, True) for which in ("global", "isolation", "current")],
+    Step("crumbs", _crumbs, 150),
+    Step("level", _on_scope, "isolation", "set_level", "error"),
+]
+
+
+@pytest.mark.parametrize("act", ALONE, ids=repr)
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"send_default_pii": True, "event_scrubber": EventScrubber(recursive=True)}],
+    ids=["no option", "options"],
+)
+def test_each_thing_alone(chosen: dict[str, Any], act: Any) -> None:
+    short = serve(chosen, REQUESTS[3], [], "200 OK", "errors", short=True, before=[act])
+    assert short == serve(chosen, REQUESTS[3], [], "200 OK", "errors", short=False, before=[act])
+
+
+@pytest.mark.parametrize("headers", REQUESTS, ids=["plain", "cookies", "urls", "addresses"])
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops"])
+def test_it_is_the_way_that_is_taken(headers: dict[str, str], status: str) -> None:
+    chosen = {"integrations": [kind() for kind in INTEGRATIONS]}
+    with counted() as ways:
+        sent = serve(chosen, headers, [], status, "errors", short=True)
+    assert ways == ["untouched"]
+    assert sent[0][2]["transaction"] == "/books/7"
+
+
+@streaming
+@pytest.mark.parametrize("headers", REQUESTS, ids=["plain", "cookies", "urls", "addresses"])
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oops"])
+def test_it_is_the_way_that_is_taken_to_stream(headers: dict[str, str], status: str) -> None:
+    with counted() as ways:
+        (sent,) = serve({"trace_lifecycle": "stream"}, headers, [], status, "errors", short=True)
+    assert ways == ["untouched"]
+    assert [item["name"] for item in sent[2]["items"]] == ["/books/7"]
+
+
+def _asks(event: Any, hint: Any) -> Any:
+    event.setdefault("extra", {})["asked"] = sentry_sdk.get_current_scope().get_traceparent() is not None
+    return event
+
+
+def test_a_processor_may_ask_for_the_scopes() -> None:
+    asking = _alone("global", _asks)
+    with counted() as ways:
+        short = serve({}, {}, [], "200 OK", "errors", short=True, before=[asking])
+    assert ways == ["made", "untouched"]
+    assert short == serve({}, {}, [], "200 OK", "errors", short=False, before=[asking])
+
+
+def test_a_span_that_comes_after_the_end_is_a_transaction_of_the_same_trace() -> None:
+    late = Step("late", _span, "db", "SELECT 1", {}, "t", True)
+    with counted() as ways:
+        request, follow_up = serve({}, {}, [], "200 OK", "errors", short=True, after=[late])
+    assert ways == ["untouched", "made"]
+    traces = [sent[2]["contexts"]["trace"] for sent in (request, follow_up)]
+    assert traces[0]["trace_id"] == traces[1]["trace_id"]
+    assert traces[1]["parent_span_id"] == traces[0]["span_id"]
+
+
+def test_where_the_event_cannot_be_made_the_scopes_are() -> None:
+    def fail(*arguments: Any) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    with counted() as ways, mock.patch.object(untouched, "_event", fail):
+        sent = serve({}, {}, [], "200 OK", "errors", short=True)
+    assert ways == ["left to the scopes", "made"]
+    assert sent == serve({}, {}, [], "200 OK", "errors", short=False)
+
+
+def test_a_status_that_is_ignored_is_left_to_the_sdk() -> None:
+    with counted() as ways:
+        sent = serve({"trace_ignore_status_codes": {404}}, {}, [], "404 Not Found", "errors", short=True)
+    assert ways == ["left to the scopes", "made"]
+    assert sent == serve({"trace_ignore_status_codes": {404}}, {}, [], "404 Not Found", "errors", short=False)
+
+
+def test_no_delivery_begins_where_something_was_made_meanwhile() -> None:
+    """Another thread touches the scopes just as the request ends."""
+    begun: list[Any] = []
+
+    def racing(self: Any, name: Any, ended: Any) -> bool:
+        self.make()
+        return end(self, name, ended)
+
+    end = scopes.Opening.end
+    with (
+        mock.patch.object(scopes.Opening, "end", racing),
+        mock.patch.object(Delivery, "send", lambda self, event: begun.append(event)),
+        counted() as ways,
+    ):
+        serve({}, {}, [], "200 OK", "errors", short=True)
+    assert ways == ["made", "left to the scopes"]
+    assert len(begun) == 1  # that of the transaction that was made
