@@ -1,7 +1,8 @@
 """The request body: a bounded tee over what the application itself reads, parsed when an event asks for it.
 
 Nothing is read ahead, nothing blocks, no chunk is copied, and what the application does not read is not known here.
-Only werkzeug's parsers are used, and imported when a body is parsed. No vendor, no protocol dict.
+Only werkzeug's parsers are used, and imported when a body is parsed. No vendor; of a protocol,
+only WSGI's input stream.
 """
 
 from __future__ import annotations
@@ -204,6 +205,12 @@ class InputTee:
         value = getattr(self._stream, name)
         watched = {"read1": _Watched, "readinto": _WatchedInto}.get(name)
         return value if watched is None else call(watched, value, self._tell) or value
+
+
+def watch_input(environ: dict[str, Any], feed: Callable[[bytes], Any]) -> None:
+    """Put the tee before the input stream of a request that may have a body (RFC 9112, 6.3)."""
+    if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
+        environ["wsgi.input"] = InputTee(environ["wsgi.input"], feed)
 
 
 class _Lines:

@@ -25,15 +25,15 @@ def known_method(method: str, known: frozenset[str] | None = KNOWN_METHODS) -> s
     return method if known is None or method in known else OTHER_METHOD
 
 
-def span_name(method: str, name: Name) -> str:
+def span_name(method: str, route: str | None, chosen: str | None = None) -> str:
     """``{method} {route}``, or ``{method}`` where no route is known (conventions, "Name"); what a user chose, as it is.
 
     :param method: as ``known_method`` has it.
     """
-    if name.source == "custom":
-        return name.value
+    if chosen is not None:
+        return chosen
     verb = "HTTP" if method == OTHER_METHOD else method
-    return f"{verb} {name.route}" if name.route else verb
+    return f"{verb} {route}" if route else verb
 
 
 def error_type(outcome: Outcome, exception: str | None) -> str | None:

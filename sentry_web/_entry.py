@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from . import _frameworks
 from ._config import Config
-from ._context import current
+from ._context import CURRENT, current
 from ._exchange import Exchange
 from ._guard import call
 from ._joined import Joined, Watched
@@ -48,7 +48,7 @@ class Entry:
     Where the application is itself a middleware of ours, its outputs are taken over: both record from one exchange.
     """
 
-    __slots__ = ("_behind", "_config", "outputs", "protocol", "_read", "_all", "_excludes")
+    __slots__ = ("_behind", "_config", "outputs", "protocol", "_mark", "_read", "_all", "_excludes")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Entry:
         self._behind = call(_frameworks.listen_behind, app, _LISTENER)
         self._config = config
         self.protocol = protocol
+        self._mark = MARKERS[protocol]
         self._read = read
         outputs: list[_Output] = [(recorder, config) for recorder in recorders]
         inside = getattr(app, "_entry", None)
@@ -76,7 +77,7 @@ class Entry:
 
     def open(self, live: Any) -> Watched | None:
         """The exchange for this scope or environ; ``None`` where the request goes straight to the application."""
-        marked = live.get(MARKERS[self.protocol])
+        marked = live.get(self._mark)
         taken = marked if isinstance(marked, Exchange) and marked.open else None
         outputs = self._waiting(taken)
         if not outputs:
@@ -84,7 +85,7 @@ class Entry:
         request = self._read(live)
         if self._excludes:
             outputs = _wanted(outputs, request)
-        around = current()
+        around = CURRENT.get()
         if around is not None and outputs and taken is None:
             taken = self._bridged(request, live)
             outputs = outputs if taken is None else [each for each in outputs if not taken.records_with(each[0])]
@@ -97,7 +98,7 @@ class Entry:
             taken.start(recorders, live, configs)
             return Joined(taken)
         exchange = Exchange(request, self._config, self._behind, live, around)
-        live[MARKERS[self.protocol]] = exchange
+        live[self._mark] = exchange
         exchange.start(recorders, live, configs)
         return exchange
 
@@ -121,7 +122,7 @@ class Entry:
             return None
         if not request.same_as(around.request):
             return None
-        live[MARKERS[self.protocol]] = around
+        live[self._mark] = around
         around.naming.also_in(live)
         return around
 

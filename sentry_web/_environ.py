@@ -19,8 +19,11 @@ class EnvironRequest(Request):
 
     __slots__ = ("_strings",)
 
+    protocol = "wsgi"
+    kind = "http"
+
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        self._arrived("wsgi", "http")
+        self.body = self.trace = self._headers = self._index = None
         self.method = text(environ.get("REQUEST_METHOD")).upper()
         # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks
         # (1.0 µs; 2.2 by a comprehension)
@@ -30,21 +33,32 @@ class EnvironRequest(Request):
         if type(port) is int:
             self._strings["SERVER_PORT"] = str(port)  # against PEP 3333, which wants strings
 
+    def __getattr__(self, name: str) -> Any:
+        """See ``Request``; the server's own address is wanted where there is no Host header, or by an event."""
+        if name != "server":
+            return super().__getattr__(name)
+        self.server = _server(self._strings.get("SERVER_NAME"), self._strings.get("SERVER_PORT"))
+        return self.server
+
     def _read(self) -> None:
-        get = self._strings.get
-        self.scheme = text(get("wsgi.url_scheme")) or "http"
-        self.path = decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO")) or "/"  # PEP 3333: no overlap
+        get = self._strings.get  # strings, all of them
+        self.scheme = get("wsgi.url_scheme") or "http"
+        path = get("SCRIPT_NAME", "").rstrip("/") + get("PATH_INFO", "")  # PEP 3333: no overlap
+        if not path.isascii():
+            path = decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO"))
+        self.path = path or "/"
         self.query = text(get("QUERY_STRING"))
-        self.http_version = text(get("SERVER_PROTOCOL")).rpartition("/")[2]
-        self.server = _server(get("SERVER_NAME"), get("SERVER_PORT"))
-        self.peer = text(get("REMOTE_ADDR")) or None
+        self.http_version = get("SERVER_PROTOCOL", "").rpartition("/")[2]
+        self.peer = get("REMOTE_ADDR") or None
 
     def may_have(self, names: frozenset[str]) -> bool:
         """See ``Request``."""
         return not self._strings.keys().isdisjoint(_keys(names))
 
-    def release(self) -> None:
-        """See ``Request``: nothing of the server's is held."""
+    def header(self, name: str) -> str | None:
+        """See ``Request``; one is looked up by its key until all are asked for (0.3 µs in the place of 3.6)."""
+        key = _key(name) if self._index is None else None
+        return super().header(name) if key is None else self._strings.get(key)
 
     def _read_headers(self) -> list[Header]:
         headers = []
@@ -73,6 +87,13 @@ def _header_of(key: str) -> str | None:
 
 #: The same few come again and again (2.9 µs in the place of 8.2 for a browser's request).
 _known_header = functools.lru_cache(maxsize=1024)(_header_of)
+
+
+@functools.lru_cache(maxsize=256)
+def _key(name: str) -> str | None:
+    """The key of a header by its lower-case name; ``None`` where there is more to it."""
+    plain = name == name.lower() and "_" not in name and name.title() not in _MAY_BE_EMPTY
+    return "HTTP_" + name.upper().replace("-", "_") if plain else None
 
 
 @functools.cache

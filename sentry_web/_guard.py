@@ -2,7 +2,9 @@
 
 The application must behave as if it were not instrumented (design 1, "Transparent"), also when a step of ours,
 a user's hook or an output raises. Adapters and the recorder fan-out make every call into the package through
-:func:`call`; nothing else catches broadly. This module imports nothing of the package and knows no protocol.
+:func:`call`. Where that is done for every request or message they write it out, ``try: … except Exception:
+report(…)``, which saves 0.07 µs each time; nothing else catches broadly. This module imports nothing of the package
+and knows no protocol.
 """
 
 from __future__ import annotations
@@ -40,13 +42,15 @@ def pass_on(take: Callable[[BaseException], Any]) -> None:
         take(error)
 
 
-def report(function: Callable[..., Any]) -> None:
+def report(function: Callable[..., Any]) -> Any:
     """Log the exception being handled as a failure inside ``function``; raise nothing, whatever logging does.
 
-    The level is WARNING: sentry-sdk's logging integration makes an event of its own from an ERROR record.
+    What it answers is ``None``, for those who write :func:`call` out. The level is WARNING: sentry-sdk's logging
+    integration makes an event of its own from an ERROR record.
     """
     try:
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
         logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014
     except Exception:  # noqa: BLE001 - a user's log filter or handler may raise
-        return
+        return None
+    return None

@@ -32,8 +32,8 @@ class Joined:
         """None: the outer middleware adds them."""
         return []
 
-    #: No spans, no headers: see below.
-    traces_messages = adds_headers = False
+    #: No spans, no headers, nothing to end: see below.
+    traces_messages = adds_headers = open = False
 
     def enter(self) -> Entered:
         """See ``Exchange``."""

@@ -11,9 +11,16 @@ from . import _frameworks, _paths
 from ._config import Config
 from ._request import Name, Request
 
+_WRITTEN = _frameworks.WRITTEN
+
 
 class Names(Protocol):
     """What an output asks for the name of its request."""
+
+    @property
+    def early_route(self) -> str | None:
+        """The route, where it is known before the application has run; nothing of the request is read for it."""
+        ...
 
     def initial(self) -> Name:
         """The name before the application has run."""
@@ -27,6 +34,15 @@ class Names(Protocol):
         """A name set by a hook or the user: it wins."""
         ...
 
+    @property
+    def chosen(self) -> str | None:
+        """That name, if there is one."""
+        ...
+
+    def find_route(self) -> str | None:
+        """The best route known now, for who has no use for a name made of the path."""
+        ...
+
 
 class Naming:
     """Finds the name of one request, as often as it is asked, until the request ends and the answer is final."""
@@ -37,7 +53,7 @@ class Naming:
         "_most_paths",
         "_live",
         "_behind",
-        "_says_nothing",
+        "_only_written",
         "_base",
         "_told",
         "_final",
@@ -58,11 +74,12 @@ class Naming:
         self._request = request
         self._style = style
         self._most_paths = most_paths
-        self._live: list[Any] = [live]
+        self._live: tuple[Any, ...] = (live,)
         self._behind = behind
-        self._says_nothing = behind is None or not behind.routers
+        #: Whether only a framework that writes into the scope or environ can say anything.
+        self._only_written = behind is None or not behind.routers
         self._base = _frameworks.base_of(live) if live.get("SCRIPT_NAME") or live.get("root_path") else ""
-        self._told: list[_frameworks.Teller] = []
+        self._told: tuple[_frameworks.Teller, ...] = ()
         self._final: Name | None = None
         self._frozen = False
         self._chosen: Name | None = None
@@ -72,7 +89,8 @@ class Naming:
     def also_in(self, live: Any) -> None:
         """Look into a second scope or environ too: the one a bridge made for the application behind it."""
         if not self._frozen:
-            self._live.insert(0, live)
+            self._live = (live, *self._live)
+            self._only_written = False
 
     def tell(self, live: Any, teller: _frameworks.Teller) -> None:
         """A framework has a request in hand, and can tell its route; another one than ours, if it is another request.
@@ -82,7 +100,8 @@ class Naming:
         if not self._frozen and (
             any(live is each for each in self._live) or _frameworks.full_path(live) == self._request.path
         ):
-            self._told.insert(0, teller)
+            self._told = (teller, *self._told)
+            self._only_written = False
 
     def choose(self, name: str) -> None:
         """A name set by a hook or the user: it wins."""
@@ -92,6 +111,11 @@ class Naming:
     def resolve_early(self, route: str | None) -> None:
         """What ``route_resolver`` found before sampling; the framework's own word, once there is one, counts more."""
         self._resolved = route or None
+
+    @property
+    def early_route(self) -> str | None:
+        """What ``route_resolver`` found (see :class:`Names`)."""
+        return self._resolved
 
     def initial(self) -> Name:
         """The name before the application has run; a path among these is no name for good, and not counted as one."""
@@ -119,6 +143,15 @@ class Naming:
             return Name(route, "route", route)
         return Name(_paths.NAMES.name(self._request.path, most_paths), "url")
 
+    @property
+    def chosen(self) -> str | None:
+        """See :class:`Names`."""
+        return None if self._chosen is None else self._chosen.value
+
+    def find_route(self) -> str | None:
+        """See :class:`Names`; unlike :meth:`find`, it neither reads the path nor keeps count of such names."""
+        return (self._observed or self._look()).route or self._resolved
+
     def styled(self, config: Config) -> Names:
         """What another middleware's output asks: one request, one route, but names as that one was told."""
         style, most_paths = config.transaction_style, config.max_path_names
@@ -126,22 +159,23 @@ class Naming:
 
     def observe(self) -> None:
         """Look now, while the application's own context stands: a part of the answer goes with it."""
+        if self._only_written and self._live[0].keys().isdisjoint(_WRITTEN):
+            return  # as below, twice in each request of an application without a framework
         found = self._look()
         if found is not _frameworks.NOTHING:
             self._observed = found
 
     def _look(self) -> _frameworks.Found:
-        live = self._live
-        if self._says_nothing and len(live) == 1 and not self._told and live[0].keys().isdisjoint(_frameworks.WRITTEN):
-            return _frameworks.NOTHING  # as below, twice in each request of an application without a framework
-        return _frameworks.find(live, self._behind, self._base, self._told)
+        return _frameworks.find(self._live, self._behind, self._base, self._told)
 
     def freeze(self) -> None:
         """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
-        self._observed = self._observed or self._look()
+        if self._observed is None:
+            self.observe()
         self._frozen = True
-        self._live = []
-        self._told = []
+        self._only_written = False
+        self._live = ()
+        self._told = ()
         self._behind = None
 
 
@@ -155,6 +189,11 @@ class Styled:
         self._style = style
         self._most_paths = most_paths
 
+    @property
+    def early_route(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.early_route
+
     def initial(self) -> Name:
         """See :class:`Names`."""
         return self._naming.initial()
@@ -166,3 +205,12 @@ class Styled:
     def choose(self, name: str) -> None:
         """See :class:`Names`."""
         self._naming.choose(name)
+
+    @property
+    def chosen(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.chosen
+
+    def find_route(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.find_route()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._config import Config
-from ._guard import call
+from ._guard import call, report
 from ._recorder import Ambient, BaseRecording, Captured, MessageSpan, Recorder, Recording
 from ._request import Outcome, Request
 
@@ -24,10 +24,6 @@ class Party:
         own: Any = getattr(type(recording), "response_headers", _NO_HEADERS)
         #: Whether the response may get headers.
         self.adds_headers = own is not _NO_HEADERS or bool(config.trace_response_headers)
-
-    def is_idle(self) -> bool:
-        """Whether there is nothing left to report at the end of the request."""
-        return bool(getattr(self.recording, "idle", False))
 
     def response_headers(self) -> list[tuple[str, str]]:
         """What the output adds to the response: of itself, and what ``trace_response_headers`` asks for."""
@@ -52,7 +48,7 @@ def surroundings(around: Surroundings, recording: Recording) -> Surroundings:
     variables, values, others = around
     if ambient is None:
         return variables, values, (*others, recording)
-    return variables + ambient[0], values + ambient[1], others
+    return (*ambient, ()) if around is NOTHING_AROUND else (variables + ambient[0], values + ambient[1], others)
 
 
 #: What an output has that adds no headers.
@@ -106,3 +102,40 @@ def message_spans(parties: Sequence[Party], op: str) -> list[MessageSpan]:
     wanted = [party.recording for party in parties if party.config.record_send_receive]
     spans = [call(recording.message_span, op) for recording in wanted]
     return [span for span in spans if span is not None]
+
+
+def finished_alone(busy: Sequence[Party], outputs: int, outcome: Outcome) -> bool:
+    """Whether the one output that there is has finished by itself, without the contexts of all (2 µs less)."""
+    alone = outputs == 1 and bool(getattr(busy[0].recording, "finishes_alone", False))
+    if alone:
+        call(busy[0].recording.finish, outcome)
+    return alone
+
+
+def tell(exchange: Any, parties: Sequence[Party], method: str, *args: Any) -> None:
+    """Call a method of these recordings, inside the context of them all."""
+    entered = exchange.enter()
+    try:
+        for party in parties:
+            call(getattr(party.recording, method), *args)
+    finally:
+        exchange.leave(entered)
+
+
+def tell_end(exchange: Any) -> None:
+    """Tell the outputs, and the user's ``on_response``, how the request ended."""
+    busy, outcome = [], exchange.outcome
+    for party in exchange.parties:
+        if party.config.asks_late:
+            if not party.captured and call(party.counts_as_failed, outcome):
+                tell(exchange, [party], "capture_failure", outcome)
+            if party.config.on_response is not None:
+                call(party.config.on_response, party.recording, exchange.request, outcome)
+        try:
+            idle = getattr(party.recording, "idle", False)
+        except Exception:  # noqa: BLE001 - as call() does
+            idle = report(tell_end)
+        if not idle:
+            busy.append(party)
+    if busy and not finished_alone(busy, len(exchange.parties), outcome):
+        tell(exchange, busy, "finish", outcome)

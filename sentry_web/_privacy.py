@@ -7,7 +7,7 @@ replaced it says so with ``Filtered``, and an output turns that into the remark 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from re import Pattern
 from typing import Any, Union
 from urllib.parse import unquote_plus
@@ -38,6 +38,7 @@ _PLAIN = frozenset(("other", "host"))
 _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 #: Names of headers whose kind is remembered: so many, and so long at most.
 _MOST_NAMES, _LONGEST_NAME = 1000, 64
+_QUERY_VALUES = re.compile("=[^&]*")
 _USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 
 
@@ -78,7 +79,7 @@ class Policy:
     :param bodies: whether request bodies may be sent at all.
     """
 
-    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "kinds")
+    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "kinds", "_harmless")
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class Policy:
         self.forwarding = forwarding
         #: What each header holds.
         self.kinds = HeaderKinds(headers)
+        self._harmless: set[str] = set()
 
     @classmethod
     def plain(cls, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()) -> Policy:
@@ -155,10 +157,16 @@ class Policy:
         """The raw query with the values of sensitive keys replaced; ``None`` where there is none to send."""
         if not query or self.query.mode == "off":
             return None
+        keys = _QUERY_VALUES.sub("", query)
+        if keys in self._harmless and "@" not in query and "%40" not in query:
+            return query  # nearly all: 0.6 µs in the place of 1.2
         parts: list[str] = []
         for key, raw_key, raw_value in split_query(query):
             hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))
             parts.append(f"{raw_key}={SUBSTITUTE}" if hidden else raw_key + raw_value)
+        few = len(self._harmless) < _MOST_NAMES and len(keys) <= _LONGEST_NAME  # as in HeaderKinds
+        if few and not any(self.query.hides(key) for key, _, _ in split_query(keys)):
+            self._harmless.add(keys)
         whole = "&".join(parts)
         return query if whole == query else Filtered(whole)
 
@@ -230,34 +238,33 @@ class Policy:
         scheme, host = self.scheme_and_host(request)
         return build_url(scheme, host, scrub_path(request.path))
 
-    def span_attributes(self, request: Request, whole_url: bool = False) -> dict[str, str | int]:
-        """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed."""
-        scheme, host = self.scheme_and_host(request)
+    def span_attributes(self, request: Request, whole_url: bool = False, direct: bool = False) -> dict[str, str | int]:
+        """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed.
+
+        :param direct: no proxy tells how the client asked; what it might is not looked for again.
+        """
+        scheme, host = (request.scheme, request.host) if direct else self.scheme_and_host(request)
         path, query = scrub_path(request.path), self.report_query(request.query)
-        known: dict[str, str | int] = {"url.scheme": scheme, "url.path": path, "network.protocol.name": request.kind}
-        name, port = split_host(without_credentials(host)) if host else (None, None)
-        optional: Mapping[str, str | int | None] = {
-            "http.request.method": request.method or None,
-            "url.query": query,
-            "server.address": name,
-            "server.port": port if port is not None or name is None else DEFAULT_PORTS.get(scheme),
-            "user_agent.original": self._user_agent(request),
-            "network.protocol.version": request.http_version or None,
-        }
-        known.update({key: value for key, value in optional.items() if value is not None})
+        known: dict[str, Any] = {"url.scheme": scheme, "url.path": path, "network.protocol.name": request.kind}
+        if request.method:
+            known["http.request.method"] = request.method
+        if query is not None:
+            known["url.query"] = query
+        if host:
+            known["server.address"], port = split_host(without_credentials(host))
+            if port is not None or scheme in DEFAULT_PORTS:
+                known["server.port"] = DEFAULT_PORTS[scheme] if port is None else port
+        agent = None if self.headers.mode == "off" else request.header("user-agent")
+        if agent is not None:
+            known["user_agent.original"] = agent
+        if request.http_version:
+            known["network.protocol.version"] = request.http_version
         if self.user_info:
-            known.update(self._addresses(request))
+            optional = {"client.address": self.client_address(request), "network.peer.address": request.peer}
+            known.update({key: value for key, value in optional.items() if value is not None})
         if whole_url:
             known["url.full"] = build_url(scheme, host, path) + (f"?{query}" if query is not None else "")
         return known
-
-    def _addresses(self, request: Request) -> dict[str, str]:
-        """The client's address and the peer's, where they may be sent."""
-        optional = {"client.address": self.client_address(request), "network.peer.address": request.peer}
-        return {key: value for key, value in optional.items() if value is not None}
-
-    def _user_agent(self, request: Request) -> str | None:
-        return None if self.headers.mode == "off" else request.header("user-agent")
 
 
 def scrub_path(path: str) -> str:

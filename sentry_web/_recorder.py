@@ -92,12 +92,19 @@ class MessageSpan(Protocol):
         ...
 
 
+def end_message(spans: Sequence[MessageSpan], message: Any) -> None:
+    """End the spans of a message, which has passed, or was not to be had."""
+    name = message.get("type") if isinstance(message, dict) else None
+    for span in spans:
+        span.end(str(name), message)
+
+
 class Recording(Protocol):
     """One request as one output records it.
 
-    Two attributes are looked for, each of which may be missing: ``ambient``, variables and their values,
+    Three attributes are looked for, each of which may be missing: ``ambient``, variables and their values,
     is entered in the place of :meth:`running`, and costs less; ``idle = True`` says that there is nothing to
-    :meth:`finish`.
+    :meth:`finish`; ``finishes_alone = True`` that :meth:`finish` enters what it needs, where it is the only output.
     """
 
     def running(self) -> AbstractContextManager[Any]:
@@ -149,7 +156,7 @@ class Recording(Protocol):
         ...
 
     def finish(self, outcome: Outcome) -> None:
-        """End the recording. Called once, inside :meth:`running`; nothing is called afterwards."""
+        """End the recording. Called once, mostly inside :meth:`running`; nothing is called afterwards."""
         ...
 
 

@@ -23,7 +23,8 @@ class Request:
     """One request as it arrived, whatever protocol brought it.
 
     Strings are taken at the start, so that a later rewrite of path or prefix by the application does not change what
-    is reported; headers are decoded when first asked for, once. Hooks, samplers and resolvers get this object.
+    is reported, and work that outlives the request keeps none of the server's dicts alive; headers are decoded when
+    first asked for, once. Hooks, samplers and resolvers get this object.
     """
 
     __slots__ = (
@@ -79,7 +80,11 @@ class Request:
         server: Server | None = None,
         peer: str | None = None,
     ) -> None:
-        self._arrived(protocol, kind)
+        self.protocol = protocol
+        self.kind = kind
+        self.body = self.trace = None
+        self._headers: list[Header] | None = None
+        self._index: dict[str, str] | None = None
         self.method = method.upper()
         self.scheme = scheme
         self.path = join_path(root_path, path)
@@ -87,14 +92,6 @@ class Request:
         self.http_version = http_version
         self.server = server
         self.peer = peer
-
-    def _arrived(self, protocol: str, kind: str) -> None:
-        self.protocol = protocol
-        self.kind = kind
-        self.body = None
-        self.trace = None
-        self._headers: list[Header] | None = None
-        self._index: dict[str, str] | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Called where an attribute has no value yet: subclasses keep what arrived, and read it when they are asked."""
@@ -136,13 +133,6 @@ class Request:
     def url(self) -> str:
         """Scheme, host and percent-encoded path, without query and credentials."""
         return build_url(self.scheme, self.host, self.path)
-
-    def release(self) -> None:
-        """Let go of the server's own objects; what was not read yet is read now.
-
-        Work that outlives the request still reports its data, and keeps none of the server's dicts alive.
-        """
-        self.header("host")
 
     def same_as(self, other: Request) -> bool:
         """Whether a bridge between the protocols made one of the two requests from the other."""

@@ -347,13 +347,6 @@ def test_what_the_server_hands_over_wrongly_is_the_applications_to_refuse(events
     assert len(events.transactions) == 1
 
 
-def test_a_base_send_notes_nothing_by_itself() -> None:
-    from sentry_web.asgi import _Send
-
-    with pytest.raises(NotImplementedError):
-        _Send(None, None)._note({})  # type: ignore[arg-type]
-
-
 # --- lifespan --------------------------------------------------------------------------------------------------------
 
 

@@ -31,18 +31,18 @@ def test_a_stranger_cannot_make_up_methods(method: str) -> None:
     assert known_method(method, frozenset((method,))) == method
 
 
-@given(st.text(), st.sampled_from(["url", "route", "component"]), st.none() | st.text(min_size=1))
-def test_a_span_is_never_named_by_a_path(value: str, source: str, route: str | None) -> None:
-    assert span_name("GET", Name(value, source, route)) == (f"GET {route}" if route else "GET")
+@given(st.none() | st.text(min_size=1))
+def test_a_span_is_named_by_its_route_and_never_by_a_path(route: str | None) -> None:
+    assert span_name("GET", route) == (f"GET {route}" if route else "GET")
 
 
 def test_an_unknown_method_is_called_http() -> None:
-    assert span_name(OTHER_METHOD, Name("/a", "url")) == "HTTP"
-    assert span_name(OTHER_METHOD, Name("/a/{b}", "route", "/a/{b}")) == "HTTP /a/{b}"
+    assert span_name(OTHER_METHOD, None) == "HTTP"
+    assert span_name(OTHER_METHOD, "/a/{b}") == "HTTP /a/{b}"
 
 
 def test_a_chosen_name_stays_as_it_is() -> None:
-    assert span_name("GET", Name("buy a book", "custom", "/books/{number}")) == "buy a book"
+    assert span_name("GET", "/books/{number}", "buy a book") == "buy a book"
 
 
 @given(st.none() | st.integers(100, 599), st.none() | st.just("ValueError"))

@@ -84,11 +84,10 @@ def test_a_server_on_a_unix_socket_has_no_address(name: object, port: object, se
     assert EnvironRequest({"SERVER_NAME": name, "SERVER_PORT": port}).server == server
 
 
-def test_the_environ_is_let_go_once_its_headers_are_read() -> None:
+def test_the_environ_is_never_held() -> None:
     environ = make_environ(Sent(headers=(("X-A", "b"),)))
     request = EnvironRequest(environ)
     environ["PATH_INFO"] = "/rewritten"
-    request.release()
     environ.clear()
     assert request.path == "/"
     assert request.header("x-a") == "b"
@@ -173,3 +172,23 @@ def test_one_request_is_read_the_same_from_environ_and_from_scope(sent: Sent) ->
 def test_a_path_below_a_mount_that_begins_like_the_mount() -> None:
     sent = Sent(root_path="/api", path="/api/users")
     assert EnvironRequest(make_environ(sent)).path == "/api/api/users" == ScopeRequest(make_scope(sent)).path
+
+
+def test_a_header_asked_for_alone_is_that_among_all() -> None:
+    environ: dict[Any, Any] = make_environ(Sent(headers=(("X-A", "b"), ("X-Empty", "")), body=(b"x",)))
+    for more in (
+        {},
+        {"CONTENT_TYPE": ""},
+        {"CONTENT_TYPE": "text/plain", "HTTP_CONTENT_TYPE": "none"},
+        {"HTTP_X_A": 5},
+    ):
+        for name in ("x-a", "X-A", "x_a", "x-empty", "content-type", "content-length", "host", "\u20ac", ""):
+            every = EnvironRequest({**environ, **more})
+            assert every.headers is not None
+            assert EnvironRequest({**environ, **more}).header(name) == every.header(name), (more, name)
+
+
+def test_what_is_asked_for_alone_leaves_the_others_undecoded() -> None:
+    request = EnvironRequest(make_environ(Sent(headers=(("X-A", "b"),))))
+    assert (request.header("x-a"), request.header("x-b")) == ("b", None)
+    assert request._headers is None

@@ -91,9 +91,9 @@ def test_a_frozen_name_is_final_and_holds_nothing() -> None:
     naming.choose("late")
     live.clear()
     assert named(naming) == (VIEW, "component", None)
-    assert naming._live == []
+    assert naming._live == ()
     assert naming._behind is None
-    assert naming._told == []
+    assert naming._told == ()
 
 
 def test_what_a_framework_tells_counts_if_it_is_of_this_request() -> None:
@@ -121,3 +121,15 @@ def test_the_output_of_another_middleware_has_names_as_that_one_was_told() -> No
     other.choose("mine")
     naming.freeze()
     assert naming.find().value == other.find().value == "mine"
+
+
+def test_who_needs_no_name_made_of_the_path_asks_for_the_parts() -> None:
+    naming = naming_of({"route": Route, "endpoint": view})
+    other = naming.styled(Config(transaction_style="url", max_path_names=5))
+    for each in (naming, other):
+        assert (each.early_route, each.find_route(), each.chosen) == (None, "/u/{id}", None)
+    naming.resolve_early("/u/{number}")
+    naming.choose("a user")
+    for each in (naming, other):
+        assert (each.early_route, each.find_route(), each.chosen) == ("/u/{number}", "/u/{id}", "a user")
+    assert naming_of({}).find_route() is None

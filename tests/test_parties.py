@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sentry_web._config import build_config
-from sentry_web._parties import Party, captured_for, settle_trace
+from sentry_web._parties import Party, captured_for, finished_alone, settle_trace
 from sentry_web._recorder import BaseRecording, Captured
 from sentry_web._request import Outcome, Request, Trace
 
@@ -93,3 +93,21 @@ def test_an_exception_of_a_request_inside_is_noted_outside_by_the_same_output_on
         error = ValueError()
         assert captured_for(recorder, [outside]).add(error)  # type: ignore[arg-type]
         assert outside.captured.add(error) is not shared
+
+
+def test_only_a_single_output_finishes_alone_and_only_where_it_can() -> None:
+    finished: list[Any] = []
+
+    class Ends(Recording):
+        finishes_alone = True
+
+        def finish(self, outcome: Outcome) -> None:
+            finished.append(outcome)
+
+    outcome = Outcome(0.0)
+    assert finished_alone([party(Ends())], 1, outcome)
+    assert finished == [outcome]
+    assert not finished_alone([party(Ends())], 2, outcome)
+    assert not finished_alone([party(Ends()), party(Ends())], 2, outcome)
+    assert not finished_alone([party()], 1, outcome)
+    assert finished == [outcome]

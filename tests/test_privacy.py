@@ -163,6 +163,29 @@ def test_no_value_of_a_sensitive_key_is_left(before: str, term: str, plus: bool,
     assert reported == "&".join([*plain, f"{key}={SUBSTITUTE}", *plain])
 
 
+pairs = st.tuples(
+    st.sampled_from(["q", "page", "token", "to%6ben", "", "a+b"]), st.sampled_from(["", "=", "=1", "=me@h"])
+)
+queries = st.lists(pairs.map("".join), max_size=4).map("&".join)
+
+
+@given(st.lists(queries | st.sampled_from(["u=//me:pw@h", "u=%2f%2fme:pw%40h", "u=1"]), max_size=20))
+def test_what_is_remembered_of_queries_changes_no_answer(asked: list[str]) -> None:
+    remembering = policy()
+    for query in asked:
+        reported, expected = remembering.report_query(query), policy().report_query(query)
+        assert (reported, type(reported)) == (expected, type(expected))
+
+
+def test_of_queries_little_is_remembered_and_no_value() -> None:
+    remembering = policy()
+    for number in range(1500):
+        remembering.report_query(f"shelf{number}=value&q=1")
+    remembering.report_query("q" * 100 + "=value")
+    assert len(remembering._harmless) == 1000
+    assert "shelf7&q" in remembering._harmless
+
+
 def test_credentials_of_a_url_in_a_query_are_removed() -> None:
     assert SECRET not in (policy().report_query(f"next=http://me:{SECRET}@shop.example/") or "")
 

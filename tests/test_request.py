@@ -44,13 +44,6 @@ def test_headers_are_read_once_and_when_asked_for() -> None:
     assert request.reads == 1
 
 
-def test_what_was_not_read_yet_is_read_on_release() -> None:
-    request = Counted(("Host", "shop.example"))
-    request.release()
-    assert request.reads == 1
-    assert request.url == "http://shop.example/"
-
-
 def test_the_method_is_in_capitals_and_the_path_joined() -> None:
     request = Request(protocol="wsgi", method="get", root_path="/api", path="/users", query="a=1")
     assert (request.method, request.path) == ("GET", "/api/users")

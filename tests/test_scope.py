@@ -109,6 +109,39 @@ def test_the_scope_is_never_held() -> None:
     scope["headers"] = []
     assert request.path == "/before"
     assert request.header("x-a") == "b"
+    assert ("x-a", "b") in request.headers
     slots = [name for kind in type(request).__mro__ for name in getattr(kind, "__slots__", ())]
     assert all(getattr(request, name) is not scope for name in slots)
     assert request._raw_headers is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"host", b"shop.example"), (b"x-a", b"b\xe4")],
+        [(b"x-a", b"b"), (b"x-a", b"c")],
+        [(b"X-A", b"b")],
+        [(b"x-a", "b"), (b"host", b"shop.example")],
+        [("x-a", b"b")],
+        [(b"x-a", b"b"), 7],
+        ["ab", "cd"],
+        [(b"x-\xe4", b"b")],
+        [],
+        7,
+        None,
+    ],
+)
+def test_a_header_asked_for_alone_is_that_among_all(headers: Any) -> None:
+    def read() -> ScopeRequest:
+        return ScopeRequest({"type": "http", "headers": headers})
+
+    for name in ("x-a", "host", "X-A", "x_a", "x-\xe4", "x-\u20ac", ""):
+        every = read()
+        assert every.headers is not None
+        assert read().header(name) == every.header(name)
+
+
+def test_what_is_asked_for_alone_leaves_the_others_undecoded() -> None:
+    request = ScopeRequest({"type": "http", "headers": [(b"host", b"shop.example"), (b"x-a", b"b")]})
+    assert (request.header("x-a"), request.header("x-b"), request.header("host")) == ("b", None, "shop.example")
+    assert request._headers is None

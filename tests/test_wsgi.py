@@ -374,6 +374,43 @@ def test_an_abandoned_response_is_reported_when_it_is_dropped(events: Events) ->
     assert size(events) == 3
 
 
+def streaming() -> Any:
+    """A response of two parts, of which the first was taken."""
+    body = SentryWsgiMiddleware(lambda environ, start_response: iter([b"a", b"b"]))(make_environ(Request()), Server())
+    next(iter(body))
+    return body
+
+
+def test_a_response_dropped_in_a_cycle_is_reported_once(events: Events) -> None:
+    body = streaming()
+    holder: list[Any] = [body]
+    holder.append(holder)
+    del body, holder
+    gc.collect()
+    assert [transaction.status for transaction in events.transactions] == ["cancelled"]
+
+
+def test_a_response_that_is_dropped_after_its_end_is_not_reported_again(events: Events) -> None:
+    body = streaming()
+    body.close()
+    del body
+    assert len(events.transactions) == 1
+
+
+def test_a_response_that_is_dropped_as_the_process_ends_is_left_alone(events: Events) -> None:
+    body = streaming()
+    body.__del__(lambda: True)
+    assert events.transactions == []
+
+
+def test_a_failure_of_ours_in_a_dropped_response_is_logged(events: Events, caplog: pytest.LogCaptureFixture) -> None:
+    body = streaming()
+    exchange, body._exchange = body._exchange, None
+    del body
+    assert "__del__ failed" in caplog.text
+    exchange.close()
+
+
 def test_a_stream_on_other_threads_stays_in_its_request(events: Events) -> None:
     def stream() -> Iterator[bytes]:
         for n in range(3):

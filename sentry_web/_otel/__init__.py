@@ -1,8 +1,9 @@
 """The OpenTelemetry output: the only room that imports ``opentelemetry``, and of that the API alone.
 
-``recorder`` starts and ends spans, ``metrics`` counts, ``propagation`` reads and writes trace contexts, ``errors``
-tells exceptions, ``settings`` checks the options and reads the environment. It reads no protocol dict and filters
-nothing itself: what may be sent is decided by ``_privacy``, how it is called by ``_conventions``.
+``recorder`` starts a ``recording`` for each request, which starts and ends its span; ``attributes`` are what that
+begins with, ``metrics`` counts, ``propagation`` reads and writes trace contexts, ``errors`` tells exceptions,
+``settings`` checks the options and reads the environment. It reads no protocol dict and filters nothing itself: what
+may be sent is decided by ``_privacy``, how it is called by ``_conventions``.
 """
 
 from __future__ import annotations

@@ -20,14 +20,18 @@ class FirstAttributes(Mapping[str, Any]):
 
     :param method: ``http.request.method``, as ``known_method`` has it.
     :param more: what ``default_span_details`` adds to them.
+    :param direct: whether it is known that no proxy tells how the client asked.
     """
 
-    __slots__ = ("_settings", "_request", "_method", "_more", "_made")
+    __slots__ = ("_settings", "_request", "_method", "_direct", "_more", "_made")
 
-    def __init__(self, settings: Settings, request: Request, method: str, more: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, settings: Settings, request: Request, method: str, more: Mapping[str, Any] | None, direct: bool = False
+    ) -> None:
         self._settings = settings
         self._request = request
         self._method = method
+        self._direct = direct
         self._more = more
         self._made: dict[str, Any] | None = None
 
@@ -39,7 +43,7 @@ class FirstAttributes(Mapping[str, Any]):
 
     def _make(self) -> dict[str, Any]:
         settings, request = self._settings, self._request
-        made: dict[str, Any] = dict(settings.policy.span_attributes(request, whole_url=True))
+        made: dict[str, Any] = settings.policy.span_attributes(request, True, self._direct)
         made["http.request.method"] = self._method
         if self._method != request.method:
             made["http.request.method_original"] = request.method
@@ -57,7 +61,7 @@ class FirstAttributes(Mapping[str, Any]):
         return iter(self._all())
 
     def __len__(self) -> int:
-        return len(self._all())
+        return len(self._made or self._all())
 
     def items(self) -> ItemsView[str, Any]:
         """The dict's own: what is inherited looks each key up in Python."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from opentelemetry.metrics import NoOpUpDownCounter
+
 from .._request import Outcome, Request
 
 #: Bounds of the buckets of a duration, in seconds (conventions, "Metric: http.server.request.duration").
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 #: A websocket lives longer: the same for connections, up to a day.
 CONNECTION_BUCKETS = (0.1, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400)
+#: Where the API's stand-in keeps the instrument behind it: ``None`` until a provider is set. No public name tells that;
+#: of an instrument without it nothing is known, and so it is used.
+_BEHIND = "_real_instrument"
+_SILENT = (type(None), NoOpUpDownCounter)
 
 
 class Metrics:
@@ -56,6 +62,13 @@ class Metrics:
             "websocket.server.message.size", "By", "Payload of websocket messages of ended connections."
         )
 
+    def are_silent(self) -> bool:
+        """Whether nobody takes what is counted: asked for each request, since the provider may be set at any time.
+
+        Then nothing need be made for it, nor read from the request.
+        """
+        return type(getattr(self._active, _BEHIND, self._active)) in _SILENT
+
     def begin(self, request: Request, known: dict[str, Any]) -> None:
         """A request has begun; :meth:`finish` must follow, with the same attributes.
 
@@ -63,14 +76,19 @@ class Metrics:
         """
         (self._connections if request.kind == "websocket" else self._active).add(1, known)
 
-    def finish(self, request: Request, outcome: Outcome, known: dict[str, Any], told: dict[str, Any]) -> None:
+    def finish(self, request: Request, outcome: Outcome, known: dict[str, Any], ending: dict[str, Any]) -> None:
         """A request has ended.
 
         :param known: as :meth:`begin` had them.
-        :param told: those, and what is known at the end.
+        :param ending: what is known at the end.
         """
         websocket = request.kind == "websocket"
         try:
+            told = {**known, **ending}
+            if request.http_version:
+                told["network.protocol.version"] = request.http_version
+            if websocket:
+                told["network.protocol.name"] = request.kind
             (self._end_websocket if websocket else self._end_http)(request, outcome, told)
         finally:
             (self._connections if websocket else self._active).add(-1, known)

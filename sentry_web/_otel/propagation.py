@@ -9,9 +9,12 @@ from typing import Any
 
 from opentelemetry import context as context_api
 from opentelemetry import propagate, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter, Setter
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .._config import Config
 from .._guard import call
@@ -76,6 +79,8 @@ class _ListSetter(Setter[list[Header]]):
 #: The headers that propagators read unless they are told otherwise.
 PROPAGATED = frozenset(("traceparent", "tracestate", "baggage"))
 
+_W3C = (TraceContextTextMapPropagator, W3CBaggagePropagator)
+
 _GETTER = RequestGetter()
 _PLAIN_GETTER = RequestGetter(PROPAGATED)
 _SETTER = _ListSetter()
@@ -95,8 +100,10 @@ def incoming_context(request: Request, config: Config, plain: bool = False) -> t
     on a trace, it is that one.
     """
     here = context_api.get_current()
-    extracted = call(_extract, request, here, _PLAIN_GETTER if plain else _GETTER)
-    context = here if extracted is None else extracted
+    context = here
+    if not (plain and _is_silent(propagate.get_global_textmap())):
+        extracted = call(propagate.extract, request, here, _PLAIN_GETTER if plain else _GETTER)
+        context = here if extracted is None else extracted
     links: Sequence[Link] = ()
     if context is not here and not call(_continues, config, request):
         remote = trace.get_current_span(context).get_span_context()
@@ -106,6 +113,24 @@ def incoming_context(request: Request, config: Config, plain: bool = False) -> t
     if settled is not None and trace_of(trace.get_current_span(context)) != settled.trace_id:
         context = trace.set_span_in_context(NonRecordingSpan(_span_context(settled)), context)
     return context, links
+
+
+#: The propagator that was asked for last, and what was found out about it.
+_JUDGED: list[tuple[Any, bool]] = [(None, False)]
+
+
+def _is_silent(propagator: Any) -> bool:
+    """Whether a propagator is OpenTelemetry's own and has nothing to say where no header of PROPAGATED came.
+
+    It would find that out by itself in 0.7 µs, of 22 for a request that is not sampled. The parts of a composite one
+    have no public name: where they are not found, or are others, it is asked.
+    """
+    judged, silent = _JUDGED[0]
+    if judged is not propagator:
+        parts = getattr(propagator, "_propagators", ()) if type(propagator) is CompositePropagator else (propagator,)
+        silent = bool(parts) and all(type(part) in _W3C for part in parts)
+        _JUDGED[0] = (propagator, silent)
+    return silent
 
 
 def incoming_trace(request: Request, config: Config) -> Trace | None:
@@ -140,10 +165,6 @@ def added_headers(span: Any) -> list[Header]:
     if propagator is not None:
         propagator.inject(headers, context=trace.set_span_in_context(span, Context()), setter=_SETTER)
     return headers
-
-
-def _extract(request: Request, here: Context, getter: RequestGetter) -> Context:
-    return propagate.extract(request, context=here, getter=getter)
 
 
 def _continues(config: Config, request: Request) -> bool:

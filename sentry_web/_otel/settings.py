@@ -84,6 +84,7 @@ class Settings:
         "request_hooks",
         "response_hook",
         "message_hooks",
+        "has_live_hooks",
     )
 
     def __init__(self, protocol: str | None, options: Mapping[str, Any]) -> None:
@@ -121,15 +122,14 @@ class Settings:
         )
         self.response_hook = hooks["response_hook"]
         self.message_hooks = {"receive": hooks["client_request_hook"], "send": hooks["client_response_hook"]}
+        #: Whether a hook will want the server's scope or environ after the start.
+        self.has_live_hooks = self.response_hook is not None or any(self.message_hooks.values())
         self.known_methods = _known_methods()
         self.tracer: Any = own["tracer"] or trace.get_tracer(SCOPE_NAME, _version(), own["tracer_provider"], SCHEMA_URL)
-        self.meter: Any = own["meter"] or metrics.get_meter(SCOPE_NAME, _version(), own["meter_provider"], SCHEMA_URL)
+        # Not metrics.get_meter(), which takes no schema in the API's oldest releases
+        meters = own["meter_provider"] or metrics.get_meter_provider()
+        self.meter: Any = own["meter"] or meters.get_meter(SCOPE_NAME, _version(), SCHEMA_URL)
         _warn_of_old_conventions()
-
-    @property
-    def has_live_hooks(self) -> bool:
-        """Whether a hook will want the server's scope or environ after the start."""
-        return self.response_hook is not None or any(self.message_hooks.values())
 
 
 def build_settings(protocol: str | None = None, **options: Any) -> Settings:

@@ -12,7 +12,11 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import propagate, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import get_current
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from sentry_web._config import build_config
 from sentry_web._otel.propagation import RequestGetter, incoming_context, incoming_trace
@@ -112,6 +116,37 @@ def own_propagator() -> Iterator[None]:
 def test_the_globally_configured_propagator_is_asked(driver: Any, telemetry: Any) -> None:
     driver.run(ANSWER, Request(headers=(("X-Trace", TRACE),)), telemetry.wrap())
     assert f"{telemetry.requests[0].context.trace_id:032x}" == TRACE
+
+
+class Asked(TraceContextTextMapPropagator):
+    """OpenTelemetry's, changed by somebody: what it reads is not known."""
+
+    times = 0
+
+    def extract(self, carrier: Any, context: Any = None, getter: Any = None) -> Any:
+        type(self).times += 1
+        return super().extract(carrier, context, getter)
+
+
+@pytest.mark.parametrize(
+    ("propagator", "times"),
+    [
+        (Asked(), 1),
+        (CompositePropagator([TraceContextTextMapPropagator(), Asked()]), 1),
+        (CompositePropagator([]), 0),
+        (CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()]), 0),
+    ],
+)
+def test_a_propagator_is_spared_only_where_it_is_known_to_have_nothing_to_say(
+    propagator: Any, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(propagate, "get_global_textmap", lambda: propagator)
+    Asked.times = 0
+    request = ScopeRequest({"type": "http"})
+    for _ in range(2):
+        here = get_current()
+        assert incoming_context(request, build_config(), plain=True) == (here, ())
+    assert Asked.times == 2 * times
 
 
 @pytest.fixture

@@ -1,0 +1,269 @@
+"""One request as OpenTelemetry gets to know it: its server span, its place in a trace, its metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
+
+from .._conventions import (
+    captured_headers,
+    class_name,
+    error_type,
+    known_method,
+    outcome_attributes,
+    span_name,
+)
+from .._guard import call
+from .._http import Header, header_pairs, outgoing_trace
+from .._naming import Names
+from .._privacy import FORWARDING_HEADERS
+from .._recorder import MOST_MESSAGE_SPANS, BaseRecording
+from .._request import Outcome, Request, Trace
+from .attributes import FirstAttributes
+from .errors import tell
+from .metrics import Metrics
+from .propagation import PROPAGATED, added_headers, as_trace, incoming_context
+from .settings import Settings
+from .telling import Message, status_line
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+#: Bytes of a request body that are looked at, and only for the secrets in it when an exception is told.
+BODY_LIMIT = 10_000
+
+#: Headers that nearly every request is asked for, looked for all at once: 1 µs for each round among eight headers.
+_TELLING_HEADERS = FORWARDING_HEADERS | PROPAGATED
+
+
+class OpenTelemetryRecording(BaseRecording):
+    """One request, as OpenTelemetry gets to know it."""
+
+    __slots__ = (
+        "context",
+        "idle",
+        "finishes_alone",
+        "_settings",
+        "_metrics",
+        "_request",
+        "_naming",
+        "_outcome",
+        "_span",
+        "_name",
+        "_method",
+        "_known",
+        "_counts",
+        "_began",
+        "_live",
+        "_exception",
+        "_description",
+        "_failure",
+        "_messages",
+    )
+
+    #: What the application finds as the current context when it runs next.
+    context: Context
+    # What ``begin`` finds out; without it there is no recording
+    _span: Any
+    _name: str
+    _method: str
+    _began: int
+    _counts: bool
+    #: Attributes of all metrics: method and scheme.
+    _known: dict[str, Any]
+
+    def __init__(self, settings: Settings, metrics: Metrics, request: Request, naming: Names, outcome: Outcome) -> None:
+        #: Whether there is nothing to finish: nobody would see the span, and nobody counts (5 µs of 28).
+        self.idle = False
+        #: Whether :meth:`finish` needs no context but its own: no hook is called there.
+        self.finishes_alone = settings.response_hook is None
+        self._settings = settings
+        self._metrics = metrics
+        self._request = request
+        self._naming = naming
+        self._outcome = outcome
+        self._live: Any = None
+        self._exception: str | None = None
+        self._description: str | None = None
+        self._failure = False
+        self._messages = 0
+
+    def begin(self, live: Any) -> None:
+        """Start the span, call the request hooks, count the request; the last, so that what is counted is finished."""
+        settings, request = self._settings, self._request
+        self._method = method = known_method(request.method, settings.known_methods)
+        plain = not request.may_have(_TELLING_HEADERS)
+        self._name = span_name(method, self._naming.early_route)
+        chosen = call(settings.span_details, live) if settings.span_details is not None else None
+        if chosen is not None:
+            self._naming.choose(chosen[0])
+            self._name = chosen[0]
+        self._counts = counts = not self._metrics.are_silent()
+        if counts:
+            scheme = request.scheme if plain else settings.policy.scheme(request)
+            self._known = {"http.request.method": method, "url.scheme": scheme}
+        attributes = FirstAttributes(settings, request, method, None if chosen is None else chosen[1], plain)
+        context, links = incoming_context(request, settings.config, plain)
+        self._began = time.time_ns()
+        self._span = span = settings.tracer.start_span(
+            self._name, context, SpanKind.SERVER, attributes, links, start_time=self._began
+        )
+        self.context = trace.set_span_in_context(span, context)
+        for hook in settings.request_hooks:
+            with self.running():
+                call(hook, span, live)
+        if settings.has_live_hooks:
+            self._live = live
+        elif not counts:
+            self.idle = type(span) is NonRecordingSpan
+        if counts:
+            self._metrics.begin(request, self._known)
+
+    def running(self) -> Running:
+        """The request's context, for the time that application code runs (see ``_recorder.Recording``)."""
+        return Running(self)
+
+    def capture_error(self, error: BaseException, handled: bool) -> None:
+        """Tell an exception as an event of the span (see ``_recorder.Recording``)."""
+        if not handled:
+            self._exception = class_name(type(error))
+        if not self._span.is_recording():
+            return
+        told = tell(error, self._request, self._settings.policy, self._outcome)
+        if not handled:
+            self._description = told.description
+        self._span.record_exception(error, told.attributes)
+
+    def capture_failure(self, outcome: Outcome) -> None:
+        """A status that the user counts as failed makes the span one."""
+        self._failure = True
+
+    def body_limit(self) -> int:
+        """How much of the body is looked at, to know what must not be told."""
+        return BODY_LIMIT if self._span.is_recording() else 0
+
+    def trace(self) -> Trace | None:
+        """The span's place in its trace."""
+        return as_trace(self._span)
+
+    def trace_headers(self) -> dict[str, str]:
+        """The span's identity as response headers (see ``_recorder.Recording``)."""
+        here = as_trace(self._span)
+        return {} if here is None else outgoing_trace(here.trace_id, here.span_id, bool(here.sampled))
+
+    def message_span(self, op: str) -> Message | None:
+        """A child span for one ASGI message, and the user's hook for it (see ``_recorder.Recording``)."""
+        settings, what = self._settings, op.rpartition(".")[2]
+        hook = settings.message_hooks[what]
+        span: Any = None
+        if what in settings.message_spans and self._messages < MOST_MESSAGE_SPANS and self._span.is_recording():
+            self._messages += 1
+            name = f"{self._method} {self._request.kind} {what}"
+            span = settings.tracer.start_span(name, trace.set_span_in_context(self._span, self.context))
+        if span is None and hook is None:
+            return None
+        return Message(span, hook, self._span, self._live)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Set an attribute of the span."""
+        self._span.set_attribute(key, value)
+
+    def set_name(self, name: str) -> None:
+        """Name the span."""
+        self._naming.choose(name)
+
+    def finish(self, outcome: Outcome) -> None:
+        """End the span and count the request (see ``_recorder.Recording``)."""
+        ending: dict[str, Any] = {}
+        former = context_api.get_current()
+        try:
+            context_api.attach(self.context)  # for processors of spans, and for exemplars
+            ending = self._ending(outcome)
+            self._end_span(outcome, ending)
+        finally:
+            self._live = None
+            if self._counts:
+                call(self._metrics.finish, self._request, outcome, self._known, ending)
+            context_api.attach(former)
+
+    def _ending(self, outcome: Outcome) -> dict[str, Any]:
+        """What is told at the end by span and metrics alike."""
+        route, error = self._naming.find_route(), self._error_type(outcome)
+        ending: dict[str, Any] = {}
+        if outcome.status is not None:
+            ending["http.response.status_code"] = outcome.status
+        if route is not None:
+            ending["http.route"] = route
+        if error is not None:
+            ending["error.type"] = error
+        return ending
+
+    def _end_span(self, outcome: Outcome, ending: dict[str, Any]) -> None:
+        span, settings = self._span, self._settings
+        try:
+            if settings.response_hook is not None:
+                call(settings.response_hook, span, self._live, status_line(outcome), header_pairs(outcome.headers))
+            if span.is_recording():
+                self._complete_span(outcome, ending)
+                found = span_name(self._method, ending.get("http.route"), self._naming.chosen)
+                # A hook, or the application, may have named the span; the API does not tell a name, the SDK does
+                if found != self._name and getattr(span, "name", self._name) == self._name:
+                    span.update_name(found)
+        finally:
+            span.end(self._began + int((outcome.duration or 0.0) * 1e9))
+
+    def _complete_span(self, outcome: Outcome, ending: dict[str, Any]) -> None:
+        span, settings, request = self._span, self._settings, self._request
+        attributes = {**ending, **outcome_attributes(request, outcome)}
+        if request.body is not None:
+            attributes["http.request.body.size"] = request.body.size
+        if settings.response_headers:
+            headers = header_pairs(outcome.headers)
+            attributes.update(
+                captured_headers("response", settings.policy.report_headers, headers, settings.response_headers)
+            )
+        span.set_attributes(attributes)
+        if "error.type" in ending:
+            span.set_status(Status(StatusCode.ERROR, self._description))
+
+    def _error_type(self, outcome: Outcome) -> str | None:
+        found = error_type(outcome, self._exception)
+        return str(outcome.status) if found is None and self._failure else found
+
+
+class AnnouncedRecording(OpenTelemetryRecording):
+    """A recording whose response gets headers.
+
+    The exchange looks for the method: a message of a response to which nothing is added takes a shorter way.
+    """
+
+    __slots__ = ()
+
+    def response_headers(self) -> list[Header]:
+        """What the global response propagator adds."""
+        return added_headers(self._span)
+
+
+class Running:
+    """The request's context as the current one; on leaving, the former one is set again, by value.
+
+    No token is kept: it could be reset in another context, where the next request's trace is. What the application left
+    current (a span that it holds open across a ``yield``) is current again when it runs on.
+    """
+
+    __slots__ = ("_recording", "_former")
+
+    def __init__(self, recording: OpenTelemetryRecording) -> None:
+        self._recording = recording
+
+    def __enter__(self) -> None:
+        self._former = context_api.get_current()
+        context_api.attach(self._recording.context)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._recording.context = context_api.get_current()
+        context_api.attach(self._former)
