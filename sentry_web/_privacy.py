@@ -33,11 +33,8 @@ _RELATIVE = ("/", "?")
 #: Kinds of headers whose values are sent as they are, unless they look like a URL, or hold credentials.
 _PLAIN = frozenset(("other", "host"))
 _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
-#: Kinds of headers whose values are sent as they are, unless they look like a URL, or hold credentials.
-_PLAIN = frozenset(("other", "host"))
-_CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
-#: Names of headers whose kind is remembered: so many, and so long at most.
-_MOST_NAMES, _LONGEST_NAME = 1000, 64
+#: Queries' keys that are remembered as harmless: so many of them together, and so long at most (as in HeaderKinds).
+_MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
 _USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 
@@ -164,7 +161,7 @@ class Policy:
         for key, raw_key, raw_value in split_query(query):
             hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))
             parts.append(f"{raw_key}={SUBSTITUTE}" if hidden else raw_key + raw_value)
-        few = len(self._harmless) < _MOST_NAMES and len(keys) <= _LONGEST_NAME  # as in HeaderKinds
+        few = len(self._harmless) < _MOST_KEYS and len(keys) <= _LONGEST_KEYS
         if few and not any(self.query.hides(key) for key, _, _ in split_query(keys)):
             self._harmless.add(keys)
         whole = "&".join(parts)

@@ -40,10 +40,19 @@ _SCOPES: tuple[Any, ...] = tuple(
 
 def ambient(isolation: Any, current: Any) -> Any:
     """The ContextVars that make these scopes the ambient ones, and their values; ``None`` where there are no such."""
+    global _ambient  # noqa: PLW0603 - it is the same for all requests, once it is known (0.3 µs)
+    if _ambient:
+        return _ambient, (isolation, current, CLAIM, CLAIM)
     if len(_SCOPES) < 2:
         return None
     applied = applied_variables()
+    if len(applied) == len(_APPLIED):
+        _ambient = (*_SCOPES, *applied)
     return (*_SCOPES, *applied), (isolation, current, *_CLAIMS[: len(applied)])
+
+
+#: All the variables, once both of the SDK's modules are imported.
+_ambient: tuple[Any, ...] = ()
 
 
 def has_session(scope: Any) -> bool:

@@ -333,6 +333,7 @@ def test_a_release_without_the_variables_of_the_scopes_has_contexts_entered(monk
     from sentry_web.testing import WSGI
 
     monkeypatch.setattr(private, "_SCOPES", ())
+    monkeypatch.setattr(private, "_ambient", ())
     assert private.ambient(None, None) is None
     with recording() as events:
         WSGI.run(Script((StartResponse(), SetTag("inner", "1"), Raise(ValueError))), wrap=Wrap.ours())
