@@ -109,8 +109,8 @@ SERVERS = {
 }  # fmt: skip
 
 
-def reserve_port() -> socket.socket:
-    """A socket that keeps a port free for a server until it is closed.
+def reserve_port() -> tuple[int, socket.socket]:
+    """A port, and a socket that keeps it free for a server until it is closed.
 
     A port that was only found free may be another process's by the time that the server binds it, seconds later on a
     busy machine. This one stays bound and never listens: so Linux gives its port to nobody who asks for any port, but
@@ -119,15 +119,17 @@ def reserve_port() -> socket.socket:
     keeper = socket.socket()
     keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     keeper.bind((HOST, 0))
-    return keeper
+    port = keeper.getsockname()[1]
+    if sys.platform != "linux":
+        keeper.close()  # elsewhere the server could not bind it either
+    return port, keeper
 
 
 class Process:
     """A server that was started: its port, what it printed, and how to end it."""
 
     def __init__(self, server: Server, folder: Path, workers: int, **environment: str) -> None:
-        self._keeper = reserve_port()
-        self.port = int(self._keeper.getsockname()[1])
+        self.port, self._keeper = reserve_port()
         self.log = folder / f"{server.interface}-{self.port}.log"
         command = [part.format(port=self.port, workers=workers, space=" ") for part in server.command]
         # Coverage would run in each worker, too, and make greenlets spin; the tests in process measure that code.

@@ -31,8 +31,9 @@ def status_of(port: int, path: str) -> int:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_configuration(name: str, tmp_path: Path) -> None:
-    with reserve_port() as keeper:
-        serve_example(name, keeper.getsockname()[1], tmp_path)
+    port, keeper = reserve_port()
+    with keeper:
+        serve_example(name, port, tmp_path)
 
 
 def serve_example(name: str, port: int, tmp_path: Path) -> None:

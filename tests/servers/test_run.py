@@ -41,8 +41,8 @@ def test_run(name: str, interface: str, tmp_path: Path) -> None:
     workers = ["--workers=2"] if SERVERS[name].workers else []
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "SENTRY_"))}
     # tests/test_cli.py has --port=0; between that being resolved and the server's start others could take the port.
-    with reserve_port() as keeper, tempfile.TemporaryFile() as output:
-        port = keeper.getsockname()[1]
+    port, keeper = reserve_port()
+    with keeper, tempfile.TemporaryFile() as output:
         command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "run", f"shop:{interface}"]
         process = subprocess.Popen(
             [*command, f"--port={port}", f"--server={name}", *workers],
