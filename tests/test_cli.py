@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,8 +109,9 @@ class Running:
 
     def get(self, path: str) -> tuple[int, bytes]:
         port = int(self.wait_for(r"on http://127\.0\.0\.1:(\d+)")[1])
-        # The address is printed when the socket is bound; the server accepts a moment later.
-        for _ in range(100):
+        # The address is printed when the socket is bound; the server accepts later, on a busy machine much later.
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             try:
                 connection.request("GET", path)
@@ -138,12 +140,15 @@ def running(directory: Path, *arguments: str, **changes: str) -> Iterator[Runnin
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        start_new_session=True,
     ) as process:
         server = Running(process)
         try:
             yield server
         finally:
-            process.kill()
+            # with its workers, which would hold the pipe open for ever
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             server._reader.join()
 
 

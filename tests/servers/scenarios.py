@@ -5,7 +5,9 @@ What the facts should be stands in ``expectations``, once for all servers.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 from sentry_web.demo.ingest import Ingest
 
 from .client import HOST, TIMEOUT, Answer, Conversation, chunked, request_bytes
-from .processes import START, Site, describe_error, process_of, wait_until
-from .shop import BIG_CHUNK, BIG_CHUNKS, CHUNKS, PAUSE
+from .processes import ARRIVAL, START, Site, describe_error, process_of, wait_until
+from .shop import BIG_CHUNK, BIG_CHUNKS, CHUNKS, ENOUGH, PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Facts = dict[str, Any]
-SILENCE = 2.0  # seconds without a word after which a server is taken to have forgotten the connection
+GRACE = 3.0  # seconds after SIGTERM in which a server has cut off what is on its way, or will not
+INGESTION = 3.0  # seconds for the ingest of a busy machine to read what a process has sent that is gone
 SECRETS = ("s3cr3t-cookie", "s3cr3t-bearer", "s3cr3t-token", "203.0.113.7")
 
 
@@ -90,11 +93,12 @@ def stream(site: Site) -> Facts:
 
 def break_off(site: Site) -> Facts:
     """The application fails in mid-stream; the status had gone out already."""
+    patience = site.server.patience("break in mid-stream")
 
     def ask(trace: str | None) -> Answer:
         with Conversation(site.port) as conversation:
             conversation.send(request_bytes("GET", "/breaks", site.headers(trace)))
-            return conversation.answer(patience=SILENCE)
+            return conversation.answer(patience=patience)
 
     return compared(site, site.new_trace(1, 1), ask)[0]
 
@@ -159,12 +163,13 @@ def head(site: Site) -> Facts:
 
 def expect(site: Site) -> Facts:
     """The client waits for ``100 Continue`` before it sends its body, though not for ever (RFC 9110, 10.1.1)."""
+    patience = site.server.patience("100-continue")
 
     def ask(trace: str | None) -> Answer:
         headers = {"Content-Type": "application/json", "Content-Length": "11", "Expect": "100-continue"}
         with Conversation(site.port) as conversation:
             conversation.send(request_bytes("POST", "/orders", site.headers(trace, headers)))
-            conversation.receive_until(lambda received: b"\r\n\r\n" in received, 0.5)
+            conversation.receive_until(lambda received: b"\r\n\r\n" in received, patience)
             conversation.send(b'{"count":3}')
             return conversation.answer()
 
@@ -210,6 +215,8 @@ def websocket(site: Site) -> Facts:
     from websockets.exceptions import ConnectionClosed, InvalidStatus
     from websockets.sync.client import connect
 
+    patience = site.server.patience("websocket")
+
     def talk(trace: str | None, path: str, *said: str, close: int | None = None) -> str:
         heard: list[str] = []
         options: Any = {"proxy": None, "additional_headers": site.headers(trace), "open_timeout": TIMEOUT}
@@ -218,7 +225,7 @@ def websocket(site: Site) -> Facts:
                 try:
                     for text in said:
                         socket.send(text)
-                        heard.append(str(socket.recv(SILENCE)))
+                        heard.append(str(socket.recv(patience)))
                     if close is not None:
                         socket.close(close, "enough")
                 except ConnectionClosed:
@@ -253,20 +260,18 @@ def file(site: Site) -> Facts:
 def workers(site: Site) -> Facts:
     """Requests at once until every process has served one; each is reported once, whichever it was."""
     seen: set[bytes] = set()
-    traces: list[str] = []
+    reports: set[str] = set()
 
     def ask(trace: str) -> None:
         answer = site.fetch(trace, "GET", "/pid")
         seen.add(answer.body)
 
+    deadline = time.monotonic() + ARRIVAL
     with ThreadPoolExecutor(4) as visitors:
-        for _ in range(20):
+        while len(seen) < site.server.workers and time.monotonic() < deadline:
             batch = [site.new_trace() for _ in range(4)]
-            traces += batch
             list(visitors.map(ask, batch))
-            if len(seen) >= site.server.workers:
-                break
-    reports = {site.report(trace).partition(",")[0] for trace in traces}
+            reports |= {site.report(trace).partition(",")[0] for trace in batch}
     return {"processes": len(seen), "reports": reports}
 
 
@@ -279,20 +284,27 @@ def lifespan(site: Site) -> Facts:
         with wrapped_process as wrapped, bare_process as bare:
             wait_until(lambda: None not in (wrapped.status, bare.status), START)
             outcome = {"ends": wrapped.status is not None, "as bare": wrapped.status == bare.status}
+        with contextlib.suppress(TimeoutError):
+            ingest.wait_for(lambda: ingest.errors, INGESTION)
         return {**outcome, "errors": [describe_error(event) for event in ingest.errors]}
 
 
 def shutdown(site: Site) -> Facts:
-    """SIGTERM while a response is on its way: it is sent to its end, and reported before the process is gone."""
+    """SIGTERM while a response is on its way: it is sent to its end, and reported before the process is gone.
+
+    The response cannot end before the server has had time to cut it off, however busy the machine.
+    """
     trace = site.new_trace()
     with Conversation(site.port) as conversation:
-        conversation.send(request_bytes("GET", "/long-stream", site.headers(trace)))
+        conversation.send(request_bytes("GET", "/held-stream", site.headers(trace)))
         conversation.receive_until(lambda received: b"\n0\n" in received)
         site.process.terminate()
+        conversation.receive_until(lambda received: False, GRACE)  # sooner where it is cut off
+        (site.folder / ENOUGH).touch()
         answer = conversation.answer()
     ended = site.process.ended()
     # The server says on its way out what it has not said yet: what is not there now will not come.
-    told = site.report(trace, patience=3)  # seconds, for the ingest of a busy machine to read it
+    told = site.report(trace, patience=INGESTION)
     return {"sent to the end": answer.whole and b"9" in answer.body, "ends": ended, "report": told}
 
 

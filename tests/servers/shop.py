@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 CHUNKS = 10
 PAUSE = 0.02  # seconds before each chunk
-LONG_PAUSE = 0.15  # the same, of a stream that a signal shall meet on its way
+#: The file beside ``FILE`` for which a held stream waits after its first chunk; bounded, in case nobody makes it.
+ENOUGH = "enough"
+HELD = 20.0  # seconds
 BIG_CHUNK = b"x" * 65536
 BIG_CHUNKS = 16
 #: What nobody reads to its end; bounded, so that a server that never notices does not go on for ever.
@@ -26,6 +29,13 @@ FILE = os.environ.get("SHOP_FILE", "")
 
 class OutOfStockError(Exception):
     """Raised by a view."""
+
+
+def until_enough() -> Iterator[None]:
+    """One round for each pause that a held stream has to make."""
+    end = time.monotonic() + HELD
+    while time.monotonic() < end and not Path(FILE).with_name(ENOUGH).exists():
+        yield
 
 
 def wsgi_shop() -> Any:  # noqa: C901 - one function a view
@@ -64,9 +74,9 @@ def wsgi_shop() -> Any:  # noqa: C901 - one function a view
     def file() -> Any:
         return flask.send_file(FILE, mimetype="application/octet-stream")
 
-    def chunks(count: int, pause: float = PAUSE) -> Iterator[bytes]:
+    def chunks(count: int) -> Iterator[bytes]:
         for number in range(CHUNKS):
-            time.sleep(pause)
+            time.sleep(PAUSE)
             if number == count:
                 raise OutOfStockError("torn")
             yield b"%d\n" % number
@@ -75,9 +85,16 @@ def wsgi_shop() -> Any:  # noqa: C901 - one function a view
     def stream() -> Any:
         return flask.Response(chunks(CHUNKS))
 
-    @app.get("/long-stream")
-    def long_stream() -> Any:
-        return flask.Response(chunks(CHUNKS, LONG_PAUSE))
+    def held_chunks() -> Iterator[bytes]:
+        stream = chunks(CHUNKS)
+        yield next(stream)
+        for _ in until_enough():
+            time.sleep(PAUSE)
+        yield from stream
+
+    @app.get("/held-stream")
+    def held_stream() -> Any:
+        return flask.Response(held_chunks())
 
     @app.get("/breaks")
     def breaks() -> Any:
@@ -128,9 +145,9 @@ def asgi_shop() -> Any:  # noqa: C901 - one function a view
     async def file(request: Any) -> Any:
         return FileResponse(FILE, media_type="application/octet-stream")
 
-    async def chunks(count: int, pause: float = PAUSE) -> AsyncIterator[bytes]:
+    async def chunks(count: int) -> AsyncIterator[bytes]:
         for number in range(CHUNKS):
-            await asyncio.sleep(pause)
+            await asyncio.sleep(PAUSE)
             if number == count:
                 raise OutOfStockError("torn")
             yield b"%d\n" % number
@@ -138,8 +155,16 @@ def asgi_shop() -> Any:  # noqa: C901 - one function a view
     async def stream(request: Any) -> Any:
         return StreamingResponse(chunks(CHUNKS))
 
-    async def long_stream(request: Any) -> Any:
-        return StreamingResponse(chunks(CHUNKS, LONG_PAUSE))
+    async def held_chunks() -> AsyncIterator[bytes]:
+        stream = chunks(CHUNKS)
+        yield await stream.__anext__()
+        for _ in until_enough():
+            await asyncio.sleep(PAUSE)
+        async for chunk in stream:
+            yield chunk
+
+    async def held_stream(request: Any) -> Any:
+        return StreamingResponse(held_chunks())
 
     async def breaks(request: Any) -> Any:
         return StreamingResponse(chunks(3))
@@ -182,7 +207,7 @@ def asgi_shop() -> Any:  # noqa: C901 - one function a view
             Route("/pid", pid),
             Route("/file", file),
             Route("/stream", stream),
-            Route("/long-stream", long_stream),
+            Route("/held-stream", held_stream),
             Route("/breaks", breaks),
             Route("/big", big),
             Route("/endless", endless),

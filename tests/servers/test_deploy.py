@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .client import Conversation, request_bytes
-from .processes import START, STOP, UWSGI, free_port, wait_until
+from .processes import START, UWSGI, kill_group, reserve_port, wait_until
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 COMMANDS = {
@@ -31,7 +31,12 @@ def status_of(port: int, path: str) -> int:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_configuration(name: str, tmp_path: Path) -> None:
-    port = free_port()
+    port, keeper = reserve_port()
+    with keeper:
+        serve_example(name, port, tmp_path)
+
+
+def serve_example(name: str, port: int, tmp_path: Path) -> None:
     file = tmp_path / name
     text = (EXAMPLES / "deploy" / name).read_text("utf-8")
     assert "127.0.0.1:8000" in text
@@ -54,8 +59,6 @@ def test_configuration(name: str, tmp_path: Path) -> None:
         status_of(port, "/fails")
         assert wait_until(lambda: "RuntimeError: as asked" in log.read_text("utf-8"), START), log.read_text("utf-8")
         process.send_signal(signal.SIGTERM)
-        process.wait(STOP)
+        process.wait(START)  # longer than the graceful_timeout of gunicorn's
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(5)
+        kill_group(process)
