@@ -139,21 +139,27 @@ def _ignoring(paths: Sequence[str]) -> list[str]:
     return [f"--ignore={TESTS / path}" for path in paths]
 
 
-def _folder_session(folder: str, profile: str, summary: str, *groups: str) -> None:
+def _folder_session(folder: str, profile: str, summary: str, *groups: str, more: Sequence[str] = ()) -> None:
     """Make a session of one folder of tests, where there is one; `groups` are installed beside `tests`."""
 
     def session_of_folder(session: nox.Session) -> None:
         _install_wheel(session)
         for group in ("tests", *groups):
             _install_group(session, group)
-        _run_pytest(session, folder=TESTS / folder, profile=profile)
+        _run_pytest(session, folder=TESTS / folder, profile=profile, more=more)
 
     if any((TESTS / folder).glob("**/test_*.py")):
         session_of_folder.__doc__ = summary
         nox.session(session_of_folder, name=folder)
 
 
-_folder_session("conformance", "ci", "Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each.")
+_folder_session(
+    "conformance",
+    "ci",
+    "Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each.",
+    "conformance",
+    more=("--numprocesses=auto", "--dist=loadfile"),  # test_faults takes as long as all others
+)
 _folder_session("servers", "gate", "Run the tests with real servers only.", "servers")
 _folder_session("frameworks", "gate", "Run the tests with real frameworks only.")
 
