@@ -64,7 +64,13 @@ def test_defect_01_missing_optional_keys(driver, keys, run, altered):
     transcript, events = run(driver, script)
     assert transcript == driver.run(script)
     assert transcript.count("app", "called") == 1
-    assert [error.exception for error in events.errors] == [("RuntimeError", "boom")]
+    (error,) = events.errors
+    assert error.exception == ("RuntimeError", "boom")
+    # What is missing leaves the rest of the request's data alone
+    for event in (error, *events.transactions):
+        assert event["request"]["url"]
+    if keys[0] != "method":  # without one it is no method that is captured
+        assert len(events.transactions) == 1
 
 
 @pytest.mark.parametrize("reads", [(), (ReadBody(3),), (ReadBody(),)], ids=["nothing", "a part", "all"])
