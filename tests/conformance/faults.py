@@ -93,7 +93,7 @@ FAULTS: tuple[Fault, ...] = (
     (56, "an ended request stays active", ("_otel/metrics.py", "self._active).add(-1, known)", "self._active).add(0, known)")),
     # --- what it was -------------------------------------------------------------------------------------------------
     (41, "headers are decoded again and again", (SCOPE, "for name, value in raw]", "for name, value in raw if text(name) or text(value)]")),
-    (41, "headers are decoded without a client", (ENTRY, "        outputs = self._waiting(taken)\n", "        self._read(live).header('host')\n        outputs = self._waiting(taken)\n")),
+    (41, "headers are decoded without a client", (ENTRY, "        outputs = self._waiting(taken)\n", "        self._read(live).headers\n        outputs = self._waiting(taken)\n")),
     (42, "WSGI: a frame of ours has the exception for a local", (WSGI, "        except BaseException:\n            call(pass_on, exchange.failed)\n            call(exchange.close)", "        except BaseException as error:\n            call(exchange.failed, error)\n            call(exchange.close)")),
     (42, "ASGI: a frame of ours has the exception for a local", (ASGI, "    except BaseException:\n        # Servers", "    except BaseException as error:\n        # Servers"), (ASGI, "            call(pass_on, exchange.failed)\n        raise\n", "            call(exchange.failed, error)\n        raise\n")),
     (46, "names are taken as they come", (SCOPE, '(name.decode("latin-1").lower(), ', '(name.decode("latin-1"), ')),

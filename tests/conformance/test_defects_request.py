@@ -206,6 +206,8 @@ def test_defect_46_header_names_not_in_lower_case(driver, run, altered):
 def test_defect_46_host_is_found_in_any_case(driver, run):
     _, events = run(driver, SPEAKS, Request(path="/a", headers=(("HOST", "other.example"),)))
     assert {event["request"]["url"] for event in reported(events)} == {"http://other.example/a"}
+    # Asked for once more when the headers have been read for the message
+    assert events.transactions[0].trace["data"]["server.address"] == "other.example"
 
 
 @pytest.mark.parametrize("query", ["q=a%26b", "q=%20a+b&q=%C3%A4&empty=", "%zz=%", "q=a%3Db%23c"])
