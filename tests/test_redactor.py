@@ -80,9 +80,9 @@ class Counting:
         pattern = re.compile(pattern_of(value))
         best = 1e9
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.thread_time()
             pattern.search(text)
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.thread_time() - started)
         return best
 
 
@@ -100,6 +100,9 @@ class Counting:
     ],
 )
 def test_no_expression_takes_more_than_linear_time(value: str, hostile: str) -> None:
-    small = Counting.seconds(value, hostile * 2_000)
-    large = Counting.seconds(value, hostile * 16_000)
-    assert large < 0.001 or large / small < 8 * 3
+    def is_linear() -> bool:
+        small = Counting.seconds(value, hostile * 2_000)
+        large = Counting.seconds(value, hostile * 16_000)
+        return large < 0.001 or large / small < 8 * 3
+
+    assert any(is_linear() for _ in range(5))  # a busy machine may disturb some; what is quadratic never is
