@@ -122,6 +122,7 @@ class SentryRecording(BaseRecording):
         late = self._opening.late
         if late is not None and not late.left_out:
             touch(self._isolation)
+            touch(self._current)  # the one that a segment is active on, and by which it goes the shorter way
         return self._opening.root
 
     def capture_error(self, error: BaseException, handled: bool) -> None:

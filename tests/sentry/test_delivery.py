@@ -742,6 +742,15 @@ def test_a_streamed_span_tells_of_the_user_what_may_be_told(chosen: dict[str, An
 
 
 @streaming
+def test_the_short_way_to_stream_is_taken_though_only_the_isolation_scope_was_touched() -> None:
+    tag = Step("tag", _on_scope, "isolation", "set_tag", "a", "b")
+    with mock.patch.object(inner_segments, "queue_span", side_effect=inner_segments.queue_span) as queued:
+        (sent,) = serve({"trace_lifecycle": "stream"}, {}, [tag], "200 OK", "errors", short=True)
+    assert queued.call_count == 1
+    assert [item["name"] for item in sent[2]["items"]] == ["/books/7"]
+
+
+@streaming
 def test_the_short_way_to_stream_is_taken() -> None:
     chosen = {"trace_lifecycle": "stream"}
     acts = [lambda: _streamed("SELECT 1", {"rows": 1})]
