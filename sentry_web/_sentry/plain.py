@@ -67,11 +67,18 @@ def write_known(event: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
     if theirs:
         rest["contexts"] = theirs
     # Texts, and what is empty, stay as they are
-    written = {**rest, **write({key: value for key, value in rest.items() if value and type(value) is not str})}
+    looked_at = {
+        k: value for k, value in rest.items() if type(value) is not str and (value or type(value) not in _BLANK)
+    }
+    written = {**rest, **write(looked_at)}
     written["contexts"] = {**written.get("contexts", {}), **ours}
     if request is not None:
         written["request"] = request
     return written
+
+
+#: Of these, what is empty is plain; an annotated value may be empty, and is not.
+_BLANK = frozenset((dict, list, tuple, type(None)))
 
 
 def _is_text(part: Any) -> bool:

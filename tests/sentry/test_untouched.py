@@ -18,6 +18,7 @@ from sentry_sdk.scrubber import EventScrubber
 
 from sentry_web._sentry import inner_spans, scopes, untouched
 from sentry_web._sentry.delivery import Delivery
+from sentry_web._sentry.private import AnnotatedValue
 
 from .test_delivery import (
     INTEGRATIONS,
@@ -138,6 +139,8 @@ ALONE: list[Any] = [
     # found by Hypothesis: what is empty is not nothing
     Step("fingerprint", lambda: setattr(sentry_sdk.get_global_scope(), "_fingerprint", [])),
     Step("user", _on_scope, "isolation", "set_user", {}),
+    # found by nightly: an annotated value may be empty, and is no plain one
+    Step("remark", lambda: setattr(sentry_sdk.get_global_scope(), "_fingerprint", AnnotatedValue(None, {"len": 1}))),
 ]
 
 
