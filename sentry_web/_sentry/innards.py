@@ -99,19 +99,19 @@ def new_span_id() -> str:
 
 
 class Scopes:
-    """The three scopes whose data an event gets, the later ones over the earlier."""
+    """The three scopes whose data an event gets, the later ones over the earlier.
+
+    :param around: the isolation and the current scope, where these are not the ambient ones.
+    """
 
     __slots__ = ("_all",)
 
     #: Whether an event that all processors have seen is known to be ours but for what they added.
     only_ours = False
 
-    def __init__(self) -> None:
-        self._all: tuple[Any, ...] = (
-            Scope.get_global_scope(),
-            Scope.get_isolation_scope(),
-            Scope.get_current_scope(),
-        )
+    def __init__(self, around: tuple[Any, Any] | None = None) -> None:
+        isolation, current = around or (Scope.get_isolation_scope(), Scope.get_current_scope())
+        self._all: tuple[Any, ...] = (Scope.get_global_scope(), isolation, current)
 
     def plain(self) -> bool:
         """Whether there is nothing on them that takes more than copying: dropped breadcrumbs, cut messages of an AI."""
@@ -193,17 +193,12 @@ class ScopesAround(Scopes):
 
     __slots__ = ("_tags", "_ours", "_blank", "only_ours")
 
-    def __init__(
-        self,
-        around: tuple[Any, Any],
-        tags: dict[str, str] | None = None,
-        ours: tuple[_Processor, ...] = (),
-    ) -> None:
-        self._all = (Scope.get_global_scope(), *around)
+    def __init__(self, around: tuple[Any, Any], tags: dict[str, str], ours: tuple[_Processor, _Processor]) -> None:
+        super().__init__(around)
         self.only_ours = False
         #: Whether there is nothing on them that goes onto a transaction, as mostly (5 µs).
         self._blank = all([not any(_bags_of(scope)) and _others_of(scope).count(None) == 4 for scope in self._all])  # noqa: C419 - three
-        self._tags = tags or {}
+        self._tags = tags
         self._ours = ours
 
     def apply_to(self, event: dict[str, Any]) -> None:

@@ -150,7 +150,7 @@ def decide(made: Any, trace_id: str, number: float, rate: float) -> None:
 
 def start(made: Any, scope: Any) -> None:
     """Make a segment the active span of a scope."""
-    made._scope = scope
+    move(made, scope)
     made._start()
 
 

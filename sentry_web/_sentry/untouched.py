@@ -18,7 +18,7 @@ from .._guard import call
 from .._request import Name, Outcome
 from . import inner_segments
 from .delivery import client_facts, delivery_by
-from .innards import ScopesAround
+from .innards import Scopes, ScopesAround
 from .late import Late, LateSegment
 from .scopes import Opening
 from .streamed import StreamedRoot
@@ -123,6 +123,6 @@ def _segment(late: LateSegment, opening: Opening, outcome: Outcome, attributes: 
 
 def _send_segment(opening: Opening, made: Any) -> None:
     _, redaction = opening.last_processors()
-    ScopesAround(opening.around).complete(made, opening.client)
+    Scopes(opening.around).complete(made, opening.client)
     redaction.redact_span(made)
     inner_segments.send(made, opening.client)
