@@ -8,126 +8,29 @@ be simple is left to the SDK: all of it, before a processor has run; from then o
 
 from __future__ import annotations
 
-import weakref
 from datetime import datetime, timezone
-from operator import itemgetter
 from typing import Any
 
 import sentry_sdk
-from sentry_sdk.client import SDK_INFO
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.serializer import global_repr_processors, serialize
-from sentry_sdk.tracing import LOW_QUALITY_TRANSACTION_SOURCES
 from sentry_sdk.utils import disable_capture_event
 
 from .._guard import call
-from . import innards, inner_spans, plain
+from . import innards, plain
+from .client_facts import Client, client_facts
 from .private import AnnotatedValue
 
-#: What goes onto each event that has it not, from the option of this name.
-_STAMPED = ("release", "environment", "server_name", "dist")
-_OPTIONS = (*_STAMPED, "before_send_transaction", "custom_repr", "max_value_length", "event_scrubber")
-_read = itemgetter(*_OPTIONS)
-#: With a ``max_value_length`` below this, which nobody has, the SDK cuts what the client itself adds.
-_TIGHT = 500
 #: What only the SDK's way knows: a profile, spans that were dropped or go elsewhere; and before it, all that ``plain``
 #: does not know.
 _UNKNOWN = plain.SPECIAL | {"profile", "_dropped_spans", "_has_gen_ai_span", "_metrics_summary"}
-#: What the trace's header says of the transaction, and not of the client.
-_OF_TRANSACTION = ("trace_id", "sample_rand", "sample_rate", "sampled", "transaction")
+#: Scrubbers that are the SDK's; without one nothing is scrubbed.
+_THEIR_SCRUBBERS = (EventScrubber, type(None))
 #: Contexts that we make, of plain values, where only we make the event.
 _OURS = ("trace", "response")
 #: What each transaction has when it is captured.
 _PARTS = ("transaction", "transaction_info", "contexts", "spans", "timestamp")
-
-
-class Client:
-    """What a client's options make of every transaction, worked out once."""
-
-    __slots__ = (
-        "_client",
-        "_options",
-        "_integrations",
-        "_sdk",
-        "_sdk_info",
-        "_denied",
-        "_denylist",
-        "_header",
-        "stamp",
-        "simple",
-    )
-
-    def __init__(self, client: Any, options: tuple[Any, ...]) -> None:
-        self._client = weakref.ref(client)
-        self._options = options
-        known = dict(zip(_OPTIONS, options))
-        #: The options that are told, as the SDK writes them.
-        self.stamp = {key: str(known[key]).strip() for key in _STAMPED if known[key] is not None}
-        #: Whether the options leave to nobody but us what is sent.
-        self.simple = known["before_send_transaction"] is None and known["custom_repr"] is None
-        self.simple = self.simple and self._fits(known["max_value_length"])
-        self._integrations: list[str] = []
-        self._sdk: dict[str, Any] | None = None
-        self._sdk_info: dict[str, Any] = {}
-        self._denied: frozenset[str] = frozenset()
-        self._denylist: list[str] = []
-        self._header: dict[str, str] | None = None
-
-    def _fits(self, longest: Any) -> bool:
-        """Whether the SDK would cut none of this."""
-        return longest is None or (
-            type(longest) is int and longest >= _TIGHT > max(map(len, self.stamp.values()), default=0)
-        )
-
-    def is_of(self, client: Any, options: tuple[Any, ...]) -> bool:
-        """Whether it was worked out from this client with these options."""
-        return self._client() is client and self._options == options
-
-    def sdk(self, client: Any) -> dict[str, Any]:
-        """What the event says of the SDK, made again when an integration came, or another client named it."""
-        integrations = list(client.integrations)
-        known = self._sdk
-        if known is None or integrations != self._integrations or self._sdk_info != SDK_INFO:
-            known = plain.write({"sdk": {**SDK_INFO, "integrations": sorted(integrations)}})["sdk"]
-            self._integrations, self._sdk_info, self._sdk = integrations, dict(SDK_INFO), known
-        return known
-
-    def trace_header(self, made: Any) -> dict[str, str]:
-        """What the trace's header says of a transaction without baggage; most of it is the client's."""
-        if self._header is None:
-            told = inner_spans.trace_header(made)
-            self._header = {key: told[key] for key in told if key not in _OF_TRANSACTION}
-        header = {
-            **self._header,
-            "trace_id": made.trace_id,
-            "sample_rand": f"{made.sample_rand:.6f}",
-            "sample_rate": str(made.sample_rate),
-            "sampled": "true",
-        }
-        if made.source not in LOW_QUALITY_TRANSACTION_SOURCES:
-            header["transaction"] = made.name
-        return header
-
-    def denied(self, scrubber: Any) -> frozenset[str]:
-        """The scrubber's keys; to look one up in its list takes as long as the list is."""
-        if self._denylist != scrubber.denylist:
-            self._denylist = list(scrubber.denylist)
-            self._denied = frozenset(self._denylist)
-        return self._denied
-
-
-_last: Client | None = None
-
-
-def client_facts(client: Any) -> Client:
-    """Those of the client that was asked for last; clients change rarely."""
-    global _last  # noqa: PLW0603 - the others of a process that has several are worked out each time
-    options = _read(client.options)
-    facts = _last
-    if facts is None or not facts.is_of(client, options):
-        facts = _last = Client(client, options)
-    return facts
 
 
 class Delivery:
@@ -144,22 +47,11 @@ class Delivery:
     def send(self, captured: dict[str, Any]) -> Any:
         """Send it; its id, unless a processor dropped it."""
         client, hint = self._client, self._hint
-        event: Any = captured
-        event_id = event.get("event_id")
-        if event_id is None:
-            event_id = event["event_id"] = innards.new_id()
-        self._scopes.apply_to(event)
-        hint["attachments"] = self._scopes.attachments()
-        spans = len(event["spans"])
-        processed = self._scopes.process(event, hint)
-        if processed is None:
-            self._count_lost(1 + spans, whole=True)
+        event_id = _identified(captured)
+        event, all_spans = self._completed(captured)
+        if event is None:
             return None
-        event = processed
-        missing = spans - len(event.get("spans", ()))
-        if missing > 0:
-            self._count_lost(missing)
-        envelope = call(self._envelope, event, spans + missing if missing > 0 else None)
+        envelope = call(self._envelope, event, all_spans)
         if envelope is None:  # a fault of ours: the SDK does the rest
             return client.capture_event(event, hint)
         session = self._scopes.session()
@@ -167,6 +59,36 @@ class Delivery:
             innards.update_session(client, session, captured)
         client.transport.capture_envelope(envelope)
         return event_id
+
+    def envelope(self, captured: dict[str, Any]) -> Envelope | None:
+        """What :meth:`send` would send; ``None``: nothing. The event counts in no session."""
+        _identified(captured)
+        event, all_spans = self._completed(captured)
+        return None if event is None else self._envelope(event, all_spans)
+
+    def _completed(self, captured: dict[str, Any]) -> tuple[Any, int | None]:
+        """The event as scopes and processors leave it; and what is told of its spans, where they took some away.
+
+        ``None``: one of them dropped it.
+        """
+        hint = self._hint
+        self._scopes.apply_to(captured)
+        hint["attachments"] = self._scopes.attachments()
+        spans = len(captured["spans"])
+        processed = self._scopes.process(captured, hint)
+        if processed is None:
+            self._count_lost(1 + spans, whole=True)
+            return None, None
+        missing = spans - len(processed.get("spans", ()))
+        if missing > 0:
+            self._count_lost(missing)
+        # As the SDK has it, which adds what is missing to what was there before
+        return processed, spans + missing if missing > 0 else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the same would be sent later, and from another thread: it asks nobody but the SDK."""
+        return self._scopes.settled and type(self._client.options["event_scrubber"]) in _THEIR_SCRUBBERS
 
     def _count_lost(self, spans: int, whole: bool = False) -> None:
         lost = self._client.transport.record_lost_event
@@ -243,6 +165,14 @@ class Delivery:
         for span in event.get("spans", ()):
             if isinstance(span, dict) and "data" in span:
                 _scrub_keys(span["data"], denied)
+
+
+def _identified(event: dict[str, Any]) -> Any:
+    """The event's id, which it gets where it has none."""
+    event_id = event.get("event_id")
+    if event_id is None:
+        event_id = event["event_id"] = innards.new_id()
+    return event_id
 
 
 def _drops_addresses() -> bool:

@@ -108,6 +108,8 @@ class Scopes:
 
     #: Whether an event that all processors have seen is known to be ours but for what they added.
     only_ours = False
+    #: Whether an event is the same later and on another thread.
+    settled = False
 
     def __init__(self, around: tuple[Any, Any] | None = None) -> None:
         isolation, current = around or (Scope.get_isolation_scope(), Scope.get_current_scope())
@@ -165,14 +167,18 @@ class Scopes:
     def complete(self, span: Any, client: Any) -> None:
         """Give a streamed span the attributes that the scopes hold for it, as ``Scope.apply_to_telemetry`` does."""
         attributes = span.get_attributes()
-        for scope in reversed(self._all):
-            for key, value in scope._attributes.items():
-                attributes.setdefault(key, value)
+        for key, value in self.attributes(client).items():
+            attributes.setdefault(key, value)
+
+    def attributes(self, client: Any) -> dict[str, Any]:
+        """The attributes that the scopes hold for a streamed span which has them not."""
+        told: dict[str, Any] = {}
         user: Any = self._last("_user")
         if user is not None and _tells_user(client):
-            for key, name in _USER:
-                if user.get(name) is not None:
-                    attributes.setdefault(key, user[name])
+            told = {key: user[name] for key, name in _USER if user.get(name) is not None}
+        for scope in self._all:
+            told.update(scope._attributes)
+        return told
 
 
 _bags_of = attrgetter("_contexts", "_tags", "_extras", "_attachments")
@@ -191,7 +197,7 @@ class ScopesAround(Scopes):
     :param ours: the last processor of either.
     """
 
-    __slots__ = ("_tags", "_ours", "_blank", "only_ours")
+    __slots__ = ("_tags", "_ours", "_blank", "_theirs", "only_ours", "settled")
 
     def __init__(self, around: tuple[Any, Any], tags: dict[str, str], ours: tuple[_Processor, _Processor]) -> None:
         super().__init__(around)
@@ -200,6 +206,15 @@ class ScopesAround(Scopes):
         self._blank = all([not any(_bags_of(scope)) and _others_of(scope).count(None) == 4 for scope in self._all])  # noqa: C419 - three
         self._tags = tags
         self._ours = ours
+        everywhere, isolation, _ = self._all
+        #: What integrations and others added for all events, to be asked scope by scope.
+        self._theirs = (*global_event_processors, *everywhere._event_processors, *isolation._event_processors)
+        # Nobody's data, and no processor but those of the SDK
+        self.settled = self._blank and not self._all[2]._event_processors and self._only_add()
+
+    def _only_add(self) -> bool:
+        """Whether the processors are known to add parts, and to touch none that is there."""
+        return not self._theirs or _ADDING.issuperset([getattr(each, "__module__", None) for each in self._theirs])
 
     def apply_to(self, event: dict[str, Any]) -> None:
         if not self._blank:
@@ -215,15 +230,14 @@ class ScopesAround(Scopes):
 
     def process(self, event: Any, hint: dict[str, Any]) -> Any:
         """As the SDK does it: first what integrations added for all events, then scope by scope."""
-        everywhere, isolation, current = self._all
+        current = self._all[2]
         first, last = self._ours
-        theirs = [*global_event_processors, *everywhere._event_processors, *isolation._event_processors]
         self.only_ours = (
             not current._event_processors
             and (self._blank or not any(scope._contexts for scope in self._all))
-            and _ADDING.issuperset([getattr(processor, "__module__", None) for processor in theirs])
+            and self._only_add()
         )
-        for processor in (*theirs, first, *current._event_processors, last):
+        for processor in (*self._theirs, first, *current._event_processors, last):
             processed = event
             with capture_internal_exceptions():
                 processed = processor(event, hint)

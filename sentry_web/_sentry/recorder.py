@@ -8,14 +8,13 @@ import sentry_sdk
 from sentry_sdk import Scope
 
 from .._config import Config
-from .._conventions import captured_headers, outcome_attributes
 from .._guard import call
-from .._http import header_pairs
 from .._naming import Names
 from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
 from . import private, untouched
 from .events import RequestProcessor, capture_error
+from .root_attributes import root_attributes
 from .scopes import Opening, continues
 from .settings import SettingsCache
 from .spans import (
@@ -188,7 +187,7 @@ class SentryRecording(BaseRecording):
         if opening.late is None or opening.late.left_out:
             ended = opening.end(name)
         else:
-            ended = untouched.send(opening, outcome, name, self._attributes(outcome, name))
+            ended = untouched.send(opening, outcome, name)
         if ended:
             call(untouched.count_session, opening)
         return ended
@@ -199,22 +198,8 @@ class SentryRecording(BaseRecording):
             span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
         else:
             span.set_name(processor.chosen_on(self._isolation) or name)
-        span.set_attributes(self._attributes(outcome, name))
+        span.set_attributes(root_attributes(self._opening, outcome, name))
         span.finish(outcome)
-
-    def _attributes(self, outcome: Outcome, name: Name) -> dict[str, Any]:
-        """What the root span tells of the request."""
-        opening = self._opening
-        policy = opening.settings.policy
-        attributes: dict[str, Any] = policy.span_attributes(opening.request)
-        attributes.update(outcome_attributes(opening.request, outcome, name))
-        wanted = opening.config.capture_response_headers
-        if wanted:
-            headers = header_pairs(outcome.headers)
-            attributes.update(captured_headers("response", policy.report_headers, headers, wanted))
-        if opening.linked is not None:
-            attributes["sentry.previous_trace"] = opening.linked
-        return attributes
 
 
 class Running:

@@ -1,14 +1,13 @@
 """Sends the root span of a request that nothing has touched: neither its scopes nor the span itself were ever made.
 
 What a delivery does (see ``delivery``), or a streamed span at its end, is done here with what the scopes would have
-been made of. The same envelope arrives (a property, tests/sentry/test_untouched.py).
+been made of. The same envelope arrives (a property, tests/sentry/test_untouched.py). Mostly it is written later, on the
+transport's thread (see ``unwritten``): where nothing is asked then that only the request's own thread can tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from sentry_sdk.session import Session
@@ -17,32 +16,46 @@ from sentry_sdk.tracing import get_span_status_from_http_code
 from .._guard import call
 from .._request import Name, Outcome
 from . import inner_segments
-from .delivery import client_facts, delivery_by
+from .client_facts import client_facts
+from .delivery import Delivery, delivery_by
 from .innards import Scopes, ScopesAround
-from .late import Late, LateSegment
+from .late import LateSegment
+from .root_attributes import root_attributes
 from .scopes import Opening
 from .streamed import StreamedRoot
+from .unwritten import UnwrittenEnvelope
 
 
-def send(opening: Opening, outcome: Outcome, name: Name, attributes: dict[str, Any]) -> bool:
-    """Send it; ``False``: nothing has been done, and the scopes have to be made for it.
-
-    :param attributes: what it tells of the request.
-    """
+def send(opening: Opening, outcome: Outcome, name: Name) -> bool:
+    """Send it; ``False``: nothing has been done, and the scopes have to be made for it."""
     late = opening.late
     if late is None or outcome.status in opening.settings.ignored_statuses:
         return False
-    build, way = (_segment, _way_of_segment) if isinstance(late, LateSegment) else (_event, _way_of_event)
-    send_it = way(opening)
+    make_report = _segment_report if isinstance(late, LateSegment) else _transaction_report
+    report = make_report(late, opening, outcome, name)
     ended = late.began.time + timedelta(seconds=outcome.duration or 0.0)
-    if send_it is None or not opening.end(name, ended):
+    if report is None or not opening.end(name, ended):
         return False
-    built = call(build, late, opening, outcome, attributes)
+    if report.settled and _settle(outcome):
+        client = opening.client
+        unwritten = UnwrittenEnvelope(report.envelope, report.holds, client, opening.around[1])
+        call(client.transport.capture_envelope, unwritten)
+        return True
+    built = call(report.build)
     if built is None:
         opening.reopen()
         return False
-    call(send_it, built)
+    call(report.send, built)
     return True
+
+
+def _settle(outcome: Outcome) -> bool:
+    """Let nobody change the response's headers any more; whether that is so."""
+    headers = outcome.headers = tuple(outcome.headers)
+    return _PAIRS.issuperset(map(type, headers))
+
+
+_PAIRS = frozenset((tuple,))
 
 
 def count_session(opening: Opening) -> None:
@@ -60,15 +73,47 @@ def count_session(opening: Opening) -> None:
         client.capture_session(session)
 
 
-def _way_of_event(opening: Opening) -> Callable[[Any], Any] | None:
+class _TransactionReport:
+    """A transaction, on its way by a delivery."""
+
+    __slots__ = ("_late", "_opening", "_outcome", "_name", "_delivery", "settled")
+
+    #: In Sentry's categories.
+    holds = ("transaction", "span")
+
+    def __init__(self, late: Any, opening: Opening, outcome: Outcome, name: Name, delivery: Delivery) -> None:
+        self._late = late
+        self._opening = opening
+        self._outcome = outcome
+        self._name = name
+        self._delivery = delivery
+        #: Whether it may be written later.
+        self.settled = delivery.settled
+
+    def build(self) -> dict[str, Any]:
+        """The event."""
+        opening, outcome = self._opening, self._outcome
+        return _event(self._late, opening, outcome, root_attributes(opening, outcome, self._name))
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Send it."""
+        self._delivery.send(event)
+
+    def envelope(self) -> Any:
+        """What would be sent."""
+        return self._delivery.envelope(self.build())
+
+
+def _transaction_report(late: Any, opening: Opening, outcome: Outcome, name: Name) -> _TransactionReport | None:
+    """``None``: the delivery is left to the SDK."""
     request, redaction = opening.last_processors()
     request.begin_with(opening.naming.initial())
-    ours = request.complete_untouched, redaction
-    delivery = delivery_by(opening.client, ScopesAround(opening.around, opening.tags, ours))
-    return None if delivery is None else delivery.send
+    around = ScopesAround(opening.around, opening.tags, (request.complete_untouched, redaction))
+    delivery = delivery_by(opening.client, around)
+    return None if delivery is None else _TransactionReport(late, opening, outcome, name, delivery)
 
 
-def _event(late: Late, opening: Opening, outcome: Outcome, attributes: dict[str, Any]) -> dict[str, Any]:
+def _event(late: Any, opening: Opening, outcome: Outcome, attributes: dict[str, Any]) -> dict[str, Any]:
     """The event that ``Transaction.finish`` would make."""
     data = {**late.began.thread, **attributes}
     tags: dict[str, str] = {}
@@ -105,24 +150,52 @@ def _event(late: Late, opening: Opening, outcome: Outcome, attributes: dict[str,
     }
 
 
-def _way_of_segment(opening: Opening) -> Callable[[Any], Any] | None:
-    if not inner_segments.sends_untouched(opening.client):
-        return None
-    return partial(_send_segment, opening)
+class _SegmentReport:
+    """A streamed segment, on its way past the batcher."""
+
+    __slots__ = ("_late", "_opening", "_outcome", "_name", "_around")
+
+    #: In Sentry's categories.
+    holds = ("span",)
+    #: Whether it may be written later.
+    settled = True
+
+    def __init__(self, late: Any, opening: Opening, outcome: Outcome, name: Name) -> None:
+        self._late = late
+        self._opening = opening
+        self._outcome = outcome
+        self._name = name
+        #: What the scopes hold for it.
+        self._around = Scopes(opening.around).attributes(opening.client)
+
+    def build(self) -> Any:
+        """The segment as its ``end()`` would leave it."""
+        late, opening, outcome = self._late, self._opening, self._outcome
+        made = late.segment(Name(late.name, late.source), opening.client)
+        root = StreamedRoot(made, None, ())
+        root.set_attributes(root_attributes(opening, outcome, self._name))
+        root.conclude(outcome)
+        inner_segments.end(made, late.ended)
+        return made
+
+    def send(self, made: Any) -> None:
+        """Send it."""
+        self._opening.client.transport.capture_envelope(self._written(made))
+
+    def envelope(self) -> Any:
+        """What would be sent."""
+        return self._written(self.build())
+
+    def _written(self, made: Any) -> Any:
+        opening = self._opening
+        _, redaction = opening.last_processors()
+        attributes = made.get_attributes()
+        for key, value in self._around.items():
+            attributes.setdefault(key, value)
+        redaction.redact_span(made)
+        return inner_segments.envelope(made)
 
 
-def _segment(late: LateSegment, opening: Opening, outcome: Outcome, attributes: dict[str, Any]) -> Any:
-    """The segment as its ``end()`` would leave it."""
-    made = late.segment(Name(late.name, late.source), opening.client)
-    root = StreamedRoot(made, None, ())
-    root.set_attributes(attributes)
-    root.conclude(outcome)
-    inner_segments.end(made, late.ended)
-    return made
-
-
-def _send_segment(opening: Opening, made: Any) -> None:
-    _, redaction = opening.last_processors()
-    Scopes(opening.around).complete(made, opening.client)
-    redaction.redact_span(made)
-    inner_segments.send(made, opening.client)
+def _segment_report(late: Any, opening: Opening, outcome: Outcome, name: Name) -> _SegmentReport | None:
+    """``None``: its end is left to the SDK."""
+    return _SegmentReport(late, opening, outcome, name) if inner_segments.sends_untouched(opening.client) else None

@@ -10,6 +10,7 @@ import copy
 import enum
 import json
 import re
+import threading
 import uuid
 import warnings
 from collections import OrderedDict
@@ -394,15 +395,36 @@ class Post(Transport):
         self.kept: list[Any] = []
 
     def capture_envelope(self, envelope: Any) -> None:
-        self.kept.append(envelope.serialize())
+        self.kept.append(self.look_at(envelope))
+
+    def look_at(self, envelope: Any) -> Any:
+        """What is kept of an envelope: what it says now."""
+        return envelope.serialize()
 
     def record_lost_event(self, reason: str, *arguments: Any, quantity: int = 1, **more: Any) -> None:  # type: ignore[override]
         self.kept.append(("lost", reason, arguments, quantity, {key: str(value) for key, value in more.items()}))
 
 
+class LatePost(Post):
+    """Looks at what it is given when all is over, on another thread, as the SDK's own transports do."""
+
+    def look_at(self, envelope: Any) -> Any:
+        return envelope
+
+    def catch_up(self) -> None:
+        """Look now."""
+
+        def look() -> None:
+            self.kept = [kept if isinstance(kept, tuple) else kept.serialize() for kept in self.kept]
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join(timeout=60)
+
+
 @contextmanager
-def client(chosen: dict[str, Any]) -> Iterator[Post]:
-    post = Post()
+def client(chosen: dict[str, Any], post: Post | None = None) -> Iterator[Post]:
+    post = Post() if post is None else post
     fresh = Scope(ty=ScopeType.GLOBAL)
     with isolated(), mock.patch.object(sentry_sdk.scope, "_global_scope", fresh):
         defaults = {"dsn": "http://key@127.0.0.1:9/1", "default_integrations": False, "traces_sample_rate": 1.0}
@@ -446,23 +468,27 @@ def serve(
     short: bool,
     before: Sequence[Act] = (),
     after: Sequence[Act] = (),
+    late: bool = False,
 ) -> list[Any]:
     """What is sent of a request whose application does this.
 
     :param before: what the process does before the request.
     :param after: what a task does, that was started in the request, once it has ended.
+    :param late: whether the transport looks at it when all that is over, and the client too.
     """
     tasks: list[Context] = []
+    answered = [("Content-Type", "text/plain")]
+    transport = LatePost() if late else Post()
 
     def app(environ: Any, start_response: Any) -> Any:
         tasks.append(copy_context())
         for act in acts:
             act()
-        start_response(status, [("Content-Type", "text/plain")])
+        start_response(status, answered)
         return [b"hello"]
 
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/books/7", "SERVER_NAME": "s", "SERVER_PORT": "80", **headers}
-    with client(chosen) as post, ExitStack() as stack:
+    with client(chosen, transport) as post, ExitStack() as stack:
         if not short:
             for module, name in (
                 (innards, "KNOWN"),
@@ -476,9 +502,14 @@ def serve(
         answer = SentryWsgiMiddleware(app, capture_body=body)(environ, lambda *_: lambda _: None)
         list(answer)
         getattr(answer, "close", list)()
+        # Who serves the next request with the same list, or environ, changes nothing of this one
+        answered[:] = [("Set-Cookie", "session=of-the-next")]
+        environ.update(HTTP_COOKIE="session=of-the-next", PATH_INFO="/next")
         for act in after:
             sentry_sdk.get_client().flush(timeout=0)  # or it were chance what streams in one envelope
             tasks[0].run(act)
+    if isinstance(post, LatePost):
+        post.catch_up()
     return [kept if isinstance(kept, tuple) else comparable(kept) for kept in post.kept]
 
 
@@ -548,11 +579,11 @@ class Ways:
 @contextmanager
 def counted() -> Iterator[Ways]:
     ways = Ways()
-    send, write, write_known = delivery.Delivery.send, plain.write, plain.write_known
+    complete, write, write_known = delivery.Delivery._completed, plain.write, plain.write_known
 
-    def sending(self: Any, event: Any) -> Any:
+    def completing(self: Any, event: Any) -> Any:
         ways.begun += 1
-        return send(self, event)
+        return complete(self, event)
 
     def writing(*arguments: Any) -> Any:
         written = write(*arguments)
@@ -566,7 +597,7 @@ def counted() -> Iterator[Ways]:
 
     with ExitStack() as stack:
         for owner, name, function in (
-            (delivery.Delivery, "send", sending),
+            (delivery.Delivery, "_completed", completing),
             (plain, "write", writing),
             (plain, "write_known", writing_known),
         ):

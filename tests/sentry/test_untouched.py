@@ -17,6 +17,7 @@ from hypothesis import event as note
 from hypothesis import strategies as st
 from sentry_sdk.scrubber import EventScrubber
 
+from sentry_web._request import Outcome
 from sentry_web._sentry import inner_spans, scopes, untouched
 from sentry_web._sentry.delivery import Delivery
 from sentry_web._sentry.private import AnnotatedValue
@@ -54,9 +55,13 @@ pytestmark = pytest.mark.skipif(
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """What became of each request: ``untouched``, ``left to the scopes``, ``made``."""
+    """What became of each request: ``untouched``, ``left to the scopes``, ``made``; ``written later``."""
     found: list[str] = []
-    send, make = untouched.send, scopes.Opening.make
+    send, make, unwritten = untouched.send, scopes.Opening.make, untouched.UnwrittenEnvelope
+
+    def leaving(*arguments: Any) -> Any:
+        found.append("written later")
+        return unwritten(*arguments)
 
     def sending(*arguments: Any) -> bool:
         sent = send(*arguments)
@@ -68,7 +73,11 @@ def counted() -> Iterator[list[str]]:
             found.append("made")
         return make(self)
 
-    with mock.patch.object(untouched, "send", sending), mock.patch.object(scopes.Opening, "make", making):
+    with (
+        mock.patch.object(untouched, "send", sending),
+        mock.patch.object(scopes.Opening, "make", making),
+        mock.patch.object(untouched, "UnwrittenEnvelope", leaving),
+    ):
         yield found
 
 
@@ -101,6 +110,24 @@ def test_the_same_is_sent(  # noqa: PLR0917 - Hypothesis passes them by name
     assert short == serve(chosen, headers, inside, status, body, short=False, before=before)
 
 
+@given(
+    chosen=options,
+    headers=st.sampled_from(REQUESTS),
+    before=st.lists(on_scopes, max_size=2),
+    after=late_steps | st.lists(on_scopes, max_size=3),
+    status=statuses,
+    body=st.sampled_from(["errors", "always"]),
+)
+def test_it_does_not_matter_when_a_transport_looks(  # noqa: PLR0917
+    chosen: Any, headers: Any, before: Any, after: Any, status: Any, body: Any
+) -> None:
+    """Later on another thread, when what outlives the request has run, and the client is closed, or at once."""
+    with counted() as ways:
+        later = serve(chosen, headers, [], status, body, short=True, before=before, after=after, late=True)
+    note(f"the request was: {', '.join(ways)}")
+    assert later == serve(chosen, headers, [], status, body, short=True, before=before, after=after)
+
+
 @given(headers=st.sampled_from(REQUESTS), after=late_steps, options=options)
 def test_what_outlives_the_request_finds_the_transaction_that_was_sent(headers: Any, after: Any, options: Any) -> None:
     with counted() as ways:
@@ -110,6 +137,23 @@ def test_what_outlives_the_request_finds_the_transaction_that_was_sent(headers: 
 
 
 before_streams = st.lists(on_scopes | stream_steps.filter(lambda step: "global" in repr(step)), max_size=4)
+
+
+@streaming
+@given(
+    chosen=stream_options,
+    headers=st.sampled_from(REQUESTS),
+    before=before_streams,
+    status=statuses,
+    after=st.lists(stream_steps | on_scopes, max_size=2),
+)
+def test_it_does_not_matter_when_a_transport_looks_at_a_stream(
+    chosen: Any, headers: Any, before: Any, status: Any, after: Any
+) -> None:
+    with counted() as ways:
+        later = serve(chosen, headers, [], status, "errors", short=True, before=before, after=after, late=True)
+    note(f"the request was: {', '.join(ways)}")
+    assert later == serve(chosen, headers, [], status, "errors", short=True, before=before, after=after)
 
 
 @streaming
@@ -163,7 +207,7 @@ def test_it_is_the_way_that_is_taken(headers: dict[str, str], status: str) -> No
     chosen = {"integrations": [kind() for kind in INTEGRATIONS]}
     with counted() as ways:
         sent = serve(chosen, headers, [], status, "errors", short=True)
-    assert ways == ["untouched"]
+    assert ways == ["written later", "untouched"]
     assert sent[0][2]["transaction"] == "/books/7"
 
 
@@ -173,7 +217,7 @@ def test_it_is_the_way_that_is_taken(headers: dict[str, str], status: str) -> No
 def test_it_is_the_way_that_is_taken_to_stream(headers: dict[str, str], status: str) -> None:
     with counted() as ways:
         (sent,) = serve({"trace_lifecycle": "stream"}, headers, [], status, "errors", short=True)
-    assert ways == ["untouched"]
+    assert ways == ["written later", "untouched"]
     assert [item["name"] for item in sent[2]["items"]] == ["/books/7"]
 
 
@@ -194,20 +238,66 @@ def test_a_span_that_comes_after_the_end_is_a_transaction_of_the_same_trace() ->
     late = Step("late", _span, "db", "SELECT 1", {}, "t", True)
     with counted() as ways:
         request, follow_up = serve({}, {}, [], "200 OK", "errors", short=True, after=[late])
-    assert ways == ["untouched", "made"]
+    assert ways == ["written later", "untouched", "made"]
     traces = [sent[2]["contexts"]["trace"] for sent in (request, follow_up)]
     assert traces[0]["trace_id"] == traces[1]["trace_id"]
     assert traces[1]["parent_span_id"] == traces[0]["span_id"]
 
 
-def test_where_the_event_cannot_be_made_the_scopes_are() -> None:
-    def fail(*arguments: Any) -> Any:
-        raise RuntimeError("a fault of ours")
+def _passes(event: Any, hint: Any) -> Any:
+    return event
 
-    with counted() as ways, mock.patch.object(untouched, "_event", fail):
-        sent = serve({}, {}, [], "200 OK", "errors", short=True)
+
+@pytest.mark.parametrize(
+    ("before", "chosen"),
+    [
+        ([_alone("global", _passes)], {}),
+        ([_alone("current", _passes)], {}),
+        ([Step("tag", _on_scope, "global", "set_tag", "shelf", "7")], {}),
+        ([], {"event_scrubber": type("Theirs", (EventScrubber,), {})()}),
+    ],
+    ids=["everywhere", "current", "data", "scrubber"],
+)
+def test_what_others_are_asked_for_is_written_at_once(before: Any, chosen: Any) -> None:
+    with counted() as ways:
+        short = serve(chosen, REQUESTS[1], [], "200 OK", "errors", short=True, before=before)
+    assert "written later" not in ways
+    assert ways[-1] == "untouched"
+    assert short == serve(chosen, REQUESTS[1], [], "200 OK", "errors", short=False, before=before)
+
+
+def test_headers_that_may_change_are_read_at_once() -> None:
+    outcome = Outcome(0.0)
+    pair = ["Content-Type", "text/plain"]
+    outcome.headers = [("X", "1"), pair]  # type: ignore[list-item]
+    assert not untouched._settle(outcome)
+    outcome.headers = listed = [("X", "1")]
+    assert untouched._settle(outcome)
+    listed.append(("Y", "2"))
+    assert outcome.headers == (("X", "1"),)
+
+
+def _broken(*arguments: Any) -> Any:
+    raise RuntimeError("a fault of ours")
+
+
+def test_where_the_event_cannot_be_made_at_once_the_scopes_are() -> None:
+    before = [_alone("global", _passes)]
+    with counted() as ways, mock.patch.object(untouched, "_event", _broken):
+        sent = serve({}, {}, [], "200 OK", "errors", short=True, before=before)
     assert ways == ["left to the scopes", "made"]
-    assert sent == serve({}, {}, [], "200 OK", "errors", short=False)
+    assert sent == serve({}, {}, [], "200 OK", "errors", short=False, before=before)
+
+
+def test_where_the_event_cannot_be_made_later_it_is_counted_as_lost() -> None:
+    with counted() as ways, mock.patch.object(untouched, "_event", _broken):
+        *lost, empty = serve({}, {}, [], "200 OK", "errors", short=True)
+    assert ways == ["written later", "untouched"]
+    assert [(*each[1:2], each[4]["data_category"]) for each in lost] == [
+        ("internal_sdk_error", "transaction"),
+        ("internal_sdk_error", "span"),
+    ]
+    assert empty == [{}]
 
 
 def test_a_status_that_is_ignored_is_left_to_the_sdk() -> None:
@@ -228,7 +318,7 @@ def test_no_delivery_begins_where_something_was_made_meanwhile() -> None:
     end = scopes.Opening.end
     with (
         mock.patch.object(scopes.Opening, "end", racing),
-        mock.patch.object(Delivery, "send", lambda self, event: begun.append(event)),
+        mock.patch.object(Delivery, "_completed", lambda self, event: (begun.append(event), None)),
         counted() as ways,
     ):
         serve({}, {}, [], "200 OK", "errors", short=True)
