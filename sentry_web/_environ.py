@@ -61,32 +61,41 @@ class EnvironRequest(Request):
         return super().header(name) if key is None else self._strings.get(key)
 
     def _read_headers(self) -> list[Header]:
-        headers = []
-        for key, value in self._strings.items():
-            if isinstance(key, str):
-                name = _known_header(key) if len(key) <= _SHORT else _header_of(key)
-                if name is not None and (value or name not in _MAY_BE_EMPTY):
-                    headers.append((name, value))
-        return headers
+        strings = self._strings
+        names: list[Any] = list(map(_HEADERS.get, strings))
+        if None in names:
+            names = [_known_header(key) for key in strings]
+        return [
+            (name, value)
+            for name, value in zip(names, strings.values())
+            if name and (value or name not in _MAY_BE_EMPTY)
+        ]
 
 
 #: PEP 3333: both "may be empty or missing", so an empty one is no header.
 _MAY_BE_EMPTY = frozenset(("Content-Type", "Content-Length"))
 
 
-#: Longer keys are read anew each time, so that what strangers send fills no memory.
-_SHORT = 64
+#: The headers that keys stand for, empty where they stand for none. The same few come again and again (2.9 µs in the
+#: place of 8.2 for a browser's request); not so many that what strangers send fills the memory, and no long ones.
+_HEADERS: dict[str, str] = {}
+_MOST, _LONGEST = 1024, 64
 
 
-def _header_of(key: str) -> str | None:
-    """The header that a key of the environ stands for."""
+def _known_header(key: Any) -> str:
+    """The header that a key of the environ stands for, which is remembered."""
+    name = _HEADERS.get(key)
+    if name is None:
+        name = _header_of(key) if isinstance(key, str) else ""
+        if len(_HEADERS) < _MOST and isinstance(key, str) and len(key) <= _LONGEST:
+            _HEADERS[key] = name
+    return name
+
+
+def _header_of(key: str) -> str:
     if key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
         return header_name(key[5:])
-    return header_name(key) if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else None
-
-
-#: The same few come again and again (2.9 µs in the place of 8.2 for a browser's request).
-_known_header = functools.lru_cache(maxsize=1024)(_header_of)
+    return header_name(key) if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else ""
 
 
 @functools.lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from re import Pattern
-from typing import Any, Union
+from typing import Any, Optional, Union
 from urllib.parse import unquote_plus
 
 from ._address import Forwarding
@@ -65,6 +65,8 @@ class Unparsed(Filtered):
 
 
 Text = Union[str, Filtered]
+#: Where a request went: scheme, authority, path, query.
+Address = tuple[str, Optional[str], str, Optional[Text]]
 
 
 class Policy:
@@ -230,18 +232,23 @@ class Policy:
             return {"http": "ws", "https": "wss"}.get(forwarded, forwarded)
         return forwarded
 
-    def url(self, request: Request) -> str:
-        """The address without query and credentials."""
-        scheme, host = self.scheme_and_host(request)
-        return build_url(scheme, host, scrub_path(request.path))
-
-    def span_attributes(self, request: Request, whole_url: bool = False, direct: bool = False) -> dict[str, str | int]:
-        """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed.
+    def address(self, request: Request, direct: bool = False) -> Address:
+        """Where the request went, as the client asked and as far as it may be told.
 
         :param direct: no proxy tells how the client asked; what it might is not looked for again.
         """
         scheme, host = (request.scheme, request.host) if direct else self.scheme_and_host(request)
-        path, query = scrub_path(request.path), self.report_query(request.query)
+        return scheme, host, scrub_path(request.path), self.report_query(request.query)
+
+    def span_attributes(
+        self, request: Request, whole_url: bool = False, direct: bool = False, address: Address | None = None
+    ) -> dict[str, str | int]:
+        """The request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed.
+
+        :param direct: as for :meth:`address`.
+        :param address: what that answered, where it was asked already.
+        """
+        scheme, host, path, query = self.address(request, direct) if address is None else address
         known: dict[str, Any] = {"url.scheme": scheme, "url.path": path, "network.protocol.name": request.kind}
         if request.method:
             known["http.request.method"] = request.method

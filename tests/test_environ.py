@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sentry_web import _environ
 from sentry_web._environ import EnvironRequest, decode, header_name, text
 from sentry_web._request import Request
 from sentry_web._scope import ScopeRequest
@@ -192,3 +193,14 @@ def test_what_is_asked_for_alone_leaves_the_others_undecoded() -> None:
     request = EnvironRequest(make_environ(Sent(headers=(("X-A", "b"),))))
     assert (request.header("x-a"), request.header("x-b")) == ("b", None)
     assert request._headers is None
+
+
+def test_what_strangers_send_does_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(_environ, "_HEADERS", {})
+    long = "HTTP_" + "X" * 100
+    environ = {f"HTTP_X_{number}": "x" for number in range(_environ._MOST + 10)} | {long: "y"}
+    names = [name for name, _ in EnvironRequest(environ).headers]
+    assert names == [name for name, _ in EnvironRequest(environ).headers]
+    assert len(names) == len(environ)
+    assert len(_environ._HEADERS) <= _environ._MOST
+    assert long not in _environ._HEADERS

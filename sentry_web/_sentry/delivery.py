@@ -28,7 +28,10 @@ _UNKNOWN = plain.SPECIAL | {"profile", "_dropped_spans", "_has_gen_ai_span", "_m
 #: Scrubbers that are the SDK's; without one nothing is scrubbed.
 _THEIR_SCRUBBERS = (EventScrubber, type(None))
 #: Contexts that we make, of plain values, where only we make the event.
-_OURS = ("trace", "response")
+_OUR_CONTEXTS = ("trace", "response")
+#: The other parts that we make so; to tags scopes may have added theirs.
+_OUR_FIRST_PARTS = frozenset(("type", "event_id", "transaction", "transaction_info", "spans", "measurements"))
+_OUR_PARTS = _OUR_FIRST_PARTS | {"tags"}
 #: What each transaction has when it is captured.
 _PARTS = ("transaction", "transaction_info", "contexts", "spans", "timestamp")
 
@@ -123,7 +126,9 @@ class Delivery:
         longest = options["max_value_length"]
         try:
             if longest is None and self._scopes.only_ours:
-                written = plain.write_known(event, _OURS)
+                written = plain.write_known(
+                    event, _OUR_CONTEXTS, _OUR_PARTS if self._scopes.settled else _OUR_FIRST_PARTS
+                )
             else:
                 written = plain.write(event, longest)
         except plain.NotPlain:

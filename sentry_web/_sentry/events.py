@@ -12,8 +12,9 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
+from .._http import build_url
 from .._naming import Names
-from .._privacy import Filtered, Policy
+from .._privacy import Address, Filtered, Policy
 from .._recorder import Captured
 from .._request import Name, Request
 from .private import AnnotatedValue, transaction_name_set
@@ -28,7 +29,17 @@ _DEEPEST_REMARK = 4
 class RequestProcessor:
     """Puts what is known of one request on each event sent in it, or in what it started."""
 
-    __slots__ = ("_request", "_policy", "_capture_body", "_naming", "_captured", "_inherited", "_initial", "_data")
+    __slots__ = (
+        "_request",
+        "_policy",
+        "_capture_body",
+        "_naming",
+        "_captured",
+        "_inherited",
+        "_initial",
+        "_data",
+        "_address",
+    )
 
     def __init__(
         self,
@@ -49,6 +60,14 @@ class RequestProcessor:
         self._inherited = inherited
         self._initial: Name | None = None
         self._data: dict[str, Any] | None = None
+        self._address: Address | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where the request went; the root span tells it too, in other words."""
+        if self._address is None:
+            self._address = self._policy.address(self._request)
+        return self._address
 
     def begin_with(self, name: Name) -> None:
         """The name that the root span starts with, which is ours."""
@@ -72,24 +91,31 @@ class RequestProcessor:
         return event
 
     def complete_untouched(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete a transaction without a look at the request's scopes, which were never made."""
-        self._add_request(event)
+        """Complete a transaction without a look at the request's scopes, which were never made.
+
+        Few requests have a second event; so what this one gets is not kept for another, and need not be copied.
+        """
+        self._put_request(event, request_data(self._request, self._policy, self.address))
         self._add_client(event)
         self.name_event(event, untouched=True)
         return event
 
     def _add_request(self, event: dict[str, Any]) -> None:
         if self._data is None:
-            self._data = request_data(self._request, self._policy)
+            self._data = request_data(self._request, self._policy, self.address)
         merged = self._data.copy()
         for key in _NESTED.intersection(merged):
             merged[key] = merged[key].copy()
+        self._put_request(event, merged)
+
+    def _put_request(self, event: dict[str, Any], data: dict[str, Any]) -> None:
+        """Put the request's data on an event, with the body where such an event is to tell it."""
         if self._capture_body == "always" or (self._capture_body == "errors" and event.get("type") != "transaction"):
             body = self._policy.report_body(self._request)
             if body is not None:
-                merged["data"] = annotated(body)
-        merged.update(event.get("request") or {})  # what was given with the event is what its sender meant
-        event["request"] = merged
+                data["data"] = annotated(body)
+        data.update(event.get("request") or {})  # what was given with the event is what its sender meant
+        event["request"] = data
 
     def _add_client(self, event: dict[str, Any]) -> None:
         address = self._policy.client_address(self._request)
@@ -120,13 +146,13 @@ class RequestProcessor:
         return Name(name, "custom") if name is not None and name not in self._inherited else None
 
 
-def request_data(request: Request, policy: Policy) -> dict[str, Any]:
+def request_data(request: Request, policy: Policy, address: Address) -> dict[str, Any]:
     """Sentry's request interface (https://develop.sentry.dev/sdk/data-model/event-payloads/request/)."""
-    data: dict[str, Any] = {"url": policy.url(request)}
+    scheme, host, path, query = address
+    data: dict[str, Any] = {"url": build_url(scheme, host, path)}
     if request.method:
         data["method"] = request.method
     data["headers"] = annotated(policy.report_headers(request.headers))
-    query = policy.report_query(request.query)
     if query is not None:
         data["query_string"] = annotated(query)
     cookies = policy.report_cookies(request.header("cookie"))

@@ -181,8 +181,18 @@ class Scopes:
         return told
 
 
-_bags_of = attrgetter("_contexts", "_tags", "_extras", "_attachments")
-_others_of = attrgetter("_level", "_fingerprint", "_user", "_session")
+#: What is on a scope of which an event gets nothing, by its names.
+_of_blank: dict[str, Any] = {
+    **{name: {} for name in ("_contexts", "_tags", "_extras", "_gen_ai_original_message_count")},
+    **dict.fromkeys(("_level", "_fingerprint", "_user", "_session")),
+    "_attachments": [],
+    "_n_breadcrumbs_truncated": 0,
+    "_should_capture": True,
+}
+_parts_of = attrgetter(*_of_blank)
+_BLANK = tuple(_of_blank.values())
+
+
 #: Whose processors add parts to a transaction, and touch none that is there.
 _ADDING = frozenset(
     f"sentry_sdk.integrations.{name}" for name in ("argv", "dedupe", "gnu_backtrace", "modules", "stdlib", "threading")
@@ -194,23 +204,28 @@ class ScopesAround(Scopes):
 
     :param around: the isolation and the current scope that they would be copies of.
     :param tags: what would be on the isolation scope besides.
-    :param ours: the last processor of either.
+    :param ours: asked for the last processor of either.
     """
 
     __slots__ = ("_tags", "_ours", "_blank", "_theirs", "only_ours", "settled")
 
-    def __init__(self, around: tuple[Any, Any], tags: dict[str, str], ours: tuple[_Processor, _Processor]) -> None:
+    def __init__(
+        self, around: tuple[Any, Any], tags: dict[str, str], ours: Callable[[], tuple[_Processor, _Processor]]
+    ) -> None:
         super().__init__(around)
         self.only_ours = False
+        everywhere, isolation, current = self._all
         #: Whether there is nothing on them that goes onto a transaction, as mostly (5 µs).
-        self._blank = all([not any(_bags_of(scope)) and _others_of(scope).count(None) == 4 for scope in self._all])  # noqa: C419 - three
+        self._blank = _parts_of(current) == _parts_of(isolation) == _parts_of(everywhere) == _BLANK
         self._tags = tags
         self._ours = ours
-        everywhere, isolation, _ = self._all
         #: What integrations and others added for all events, to be asked scope by scope.
         self._theirs = (*global_event_processors, *everywhere._event_processors, *isolation._event_processors)
         # Nobody's data, and no processor but those of the SDK
-        self.settled = self._blank and not self._all[2]._event_processors and self._only_add()
+        self.settled = self._blank and not current._event_processors and self._only_add()
+
+    def plain(self) -> bool:
+        return self._blank or super().plain()
 
     def _only_add(self) -> bool:
         """Whether the processors are known to add parts, and to touch none that is there."""
@@ -231,7 +246,7 @@ class ScopesAround(Scopes):
     def process(self, event: Any, hint: dict[str, Any]) -> Any:
         """As the SDK does it: first what integrations added for all events, then scope by scope."""
         current = self._all[2]
-        first, last = self._ours
+        first, last = self._ours()
         self.only_ours = (
             not current._event_processors
             and (self._blank or not any(scope._contexts for scope in self._all))

@@ -52,33 +52,31 @@ def write(event: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
     return written
 
 
-def write_known(event: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The same of an event whose ``contexts`` by these names are known to be plain, and nobody else's; not copied.
+def write_known(event: dict[str, Any], known: Iterable[str], parts: frozenset[str]) -> dict[str, Any]:
+    """The same of an event that is ours, but for what others added: what we make is plain, and not copied.
 
-    Nor is the request, where there is nothing but text in it.
-
+    :param known: ``contexts`` that are ours.
+    :param parts: parts that are ours; besides, there are contexts and times.
     :raises NotPlain: as soon as one value of the rest is not known to be plain.
     """
-    rest = event.copy()
+    written = event.copy()
+    rest = {key: written[key] for key in written.keys() - parts}
+    if _is_text(event.get("request")):
+        rest.pop("request", None)
     contexts = rest.pop("contexts")
-    request = rest.pop("request") if _is_text(event.get("request")) else None
     ours = {name: contexts[name] for name in known if name in contexts}
-    theirs = {name: context for name, context in contexts.items() if name not in ours}
-    if theirs:
-        rest["contexts"] = theirs
-    # Texts, and what is empty, stay as they are
-    looked_at = {
-        k: value for k, value in rest.items() if type(value) is not str and (value or type(value) not in _BLANK)
-    }
-    written = {**rest, **write(looked_at)}
-    written["contexts"] = {**written.get("contexts", {}), **ours}
-    if request is not None:
-        written["request"] = request
+    if len(ours) < len(contexts):
+        rest["contexts"] = {name: context for name, context in contexts.items() if name not in ours}
+    for key in _TIMES & rest.keys():
+        if type(rest[key]) is datetime:
+            written[key] = _time(rest.pop(key))
+    if rest:  # mostly nothing
+        written.update(write(rest))
+    written["contexts"] = {**written["contexts"], **ours} if "contexts" in rest else ours
     return written
 
 
-#: Of these, what is empty is plain; an annotated value may be empty, and is not.
-_BLANK = frozenset((dict, list, tuple, type(None)))
+_TIMES = frozenset(("timestamp", "start_timestamp"))
 
 
 def _is_text(part: Any) -> bool:
@@ -180,16 +178,10 @@ class _Writer:
             if not isfinite(value):
                 raise NotPlain
         elif kind is datetime:
-            return self._time(value)
+            return _time(value)
         elif value is not None and kind is not int and kind is not bool:
             self._check_subclass(value, kind)
         return value
-
-    def _time(self, value: datetime) -> str:
-        try:
-            return timestamp(value)
-        except (ValueError, OverflowError) as error:  # the year 1, in a zone east of Greenwich
-            raise NotPlain from error
 
     def _check_subclass(self, value: Any, kind: type) -> None:
         """Of a subclass of ``str`` (an enumeration's member, mostly) the SDK sends the text itself."""
@@ -225,6 +217,13 @@ def _segments(path: _Path) -> list[str]:
         path, segment = path
         segments.append(str(segment))
     return segments[::-1]
+
+
+def _time(value: datetime) -> str:
+    try:
+        return timestamp(value)
+    except (ValueError, OverflowError) as error:  # the year 1, in a zone east of Greenwich
+        raise NotPlain from error
 
 
 def timestamp(time: datetime) -> str:

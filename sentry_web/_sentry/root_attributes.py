@@ -16,7 +16,8 @@ def root_attributes(opening: Opening, outcome: Outcome, name: Name) -> dict[str,
     :param name: with the route, where one is known.
     """
     policy = opening.settings.policy
-    attributes: dict[str, Any] = policy.span_attributes(opening.request)
+    processor, _ = opening.last_processors()
+    attributes: dict[str, Any] = policy.span_attributes(opening.request, address=processor.address)
     attributes.update(outcome_attributes(opening.request, outcome, name))
     wanted = opening.config.capture_response_headers
     if wanted:

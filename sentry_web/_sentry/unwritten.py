@@ -54,17 +54,24 @@ def _write(
     write: Callable[[], Envelope | None], client: Any, current: Scope, count_lost: Callable[[], None]
 ) -> Envelope | None:
     """Write an envelope; the SDK asks the ambient scope for the client on the way, and so do integrations."""
-    scope = current.__copy__()
-    scope.client = client
-    former = Scope.get_current_scope()
-    Scope.set_current_scope(scope)
     try:
-        return write()
+        if Scope.get_client() is client:  # nearly always
+            return write()
+        former = Scope.get_current_scope()
+        Scope.set_current_scope(_with_client(current, client))
+        try:
+            return write()
+        finally:
+            Scope.set_current_scope(former)
     except Exception:
         count_lost()
         raise
-    finally:
-        Scope.set_current_scope(former)
+
+
+def _with_client(current: Scope, client: Any) -> Scope:
+    scope = current.__copy__()
+    scope.client = client
+    return scope
 
 
 def _count_lost(transport: Any, holds: Sequence[Any]) -> None:

@@ -54,15 +54,20 @@ def processor_for(
 # --- request data ----------------------------------------------------------------------------------------------------
 
 
+def data_of(request: Any, **options: Any) -> dict[str, Any]:
+    rules = policy(**options)
+    return request_data(request, rules, rules.address(request))
+
+
 def test_what_is_not_known_is_left_out() -> None:
     bare = ScopeRequest({"type": "http"})
-    assert request_data(bare, policy()) == {"url": "/", "headers": {}}
+    assert data_of(bare) == {"url": "/", "headers": {}}
 
 
 def test_addresses_have_cgis_names() -> None:
     request = request_of(server=("127.0.0.1", 8000), client=("127.0.0.1", 1))
-    assert request_data(request, policy())["env"] == {"SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000"}
-    assert request_data(request, policy(send_default_pii=True))["env"]["REMOTE_ADDR"] == "127.0.0.1"
+    assert data_of(request)["env"] == {"SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000"}
+    assert data_of(request, send_default_pii=True)["env"]["REMOTE_ADDR"] == "127.0.0.1"
 
 
 def test_remarks_are_made_of_what_was_replaced_at_any_depth() -> None:

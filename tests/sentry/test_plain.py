@@ -158,9 +158,13 @@ def test_times_are_written_as_the_sdk_writes_them(time: datetime) -> None:
 def test_what_is_known_to_be_plain_is_not_copied() -> None:
     trace: dict[str, Any] = {"trace_id": "a" * 32, "data": {"odd": object()}}
     request = {"url": "http://shop.example/", "headers": {"Host": "shop.example"}}
-    event = {"transaction": "t", "spans": [], "tags": {"a": 1.5}, "request": request}
-    written = plain.write_known({**event, "contexts": {"trace": trace, "theirs": {"b": (1,)}}}, ("trace", "response"))
+    tags = {"odd": object()}
+    event = {"transaction": "t", "spans": [], "tags": tags, "extra": {"a": 1.5}, "request": request}
+    contexts = {"trace": trace, "theirs": {"b": (1,)}}
+    parts = frozenset(("transaction", "spans", "tags"))
+    written = plain.write_known({**event, "contexts": contexts}, ("trace", "response"), parts)
     assert written == {**event, "contexts": {"trace": trace, "theirs": {"b": [1]}}}
+    assert written["tags"] is tags
     assert written["contexts"]["trace"] is trace
     assert written["request"] is request
 
@@ -175,6 +179,27 @@ def test_a_request_is_looked_at_where_it_is_not_all_text(request_data: Any) -> N
         expected = plain.write(event)
     except plain.NotPlain:
         with pytest.raises(plain.NotPlain):
-            plain.write_known(event, ("trace",))
+            plain.write_known(event, ("trace",), frozenset())
     else:
-        assert plain.write_known(event, ("trace",)) == expected
+        assert plain.write_known(event, ("trace",), frozenset()) == expected
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime(2024, 2, 29, 12, 30, 1, 5, tzinfo=timezone.utc),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))),
+        "2024-02-29T12:30:01Z",
+        1709209801.5,
+        None,
+    ],
+)
+def test_times_of_what_is_known_are_looked_at(time: Any) -> None:
+    event: dict[str, Any] = {"contexts": {"trace": {}}, "timestamp": time}
+    try:
+        expected = plain.write(event)
+    except plain.NotPlain:
+        with pytest.raises(plain.NotPlain):
+            plain.write_known(event, ("trace",), frozenset())
+    else:
+        assert plain.write_known(event, ("trace",), frozenset()) == expected
