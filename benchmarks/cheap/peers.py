@@ -17,6 +17,7 @@ import sentry_sdk
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware as TheirAsgi
 from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware as TheirWsgi
 from sentry_sdk.transport import Transport
+from sentry_sdk.worker import BackgroundWorker
 
 import sentry_web
 
@@ -40,11 +41,36 @@ class _Nowhere(Transport):
         """Drop it."""
 
 
-def sentry_options(column: str) -> dict[str, Any] | None:
-    """The options of ``sentry_sdk.init`` for a configuration; ``None``: it is not called."""
+class _Written(Transport):
+    """Writes every envelope as bytes, on the thread on which the SDK would send it, and drops those."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._worker = BackgroundWorker(queue_size=options["transport_queue_size"])
+
+    def capture_envelope(self, envelope: Any) -> None:
+        """Write it, later."""
+        self._worker.submit(envelope.serialize)
+
+    def flush(self, timeout: float, callback: Any = None) -> None:
+        """Wait until all are written."""
+        self._worker.flush(timeout, callback)
+
+    def kill(self) -> None:
+        """End the thread."""
+        self._worker.kill()
+
+
+def sentry_options(column: str, written: bool = False) -> dict[str, Any] | None:
+    """The options of ``sentry_sdk.init`` for a configuration; ``None``: it is not called.
+
+    :param written: whether what would be sent is written too.
+    """
     if column == "no client":
         return None
-    options: dict[str, Any] = {"dsn": DSN, "transport": _Nowhere, "default_integrations": False}
+    options: dict[str, Any] = {"dsn": DSN, "default_integrations": False}
+    options["transport"] = _Written if written else _Nowhere
+    options["transport_queue_size"] = 10_000  # what is lost costs less than what is kept
     # No release, so no sessions (sentry-sdk's middlewares make the object all the same); else the SDK would ask git
     options["release"] = ""
     if column in TRACED:
@@ -56,9 +82,9 @@ def sentry_options(column: str) -> dict[str, Any] | None:
 
 
 @contextmanager
-def configured(column: str) -> Iterator[None]:
+def configured(column: str, written: bool = False) -> Iterator[None]:
     """The process's Sentry client, for the time of the measurements."""
-    options = sentry_options(column)
+    options = sentry_options(column, written)
     scope = sentry_sdk.get_global_scope()
     client = None if options is None else sentry_sdk.Client(**options)
     scope.set_client(client)
@@ -70,40 +96,71 @@ def configured(column: str) -> Iterator[None]:
             client.close(timeout=0)
 
 
-def peers(protocol: str, column: str) -> dict[str, Wrap]:
-    """Each peer's way to wrap an application, by name."""
+def peers(protocol: str, column: str, written: bool = False) -> dict[str, Wrap]:
+    """Each peer's way to wrap an application, by name.
+
+    :param written: whether what would be sent is written too; those with which that cannot be done are left out.
+    """
     found: dict[str, Wrap] = {
         BARE: lambda app: app,
         OURS: sentry_web.SentryAsgiMiddleware if protocol == "asgi" else sentry_web.SentryWsgiMiddleware,
         SDK: TheirAsgi if protocol == "asgi" else TheirWsgi,
     }
-    for look in (_opentelemetry, _elastic, _datadog):
-        if column in ("unsampled", "sampled"):
-            found.update(look(protocol, column))
+    if column in ("unsampled", "sampled"):
+        found.update(_opentelemetry(protocol, column, written))
+        if not written:
+            found.update({**_elastic(protocol, column), **_datadog(protocol, column)})
     return found
 
 
+def wait_for_exports(name: str) -> None:
+    """Wait until what a peer's threads have been given is written."""
+    if name in (OURS, SDK):
+        sentry_sdk.get_client().flush(timeout=10)
+    elif name in (OTEL, OURS_OTEL) and _providers:
+        _providers[-1].force_flush()
+
+
+#: OpenTelemetry's, in the order in which they were made.
+_providers: list[Any] = []
+
+
 def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package around it is missing
+        return False
 
 
-def provider(column: str) -> Any:
-    """OpenTelemetry's provider with batch export to nowhere."""
+def provider(column: str, written: bool = False) -> Any:
+    """OpenTelemetry's provider with batch export to nowhere; ``written``: as OTLP's bytes."""
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
+    write: Callable[[Any], Any] = _otlp if written else len
+
     class Nowhere(SpanExporter):
         def export(self, spans: Any) -> Any:
+            write(spans)
             return SpanExportResult.SUCCESS
 
     made = TracerProvider(sampler=ALWAYS_OFF if column == "unsampled" else ALWAYS_ON)
     # The default queue of 2,048 overflows in a benchmark, and a dropped span costs less than one that is kept
     made.add_span_processor(BatchSpanProcessor(Nowhere(), max_queue_size=100_000, schedule_delay_millis=500))
+    _providers.append(made)
     return made
 
 
-def _opentelemetry(protocol: str, column: str) -> dict[str, Wrap]:
+def _otlp(spans: Any) -> bytes:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    return encode_spans(spans).SerializeToString()
+
+
+def _opentelemetry(protocol: str, column: str, written: bool) -> dict[str, Wrap]:
+    if written and not _installed("opentelemetry.exporter.otlp.proto.common"):
+        return {}
     if not _installed("opentelemetry.sdk") or not _installed(f"opentelemetry.instrumentation.{protocol}"):
         return {}
     # Both speak the stable conventions; theirs needs to be told
@@ -114,7 +171,7 @@ def _opentelemetry(protocol: str, column: str) -> dict[str, Wrap]:
         from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware as Theirs  # type: ignore[assignment]
 
     theirs: Any = Theirs
-    made = provider(column)
+    made = provider(column, written)
     # As users have it: without the spans of each message, which none of the others records
     more = {"exclude_spans": ["send", "receive"]} if protocol == "asgi" else {}
     found: dict[str, Wrap] = {OTEL: lambda app: theirs(app, tracer_provider=made, **more)}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sentry_sdk
 
 from . import applications as apps
-from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, configured, peers
+from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, configured, peers, wait_for_exports
 from .timing import Many, race
 
 MIB = 1 << 20
@@ -29,6 +29,7 @@ class Row(NamedTuple):
         protocols: Those that have such a thing.
         per: What one run is divided by: a stream of 1,000 chunks is told per chunk.
         slow: One run takes long: fewer rounds, and only the peers that the promise names.
+        written: What would be sent is written, and waited for; else who exports it drops it unread.
     """
 
     title: str
@@ -36,11 +37,16 @@ class Row(NamedTuple):
     protocols: tuple[str, ...] = ("wsgi", "asgi")
     per: int = 1
     slow: bool = False
+    written: bool = False
 
+
+#: Seconds of a turn that ends with a wait for exports.
+_LONG_TURN = 0.02
 
 REQUEST = Row("a request", ("no client", "errors only", *TRACED))
 ROWS = (
     REQUEST,
+    Row("a request whose report is written", ("sampled", "stream"), written=True),
     Row("a request with 60 headers", ("errors only", "sampled")),
     Row("a chunk of 1,000", ("errors only", "sampled"), per=apps.LINES),
     Row("a websocket message of 1,000", ("errors only", "sampled"), ("asgi",), per=apps.LINES),
@@ -57,12 +63,14 @@ def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]
     """Protocol, configuration and seconds of each peer, one after the other."""
     for protocol in row.protocols:
         for column in row.columns:
-            with configured(column):
-                wraps = peers(protocol, column)
+            with configured(column, row.written):
+                wraps = peers(protocol, column, row.written)
                 if row.slow or row is not REQUEST:
                     wraps = {name: wrap for name, wrap in wraps.items() if name in _known(row)}
                 many = {name: contestant(row, protocol, wrap) for name, wrap in wraps.items()}
-                taken = race(many, rounds // 4 if row.slow else rounds)
+                if row.written:
+                    many = {name: _to_its_end(name, runs) for name, runs in many.items()}
+                taken = race(many, rounds // 4 if row.slow else rounds, *((_LONG_TURN,) if row.written else ()))
                 yield protocol, column, {name: seconds / row.per for name, seconds in taken.items()}
 
 
@@ -74,6 +82,16 @@ def _known(row: Row) -> tuple[str, ...]:
 def contestant(row: Row, protocol: str, wrap: Any) -> Many:
     """What runs a row so many times for one peer."""
     return (_wsgi if protocol == "wsgi" else _asgi)(row, wrap)
+
+
+def _to_its_end(name: str, many: Many) -> Many:
+    """The same, and what its threads have to do for it."""
+
+    def whole(times: int) -> None:
+        many(times)
+        wait_for_exports(name)
+
+    return whole
 
 
 def _spans_inside(app: Any, count: int, protocol: str) -> Any:

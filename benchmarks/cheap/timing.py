@@ -18,22 +18,25 @@ _ROUND = 0.004  # seconds of each turn
 _WARM_UP = 0.03
 
 
-def calibrate(many: Many) -> int:
-    """How many times fill one turn."""
+def calibrate(many: Many, turn: float = _ROUND) -> int:
+    """How many times fill one turn of so many seconds."""
     many(2)
     times = 1
     while True:
         before = time.process_time()
         many(times)
         took = time.process_time() - before
-        if took > _ROUND / 4:
-            return max(1, round(times * _ROUND / took))
+        if took > turn / 4:
+            return max(1, round(times * turn / took))
         times *= 4
 
 
-def race(contestants: dict[str, Many], rounds: int) -> dict[str, float]:
-    """Seconds per run of each, the median of all rounds."""
-    times = {name: calibrate(many) for name, many in contestants.items()}
+def race(contestants: dict[str, Many], rounds: int, turn: float = _ROUND) -> dict[str, float]:
+    """Seconds per run of each, the median of all rounds.
+
+    :param turn: in seconds; longer ones where each turn ends with something that costs.
+    """
+    times = {name: calibrate(many, turn) for name, many in contestants.items()}
     for name, many in contestants.items():
         until = time.process_time() + _WARM_UP
         while time.process_time() < until:
