@@ -34,14 +34,14 @@ Wrap = Callable[[Any], Any]
 DSN = "http://key@127.0.0.1:1/1"
 
 
-class _Nowhere(Transport):
+class Nowhere(Transport):
     """Takes every envelope and drops it, so that no network is measured."""
 
     def capture_envelope(self, envelope: Any) -> None:
         """Drop it."""
 
 
-class _Written(Transport):
+class Written(Transport):
     """Writes every envelope as bytes, on the thread on which the SDK would send it, and drops those."""
 
     def __init__(self, options: Any) -> None:
@@ -61,15 +61,12 @@ class _Written(Transport):
         self._worker.kill()
 
 
-def sentry_options(column: str, written: bool = False) -> dict[str, Any] | None:
-    """The options of ``sentry_sdk.init`` for a configuration; ``None``: it is not called.
-
-    :param written: whether what would be sent is written too.
-    """
+def sentry_options(column: str, transport: type[Transport] = Nowhere) -> dict[str, Any] | None:
+    """The options of ``sentry_sdk.init`` for a configuration; ``None``: it is not called."""
     if column == "no client":
         return None
     options: dict[str, Any] = {"dsn": DSN, "default_integrations": False}
-    options["transport"] = _Written if written else _Nowhere
+    options["transport"] = transport
     options["transport_queue_size"] = 10_000  # what is lost costs less than what is kept
     # No release, so no sessions (sentry-sdk's middlewares make the object all the same); else the SDK would ask git
     options["release"] = ""
@@ -82,9 +79,9 @@ def sentry_options(column: str, written: bool = False) -> dict[str, Any] | None:
 
 
 @contextmanager
-def configured(column: str, written: bool = False) -> Iterator[None]:
+def configured(column: str, transport: type[Transport] = Nowhere) -> Iterator[None]:
     """The process's Sentry client, for the time of the measurements."""
-    options = sentry_options(column, written)
+    options = sentry_options(column, transport)
     scope = sentry_sdk.get_global_scope()
     client = None if options is None else sentry_sdk.Client(**options)
     scope.set_client(client)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sentry_sdk
 
 from . import applications as apps
-from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, configured, peers, wait_for_exports
+from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, Nowhere, Written, configured, peers, wait_for_exports
 from .timing import Many, race
 
 MIB = 1 << 20
@@ -63,7 +63,7 @@ def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]
     """Protocol, configuration and seconds of each peer, one after the other."""
     for protocol in row.protocols:
         for column in row.columns:
-            with configured(column, row.written):
+            with configured(column, Written if row.written else Nowhere):
                 wraps = peers(protocol, column, row.written)
                 if row.slow or row is not REQUEST:
                     wraps = {name: wrap for name, wrap in wraps.items() if name in _known(row)}
