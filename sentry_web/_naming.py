@@ -170,7 +170,7 @@ class Naming:
 
     def freeze(self) -> None:
         """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
-        if self._observed is None:
+        if self._observed is None and not (self._only_written and self._live[0].keys().isdisjoint(_WRITTEN)):
             self.observe()
         self._frozen = True
         self._only_written = False
