@@ -532,7 +532,7 @@ def test_everything_is_let_go_at_the_end() -> None:
     exchange.close()
     assert exchange.parties == ()
     assert exchange._lost is None
-    assert exchange.naming._live == ()
+    assert exchange.naming._live is None
 
 
 def test_amid_a_response_the_only_output_has_entered_what_it_still_needs() -> None:

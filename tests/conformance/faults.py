@@ -70,7 +70,7 @@ FAULTS: tuple[Fault, ...] = (
     (35, "the status of a denial is not recorded", (ASGI, '"websocket.http.response.start"', '"never"')),
     (35, "the close code is not recorded", (EXCHANGE, "            self.outcome.close_code = code\n", "")),
     # --- which request it was ----------------------------------------------------------------------------------------
-    (12, "the name's sources are kept after the end", (NAMING, "        self._frozen = True\n        self._only_written = False\n        self._live = ()\n        self._told = ()\n        self._behind = None", "        self._frozen = True")),
+    (12, "the name's sources are kept after the end", (NAMING, "        self._live = self._inside = self._behind = None\n        self._told = ()", "        self._inside = None")),
     (12, "the sampler's scope stays in the trace", (STREAMED, "            private.forget_sampling_context(scope)", "            pass")),
     (13, "the live scope is read late", (ENTRY, "exchange = Exchange(request, ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(live), name)})(), "), (ENTRY, "exchange = Exchange(self._read(live), ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(live), name)})(), ")),
     (14, "WSGI's name is a constant", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name("generic WSGI request" if self._request.protocol == "wsgi" else self._request.path, "url")')),

@@ -44,7 +44,7 @@ ENTRY_POINTS = {
     "wsgi.WsgiMiddleware.__call__": "what the server calls",
     "wsgi._run": "what calls the application",
     "wsgi._close": "what calls the application's close()",
-    "wsgi._StartResponse.start": "what the application calls",
+    "wsgi._StartResponse.__call__": "what the application calls",
     "wsgi._StartResponse.write": "what the application calls",
     "wsgi._Body.__iter__": "what the server calls",
     "wsgi._Body.__next__": "what the server calls",

@@ -150,7 +150,6 @@ def test_once_a_response_has_begun_its_scopes_alone_are_current_for_the_rest() -
 
 def test_a_release_without_the_variables_has_nothing_to_enter_amid_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "_SCOPES", ())
-    monkeypatch.setattr(private, "_ambient", ())
     with recording():
         assert started().ambient_amid is None
 
