@@ -10,62 +10,105 @@ from contextvars import ContextVar
 from typing import Any
 
 from ._guard import call
-from ._recorder import Recording
+from ._recorder import Ambient, Recording
 
 #: The exchange of the request; inherited by the tasks and threads that the application starts in it.
 CURRENT: ContextVar[Any] = ContextVar("sentry_web_exchange", default=None)
 
 
+NOTHING_AMBIENT: Ambient = ((), ())
+
 #: What was current before: the exchange, variables and their values, context managers to leave.
 Entered = tuple[Any, Sequence["ContextVar[Any]"], Sequence[Any], Sequence[Any]]
 
 
-def enter(
-    exchange: Any,
-    variables: Sequence[ContextVar[Any]] = (),
-    values: Sequence[Any] = (),
-    recordings: Sequence[Recording] = (),
-) -> Entered:
-    """Enter the contexts of one stretch of application code; undone by :func:`undo`.
+class Surrounded:
+    """A request whose application code runs in the contexts of its outputs: it is what is current in there.
 
-    This happens for every part of a streamed response; so what an output needs are variables rather than context
-    managers where it has such, and what is to be undone is a tuple (1.1 µs in the place of 2.4).
-
-    :param exchange: what is current in it.
-    :param variables: the context variables of the outputs.
-    :param values: their values.
-    :param recordings: outputs without variables, whose ``running()`` is entered.
+    They are entered for every part of a streamed response; so what an output needs are variables rather than context
+    managers where it has such, and what is to be undone is a tuple (1.1 µs in the place of 2.4). One output mostly has
+    four variables, two amid a response: set without a loop, and not in a function of their own, they take 0.4 µs less.
     """
-    outer = CURRENT.get()
-    former = _values_of(variables)
-    _set_each(variables, values)
-    contexts: Sequence[Any] = ()
-    if recordings:
-        contexts = [context for context in [call(_entered, each) for each in recordings] if context is not None]
-    CURRENT.set(exchange)
-    return outer, variables, former, contexts
 
+    __slots__ = ("_ambient", "_others")
 
-def _values_of(variables: Sequence[ContextVar[Any]]) -> Sequence[Any]:
-    """What the variables hold. One output mostly has four: see :func:`_set_each`."""
-    if len(variables) == 4:
-        one, two, three, four = variables
-        return one.get(None), two.get(None), three.get(None), four.get(None)
-    return [variable.get(None) for variable in variables]
+    # Set by who derives from it, with all the rest: a call less
+    #: The context variables of the outputs, and their values; ``NOTHING_AMBIENT`` to begin with.
+    _ambient: Ambient
+    #: Outputs without variables, whose ``running()`` is entered; ``()`` to begin with.
+    _others: Sequence[Recording]
+
+    def surround_by(self, recording: Recording) -> None:
+        """Have one output's context entered, too."""
+        ambient: Ambient | None = getattr(recording, "ambient", None)
+        if ambient is None:
+            self._others = (*self._others, recording)
+        elif self._ambient is NOTHING_AMBIENT:
+            self._ambient = ambient
+        else:
+            (variables, values), (more, their_values) = self._ambient, ambient
+            self._ambient = variables + more, values + their_values
+
+    def enter(self) -> Entered:
+        """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
+        variables, values = self._ambient
+        if len(variables) == 4:
+            one, two, three, four = variables
+            first, second, third, fourth = values
+            former: Sequence[Any] = one.get(None), two.get(None), three.get(None), four.get(None)
+            one.set(first)
+            two.set(second)
+            three.set(third)
+            four.set(fourth)
+        elif len(variables) == 2:
+            one, two = variables
+            first, second = values
+            former = one.get(None), two.get(None)
+            one.set(first)
+            two.set(second)
+        else:
+            former = [variable.get(None) for variable in variables]
+            _set_each(variables, values)
+        contexts: Sequence[Any] = call(_all_entered, self._others) or () if self._others else ()
+        outer = CURRENT.get()
+        CURRENT.set(self)
+        return outer, variables, former, contexts
+
+    def leave(self, entered: Entered | None) -> None:
+        """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
+
+        In another context (of the loop's shutdown hooks, of the garbage collector) what holds is none of our business.
+        """
+        if entered is None or CURRENT.get() is not self:
+            return
+        outer, variables, former, contexts = entered
+        if contexts:
+            call(_leave_all, contexts)
+        if len(variables) == 4:
+            one, two, three, four = variables
+            first, second, third, fourth = former
+            one.set(first)
+            two.set(second)
+            three.set(third)
+            four.set(fourth)
+        elif len(variables) == 2:
+            one, two = variables
+            first, second = former
+            one.set(first)
+            two.set(second)
+        else:
+            _set_each(variables, former)
+        CURRENT.set(outer)
 
 
 def _set_each(variables: Sequence[ContextVar[Any]], values: Sequence[Any]) -> None:
-    """Set the variables; without a loop it takes 0.30 µs in the place of 0.45."""
-    if len(variables) == 4:
-        one, two, three, four = variables
-        value_of_one, value_of_two, value_of_three, value_of_four = values
-        one.set(value_of_one)
-        two.set(value_of_two)
-        three.set(value_of_three)
-        four.set(value_of_four)
-        return
     for variable, value in zip(variables, values):
         variable.set(value)
+
+
+def _all_entered(recordings: Sequence[Recording]) -> list[Any]:
+    """The contexts of these outputs, entered; without those that fail."""
+    return [context for context in [call(_entered, each) for each in recordings] if context is not None]
 
 
 def _entered(recording: Recording) -> Any:
@@ -75,14 +118,9 @@ def _entered(recording: Recording) -> Any:
     return context
 
 
-def undo(entered: Entered) -> None:
-    """Set the former values again, in the reverse order."""
-    outer, variables, former, contexts = entered
-    if contexts:
-        for context in reversed(contexts):
-            call(context.__exit__, None, None, None)
-    _set_each(variables, former)
-    CURRENT.set(outer)
+def _leave_all(contexts: Sequence[Any]) -> None:
+    for context in reversed(contexts):
+        call(context.__exit__, None, None, None)
 
 
 def current() -> Any:

@@ -13,7 +13,7 @@ from . import _frameworks
 from ._config import Config
 from ._context import CURRENT, current
 from ._exchange import Exchange
-from ._guard import call
+from ._guard import call, report
 from ._joined import Joined, Watched
 from ._recorder import Recorder
 from ._request import Request
@@ -48,7 +48,7 @@ class Entry:
     Where the application is itself a middleware of ours, its outputs are taken over: both record from one exchange.
     """
 
-    __slots__ = ("_behind", "_config", "outputs", "protocol", "_mark", "_read", "_all", "_excludes")
+    __slots__ = ("_behind", "_config", "outputs", "protocol", "_mark", "_read", "_all", "_excludes", "_only")
 
     def __init__(
         self,
@@ -74,9 +74,29 @@ class Entry:
         #: Recorders and options of all outputs, as nearly every request needs them.
         self._all = ([output[0] for output in self.outputs], [output[1] for output in self.outputs])
         self._excludes = any(output[1].excluded_urls for output in self.outputs)
+        #: The one output, where there is no other, and nothing to ask before the application runs.
+        self._only: Recorder | None = None
+        if len(recorders) == len(self.outputs) == 1 and not self._excludes and not config.asks_early:
+            self._only = recorders[0]
 
     def open(self, live: Any) -> Watched | None:
         """The exchange for this scope or environ; ``None`` where the request goes straight to the application."""
+        if self._only is None or self._mark in live or CURRENT.get() is not None:
+            return self._open_any(live)
+        # What _open_any() comes to for one output and a request inside no other: nearly always (0.6 µs less)
+        if not self._only.active(self.protocol):
+            return None
+        if _frameworks.are_unwatched():
+            call(_frameworks.watch, _LISTENER)
+        exchange = Exchange(self._read(live), self._config, self._behind, live)
+        live[self._mark] = exchange
+        try:
+            exchange.start_one(self._only, self._config, live)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(self._only.start)
+        return exchange
+
+    def _open_any(self, live: Any) -> Watched | None:
         marked = live.get(self._mark)
         taken = marked if isinstance(marked, Exchange) and marked.open else None
         outputs = self._waiting(taken)
@@ -104,8 +124,6 @@ class Entry:
 
     def _waiting(self, taken: Exchange | None) -> Sequence[_Output]:
         """The outputs that have something to do and do not record this request yet."""
-        if taken is None and len(self.outputs) == 1:  # nearly always
-            return self.outputs if self.outputs[0][0].active(self.protocol) else ()
         waiting = []
         for output in self.outputs:
             if output[0].active(self.protocol) and (taken is None or not taken.records_with(output[0])):

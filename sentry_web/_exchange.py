@@ -13,22 +13,23 @@ from typing import Any
 from . import _frameworks, _parties
 from ._body import Body
 from ._config import Config
-from ._context import CURRENT, Entered, enter, undo
+from ._context import NOTHING_AMBIENT, Surrounded
 from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call, report
 from ._http import content_length
 from ._naming import Naming
-from ._parties import Party
+from ._parties import NO_HEADERS, Party
 from ._recorder import Captured, MessageSpan, Recorder
 from ._request import Outcome, Request
-from ._states import TRANSITIONS, Input, State
+from ._states import TRANSITIONS, State
 
 #: The members as globals: Python 3.11 takes 0.18 µs to look one up on its class, and a request asks for fourteen.
 _OPEN, _STARTED, _STREAMING, _COMPLETE, _CLOSED = State
-_START, _BODY, _LAST, _ERROR, _GONE, _CLOSE = map(int, Input)
+#: The columns of the table. Four of them are looked into right where they are needed: 0.05 µs less each.
+_AFTER_START, _AFTER_BODY, _AFTER_LAST, _AFTER_ERROR, _AFTER_GONE, _AFTER_CLOSE = zip(*TRANSITIONS)
 
 
-class Exchange:
+class Exchange(Surrounded):
     """One request on its way through the application, told to every output."""
 
     __slots__ = (
@@ -39,7 +40,6 @@ class Exchange:
         "_config",
         "_outer",
         "parties",
-        "_around",
         "_lost",
         "_ending",
         "_body",
@@ -55,7 +55,7 @@ class Exchange:
         self._config = config
         self._outer = outer if outer is not None and outer.open else None  #: the request whose code made this one
         self.parties: tuple[Party, ...] = ()
-        self._around = _parties.NOTHING_AROUND
+        self._ambient, self._others = NOTHING_AMBIENT, ()
         self._lost: BaseException | None = None
         self._ending = False
         self._body: Body | None = None
@@ -68,34 +68,29 @@ class Exchange:
         Called once more for outputs whose middleware the request reaches later; ``configs``: each output's options.
         """
         configs = configs or [self._config] * len(recorders)
-        if len(recorders) == 1 and not self.parties and not configs[0].asks_early:  # nearly always
-            try:
-                self._start_one(recorders[0], configs[0], live)
-            except Exception:  # noqa: BLE001 - as call() does
-                report(recorders[0].start)
-            return
         for route in _parties.early_routes(self.request, configs):
             self.naming.resolve_early(route)
         former = len(self.parties)
         for position, (recorder, config) in enumerate(zip(recorders, configs)):
             if former + len(recorders) > 1:
                 _parties.settle_trace(self.request, recorders[position:], self.parties)
-            call(self._start_one, recorder, config, live)
+            call(self.start_one, recorder, config, live)
         for party in self.parties[former:]:
             if party.config.on_request is not None:
                 call(party.config.on_request, party.recording, self.request)
 
-    def _start_one(self, recorder: Recorder, config: Config, live: Any) -> None:
+    def start_one(self, recorder: Recorder, config: Config, live: Any) -> None:
+        """Start a recording with this output, and no more; it raises what the output raises."""
         captured = _parties.captured_for(recorder, self._outer.parties) if self._outer is not None else Captured()
         naming = self.naming if config is self._config else self.naming.styled(config)
         recording = recorder.start(self.request, naming, captured, self.outcome, live)
         if recording is not None:
-            party = Party(recorder.key, recording, config, captured)
-            self.parties = (*self.parties, party)
-            self._around = _parties.surroundings(self._around, recording)
-            if config.record_send_receive:
-                self.traces_messages = True
-            if party.adds_headers:
+            self.parties = (*self.parties, Party(recorder.key, recording, config, captured))
+            self.surround_by(recording)
+            if config.asks_of_span:
+                self.traces_messages = self.traces_messages or config.record_send_receive
+                self.adds_headers = self.adds_headers or bool(config.trace_response_headers)
+            if getattr(type(recording), "response_headers", NO_HEADERS) is not NO_HEADERS:
                 self.adds_headers = True
 
     @property
@@ -116,19 +111,6 @@ class Exchange:
         """A message is about to be sent or received; the spans to end with it (``record_send_receive``)."""
         return _parties.message_spans(self.parties, f"{self.request.kind}.server.{what}")
 
-    def enter(self) -> Entered:
-        """Make the request the current one and enter each output's context; undone by :meth:`leave`."""
-        variables, values, others = self._around
-        return enter(self, variables, values, others)
-
-    def leave(self, entered: Entered | None) -> None:
-        """Undo :meth:`enter`, by setting the former values: a token may be of a different context by now.
-
-        In another context (of the loop's shutdown hooks, of the garbage collector) what holds is none of our business.
-        """
-        if entered is not None and CURRENT.get() is self:
-            undo(entered)
-
     def body_read(self, part: bytes) -> Body | None:
         """The application has read a part of the request body; see ``Body.feed``."""
         if not part or not self.open:
@@ -140,19 +122,28 @@ class Exchange:
 
     def response_started(self, status: int | None, headers: Any = ()) -> None:
         """A status was handed to the server."""
-        if self._step(_START):
+        following = _AFTER_START[self.state]
+        if following is not None:
+            self.state = following
             self.outcome.status = status
             self.outcome.headers = headers if isinstance(headers, (list, tuple)) else ()
             self.naming.observe()
 
     def body_sent(self, size: int) -> None:
         """A part of the body was handed to the server; an empty part is none (PEP 3333 allows it anywhere)."""
-        if size and (self.state is _STREAMING or self._step(_BODY)):
+        following = _AFTER_BODY[self.state]
+        if size and following is not None:
+            self.state = following
             outcome = self.outcome
             outcome.body_size += size
             outcome.last_byte = perf_counter()
             if outcome.first_byte is None:
                 outcome.first_byte = outcome.last_byte
+
+    def body_begun(self) -> None:
+        """A part of the body was sent, and application code will run again to make the next one."""
+        if len(self.parties) == 1:
+            self._ambient = getattr(self.parties[0].recording, "ambient_amid", None) or self._ambient
 
     def body_ending(self) -> None:
         """The last part is being handed over; a disconnect says nothing now (hypercorn tells one while it takes it)."""
@@ -166,7 +157,9 @@ class Exchange:
 
     def body_ended(self) -> None:
         """The last body byte was handed to the server."""
-        if self._step(_LAST):
+        following = _AFTER_LAST[self.state]
+        if following is not None:
+            self.state = following
             self.outcome.ended = perf_counter()
 
     def websocket_closed(self, code: int, closed_by: str) -> None:
@@ -199,12 +192,12 @@ class Exchange:
         if self.open:
             self._lost = error
         whole = 0 < content_length(self.outcome.headers) <= self.outcome.body_size
-        if not whole and (error is not None or not self._ending) and self._step(_GONE):
+        if not whole and (error is not None or not self._ending) and self._step(_AFTER_GONE):
             self.outcome.client_gone = self.outcome.cancelled = True
 
     def failed(self, error: BaseException) -> None:
         """An exception left the application: capture it once, or take it for a cancellation (design 4, "Errors")."""
-        if not self._step(_ERROR) or is_quiet_exit(error):
+        if not self._step(_AFTER_ERROR) or is_quiet_exit(error):
             return
         verdict = judge(error, self._lost)
         if verdict is Verdict.CLIENT_GONE:
@@ -217,12 +210,12 @@ class Exchange:
 
     def handled(self, error: BaseException) -> None:
         """The application itself reports an exception it dealt with: ``start_response(…, exc_info)``."""
-        if self._step(_ERROR):
+        if self._step(_AFTER_ERROR):
             self._capture(error, handled=True)
 
     def swallowed(self, error: BaseException, framework: str) -> None:
         """The framework answers an exception by itself and will not raise it."""
-        if self._step(_ERROR):
+        if self._step(_AFTER_ERROR):
             self.outcome.failed = True
             self.naming.observe()
             for party in self.parties:
@@ -241,9 +234,10 @@ class Exchange:
 
         :param ended: when it truly ended (``time.perf_counter()`` seconds); now, if not given.
         """
-        outcome = self.outcome
-        if not self._step(_CLOSE):
+        outcome, following = self.outcome, _AFTER_CLOSE[self.state]
+        if following is None:
             return
+        self.state = following
         if outcome.ended is None:
             outcome.ended = perf_counter() if ended is None else ended
         if outcome.failed and outcome.status is None and self.request.kind in ("http", "websocket"):
@@ -254,8 +248,12 @@ class Exchange:
             report(self.naming.freeze)
         try:
             _parties.tell_end(self)
-        finally:
-            self._release()
+        finally:  # nothing shall keep the request, its frames or the application alive
+            for party in self.parties:
+                party.captured.clear()
+            self.parties = self._others = ()
+            self._ambient = NOTHING_AMBIENT
+            self._outer = self._lost = None
 
     def closed_by_server(self, ended: float | None = None) -> None:
         """The server closed the response; before its end, that says that the client has gone (PEP 3333).
@@ -273,18 +271,9 @@ class Exchange:
         """The server dropped the response without ``close()``; it ended with the last byte it took."""
         self.closed_by_server(ended=self.outcome.last_byte)
 
-    def _release(self) -> None:
-        """Drop what would keep the request, its frames or the application alive."""
-        for party in self.parties:
-            party.captured.clear()
-        self.parties = ()
-        self._around = _parties.NOTHING_AROUND
-        self._outer = None
-        self._lost = None
-
-    def _step(self, what: int) -> bool:
+    def _step(self, column: Sequence[State | None]) -> bool:
         """Make the transition; whether the input has an effect in this state."""
-        following = TRANSITIONS[self.state][what]
+        following = column[self.state]
         if following is not None:
             self.state = following
         return following is not None

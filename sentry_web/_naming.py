@@ -52,12 +52,12 @@ class Naming:
         "_style",
         "_most_paths",
         "_live",
+        "_inside",
         "_behind",
         "_only_written",
         "_base",
         "_told",
         "_final",
-        "_frozen",
         "_chosen",
         "_resolved",
         "_observed",
@@ -74,22 +74,23 @@ class Naming:
         self._request = request
         self._style = style
         self._most_paths = most_paths
-        self._live: tuple[Any, ...] = (live,)
+        self._live = live
+        #: The scopes or environs that a bridge made of it; ``None`` once the name is final.
+        self._inside: tuple[Any, ...] | None = ()
         self._behind = behind
         #: Whether only a framework that writes into the scope or environ can say anything.
         self._only_written = behind is None or not behind.routers
         self._base = _frameworks.base_of(live) if live.get("SCRIPT_NAME") or live.get("root_path") else ""
         self._told: tuple[_frameworks.Teller, ...] = ()
         self._final: Name | None = None
-        self._frozen = False
         self._chosen: Name | None = None
         self._resolved: str | None = None
         self._observed: _frameworks.Found | None = None
 
     def also_in(self, live: Any) -> None:
         """Look into a second scope or environ too: the one a bridge made for the application behind it."""
-        if not self._frozen:
-            self._live = (live, *self._live)
+        if self._inside is not None:
+            self._inside = (live, *self._inside)
             self._only_written = False
 
     def tell(self, live: Any, teller: _frameworks.Teller) -> None:
@@ -97,15 +98,15 @@ class Naming:
 
         The dict is ours, or a copy of it: a request inside this one, in process, has another path.
         """
-        if not self._frozen and (
-            any(live is each for each in self._live) or _frameworks.full_path(live) == self._request.path
+        if self._inside is not None and (
+            any(live is each for each in self._dicts()) or _frameworks.full_path(live) == self._request.path
         ):
             self._told = (teller, *self._told)
             self._only_written = False
 
     def choose(self, name: str) -> None:
         """A name set by a hook or the user: it wins."""
-        if not self._frozen:
+        if self._inside is not None:
             self._chosen = Name(name, "custom")
 
     def resolve_early(self, route: str | None) -> None:
@@ -127,7 +128,7 @@ class Naming:
         if self._final is not None:
             return self._final
         name = self.find_as(self._style, self._most_paths)
-        if self._frozen:
+        if self._inside is None:
             self._final = name
         return name
 
@@ -159,24 +160,27 @@ class Naming:
 
     def observe(self) -> None:
         """Look now, while the application's own context stands: a part of the answer goes with it."""
-        if self._only_written and self._live[0].keys().isdisjoint(_WRITTEN):
+        if self._only_written and self._live.keys().isdisjoint(_WRITTEN):
             return  # as below, twice in each request of an application without a framework
         found = self._look()
         if found is not _frameworks.NOTHING:
             self._observed = found
 
     def _look(self) -> _frameworks.Found:
-        return _frameworks.find(self._live, self._behind, self._base, self._told)
+        return _frameworks.find(self._dicts(), self._behind, self._base, self._told)
+
+    def _dicts(self) -> tuple[Any, ...]:
+        """The scopes or environs to look into, the innermost first; none once the name is final, on any thread."""
+        live, inside = self._live, self._inside
+        return () if live is None or inside is None else (*inside, live)
 
     def freeze(self) -> None:
         """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
-        if self._observed is None:
+        if self._observed is None and not (self._only_written and self._live.keys().isdisjoint(_WRITTEN)):
             self.observe()
-        self._frozen = True
         self._only_written = False
-        self._live = ()
+        self._live = self._inside = self._behind = None
         self._told = ()
-        self._behind = None
 
 
 class Styled:

@@ -7,23 +7,20 @@ from typing import Any
 
 from ._config import Config
 from ._guard import call, report
-from ._recorder import Ambient, BaseRecording, Captured, MessageSpan, Recorder, Recording
+from ._recorder import BaseRecording, Captured, CapturedInside, MessageSpan, Recorder, Recording
 from ._request import Outcome, Request
 
 
 class Party:
     """One output's part in one request: the recording, its middleware's options, what was reported to it."""
 
-    __slots__ = ("key", "recording", "config", "captured", "adds_headers")
+    __slots__ = ("key", "recording", "config", "captured")
 
     def __init__(self, key: str, recording: Recording, config: Config, captured: Captured) -> None:
         self.key = key
         self.recording = recording
         self.config = config
         self.captured = captured
-        own: Any = getattr(type(recording), "response_headers", _NO_HEADERS)
-        #: Whether the response may get headers.
-        self.adds_headers = own is not _NO_HEADERS or bool(config.trace_response_headers)
 
     def response_headers(self) -> list[tuple[str, str]]:
         """What the output adds to the response: of itself, and what ``trace_response_headers`` asks for."""
@@ -37,22 +34,8 @@ class Party:
         return outcome.status is not None and outcome.status in self.config.failed_request_status_codes
 
 
-#: What is to be current around the application's code: variables, their values, and outputs that have no variables.
-Surroundings = tuple[tuple[Any, ...], tuple[Any, ...], Sequence[Recording]]
-NOTHING_AROUND: Surroundings = ((), (), ())
-
-
-def surroundings(around: Surroundings, recording: Recording) -> Surroundings:
-    """What is to be current for one output more."""
-    ambient: Ambient | None = getattr(recording, "ambient", None)
-    variables, values, others = around
-    if ambient is None:
-        return variables, values, (*others, recording)
-    return (*ambient, ()) if around is NOTHING_AROUND else (variables + ambient[0], values + ambient[1], others)
-
-
 #: What an output has that adds no headers.
-_NO_HEADERS: Any = BaseRecording.response_headers
+NO_HEADERS: Any = BaseRecording.response_headers
 
 
 def settle_trace(request: Request, recorders: Sequence[Recorder], parties: Sequence[Party]) -> None:
@@ -74,7 +57,7 @@ def captured_for(recorder: Recorder, around: Sequence[Party]) -> Captured:
     if not around:
         return Captured()
     same = [party.captured for party in around if party.key == recorder.key]
-    return Captured(same[0] if same and getattr(recorder, "shares_errors", True) else None)
+    return CapturedInside(same[0]) if same and getattr(recorder, "shares_errors", True) else Captured()
 
 
 def early_routes(request: Request, configs: Sequence[Config]) -> list[str]:

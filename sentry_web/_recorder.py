@@ -19,38 +19,48 @@ from ._request import Outcome, Request, Trace
 MOST_MESSAGE_SPANS = 1000
 
 
-class Captured:
+class Captured(list[Any]):
     """The exceptions reported so far in one request, so that each is reported once, whatever nests.
 
     Identity is what counts, and none is held: the traceback of each leads back to the frames that hold this object.
     Exceptions of built-in classes take no weak reference; they are known again by their address together with their
     class and the instruction that raised them, since the address alone may be used again within the request.
+
+    It is the list of these marks: every request has one, which mostly stays empty (0.1 µs and 40 bytes less than with
+    a list inside).
     """
 
-    __slots__ = ("_marks", "_outer")
-
-    def __init__(self, outer: Captured | None = None) -> None:
-        self._marks: list[Any] = []
-        self._outer = outer
+    __slots__ = ()
 
     def add(self, error: BaseException) -> bool:
         """Note an exception, here and in the requests around this one; whether it is new."""
         mark = _mark_of(error)
-        if mark in self._marks:
+        if mark in self:
             return False
-        self._marks.append(mark)
-        return self._outer is None or self._outer.add(error)
+        self.append(mark)
+        return True
 
     def add_all(self, errors: Sequence[BaseException]) -> bool:
         """Note an exception and those it wraps; whether all of them are new."""
         return all([self.add(error) for error in errors])  # noqa: C419 - each is noted, not only up to the first old one
 
-    def __bool__(self) -> bool:
-        return bool(self._marks)
+
+class CapturedInside(Captured):
+    """The same of a request that the code of another one makes."""
+
+    __slots__ = ("_outer",)
+
+    def __init__(self, outer: Captured) -> None:
+        self._outer: Captured | None = outer
+
+    def add(self, error: BaseException) -> bool:
+        """See :class:`Captured`."""
+        outer = self._outer
+        return super().add(error) and (outer is None or outer.add(error))
 
     def clear(self) -> None:
         """Forget all, and let go of the requests around."""
-        self._marks = []
+        super().clear()
         self._outer = None
 
 
@@ -102,8 +112,9 @@ def end_message(spans: Sequence[MessageSpan], message: Any) -> None:
 class Recording(Protocol):
     """One request as one output records it.
 
-    Three attributes are looked for, each of which may be missing: ``ambient``, variables and their values,
-    is entered in the place of :meth:`running`, and costs less; ``idle = True`` says that there is nothing to
+    Four attributes are looked for, each of which may be missing: ``ambient``, variables and their values,
+    is entered in the place of :meth:`running`, and costs less; ``ambient_amid`` is what is left of it to enter where it
+    is the only output, once a part of the response is sent; ``idle = True`` says that there is nothing to
     :meth:`finish`; ``finishes_alone = True`` that :meth:`finish` enters what it needs, where it is the only output.
     """
 

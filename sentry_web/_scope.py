@@ -1,7 +1,7 @@
 """ASGI scope → ``Request`` (ASGI 2 and 3: http, websocket, lifespan, anything else).
 
 Missing, ``None`` or odd keys are read as absent: extraction never raises and never decides what may be sent.
-Last, which version an application speaks.
+Last, how large a message is, and which version an application speaks.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ class ScopeRequest(Request):
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         get = scope.get
-        self.kind = text(get("type"))
-        self.method = "GET" if self.kind == "websocket" else text(get("method")).upper()
+        kind, method = get("type"), get("method")
+        self.kind = kind if type(kind) is str else text(kind)
+        if self.kind == "websocket":
+            method = "GET"
+        elif type(method) is not str or not method.isupper():
+            method = text(method).upper()  # what upper() answers is a copy, even where it is the same (50 bytes)
+        self.method: str = method
         try:
             self._raw: tuple[Any, ...] = _take(scope)  # nearly always: 0.13 µs in the place of 0.3
         except KeyError:
@@ -129,6 +134,14 @@ def _peer(client: object) -> str | None:
     if isinstance(client, (list, tuple)) and client and isinstance(client[0], str):
         return client[0] or None
     return None
+
+
+def message_size(message: Mapping[str, Any]) -> int:
+    """Bytes of a websocket message's payload; text travels as UTF-8 (RFC 6455, 5.6)."""
+    content = message.get("text")
+    if content is None:
+        return len(message.get("bytes") or b"")
+    return len(content) if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
 
 
 def is_double_callable(app: Any) -> bool:

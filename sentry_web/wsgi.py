@@ -14,7 +14,7 @@ from typing import Any, Callable
 from ._body import watch_input
 from ._config import Config, build_config
 from ._entry import Entry
-from ._environ import EnvironRequest
+from ._environ import EnvironRequest, may_be_wrapped
 from ._guard import call, pass_on, report
 from ._http import parse_status
 from ._joined import Watched
@@ -52,7 +52,7 @@ class WsgiMiddleware:
             return self.app(environ, start_response)
         entered = None
         try:
-            start_response = _StartResponse(exchange, start_response).start
+            start_response = _StartResponse(exchange, start_response)  # a bound method takes 64 bytes more
             entered = exchange.enter()
             watch_input(environ, exchange.body_read)
         except Exception:  # noqa: BLE001 - as call() does
@@ -61,7 +61,10 @@ class WsgiMiddleware:
             try:
                 response = self.app(environ, start_response)
             finally:
-                call(exchange.leave, entered)
+                try:
+                    exchange.leave(entered)
+                except Exception:  # noqa: BLE001 - as call() does
+                    report(exchange.leave)
         except BaseException:
             call(pass_on, exchange.failed)
             call(exchange.close)  # there is no response that a server could close
@@ -87,31 +90,21 @@ def _run(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
 def _watched(exchange: Watched, response: Any, environ: Any) -> _Body | None:
     """What the server gets in the response's place; ``None``: the very object, and the exchange has ended."""
     # A list or tuple runs no application code any more, and wsgiref asks for its ``len()``
-    if type(response) in (list, tuple) or not call(_may_be_wrapped, response, environ):
+    if type(response) in (list, tuple) or not call(may_be_wrapped, response, environ):
         _end_now(exchange, response)
         return None
     return (_SizedBody if hasattr(type(response), "__len__") else _Body)(exchange, response)
-
-
-def _may_be_wrapped(response: Any, environ: Any) -> bool:
-    """Whether the server does not compare the response by identity or type.
-
-    A file behind ``wsgi.file_wrapper`` is sent by the operating system (uWSGI compares the pointer). What is no
-    iterable is the server's to complain of.
-    """
-    if not (hasattr(response, "__iter__") or hasattr(response, "__getitem__")):
-        return False
-    wrapper = environ.get("wsgi.file_wrapper")
-    if wrapper is None:
-        return True
-    return not (hasattr(response, "fileno") or (isinstance(wrapper, type) and isinstance(response, wrapper)))
 
 
 def _end_now(exchange: Watched, response: Any) -> None:
     """End the exchange of a response that is not watched; the parts of a list are counted, a file is not read."""
     try:
         if type(response) in (list, tuple):
-            exchange.body_sent(sum([len(part) for part in response if isinstance(part, bytes)]))
+            size = 0
+            for part in response:  # a comprehension is a call, before Python 3.12
+                if isinstance(part, bytes):
+                    size += len(part)
+            exchange.body_sent(size)
             exchange.body_ended()
         elif response is not None:
             exchange.body_handed_over()
@@ -132,13 +125,16 @@ class _StartResponse:
         self._start_response = start_response
         self._server_write: Any = None
 
-    def start(self, *args: Any, **kwargs: Any) -> Any:
-        """Start the response; the application is handed this method."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the response."""
         __traceback_hide__ = True  # noqa: F841
         if self._exchange.adds_headers:
             args, kwargs = call(self._amended, args, kwargs) or (args, kwargs)
         write = self._start_response(*args, **kwargs)
-        call(self._note, args, kwargs)
+        try:
+            self._note(args, kwargs)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(self._note)
         if write is None:
             return None
         self._server_write = write
@@ -182,13 +178,14 @@ class _Body:
     object without a word: nothing is held across a ``yield``, and what was dropped is ended by ``__del__``.
     """
 
-    __slots__ = ("_exchange", "_response", "_iterator", "__weakref__")
+    __slots__ = ("_exchange", "_response", "_iterator", "_begun", "__weakref__")
 
     def __init__(self, exchange: Watched, response: Any) -> None:
         self._exchange = exchange
         self._response = response
         #: Until ``__iter__``; a server that calls next() at once relies on the application's having made an iterator.
         self._iterator: Any = response
+        self._begun = False
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """End the exchange of a response that was dropped. Runs once (PEP 442), and says nothing as the process ends.
@@ -229,7 +226,10 @@ class _Body:
             call(self._exhausted)
             raise StopIteration
         try:
-            exchange.body_sent(len(part) if isinstance(part, bytes) else 0)
+            exchange.body_sent(size := len(part) if isinstance(part, bytes) else 0)
+            if size and not self._begun:
+                self._begun = True
+                exchange.body_begun()
         except Exception:  # noqa: BLE001 - as call() does
             report(exchange.body_sent)
         return part

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
-from sentry_web._context import CURRENT, current, enter, undo
+import pytest
+
+from sentry_web._context import CURRENT, NOTHING_AMBIENT, Surrounded, current
+
+
+class Request(Surrounded):
+    def __init__(self) -> None:
+        self._ambient, self._others = NOTHING_AMBIENT, ()
 
 
 class Context:
@@ -24,9 +32,14 @@ class Context:
 def test_contexts_are_entered_in_order() -> None:
     log: list[str] = []
     contexts: Any = [Context(log, "a"), Context(log, "b")]
-    entered = enter(None, recordings=contexts)
+    surrounded = Request()
+    for context in contexts:
+        surrounded.surround_by(context)
+    entered = surrounded.enter()
     assert log == ["+a", "+b"]
-    undo(entered)
+    assert current() is surrounded
+    surrounded.leave(entered)
+    assert current() is None
     assert log == ["+a", "+b", "-b", "-a"]
 
 
@@ -36,3 +49,26 @@ def test_current_is_what_was_set() -> None:
     CURRENT.set(marker)
     assert current() is marker
     CURRENT.set(before)
+
+
+class Ambient:
+    """An output whose context is a number of variables, all with its name for a value."""
+
+    def __init__(self, name: str, variables: int) -> None:
+        self.ambient = tuple(ContextVar[Any](f"{name}{number}") for number in range(variables)), (name,) * variables
+
+
+@pytest.mark.parametrize("sizes", [(0,), (1,), (2,), (4,), (4, 1), (2, 2)])
+def test_variables_hold_the_outputs_values_inside_and_the_former_ones_outside(sizes: tuple[int, ...]) -> None:
+    surrounded = Request()
+    outputs: list[Any] = [Ambient("ab"[number], size) for number, size in enumerate(sizes)]
+    for output in outputs:
+        surrounded.surround_by(output)
+    variables = [variable for output in outputs for variable in output.ambient[0]]
+    for variable in variables:
+        variable.set("outside")
+    entered = surrounded.enter()
+    assert [variable.get() for variable in variables] == [value for each in outputs for value in each.ambient[1]]
+    surrounded.leave(entered)
+    assert [variable.get() for variable in variables] == ["outside"] * len(variables)
+    assert current() is None

@@ -120,7 +120,7 @@ def test_a_request_that_a_bridge_carried_over_is_the_same() -> None:
     environ = make_environ(SENT)
     assert bridged(outer, "wsgi", environ) is None
     assert environ[MARKERS["wsgi"]] is outer
-    assert outer.naming._live[0] is environ
+    assert outer.naming._inside[0] is environ
     assert current() is None
 
 

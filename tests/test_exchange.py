@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from sentry_web._naming import Naming
 from sentry_web._recorder import Captured
 from sentry_web._request import Outcome, Request
 from sentry_web._states import Input, State
+
+variable: ContextVar[Any] = ContextVar("variable")
+other: ContextVar[Any] = ContextVar("other")
 
 
 class Output:
@@ -528,4 +532,24 @@ def test_everything_is_let_go_at_the_end() -> None:
     exchange.close()
     assert exchange.parties == ()
     assert exchange._lost is None
-    assert exchange.naming._live == ()
+    assert exchange.naming._live is None
+
+
+def test_amid_a_response_the_only_output_has_entered_what_it_still_needs() -> None:
+    class Ambient(Output):
+        ambient: Any = ((variable, other), ("all", "all"))
+        ambient_amid: Any = ((variable,), ("some",))
+
+    def inside(exchange: Exchange) -> tuple[Any, Any]:
+        entered = exchange.enter()
+        held = variable.get(None), other.get(None)
+        exchange.leave(entered)
+        return held
+
+    alone, one_of_two = opened(Ambient()), opened(Ambient("first"), Output("second"))
+    assert inside(alone) == inside(one_of_two) == ("all", "all")
+    alone.body_begun()
+    one_of_two.body_begun()
+    assert inside(alone) == ("some", None)
+    assert inside(one_of_two) == ("all", "all")
+    assert (variable.get(None), other.get(None)) == (None, None)

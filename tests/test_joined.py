@@ -110,5 +110,5 @@ def test_it_takes_every_input_of_an_exchange() -> None:
 
     # What adapters do not ask, or ask only of the exchange that is the request's own
     assert inputs(Exchange) - inputs(Joined) == {
-        *("naming", "outcome", "parties", "records_with", "start", "state", "swallowed"),
+        *("naming", "outcome", "parties", "records_with", "start", "state", "start_one", "swallowed", "surround_by"),
     }

@@ -91,7 +91,7 @@ def test_a_frozen_name_is_final_and_holds_nothing() -> None:
     naming.choose("late")
     live.clear()
     assert named(naming) == (VIEW, "component", None)
-    assert naming._live == ()
+    assert naming._live is None
     assert naming._behind is None
     assert naming._told == ()
 

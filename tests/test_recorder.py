@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sentry_web._recorder import BaseRecording, Captured, _mark_of
+from sentry_web._recorder import BaseRecording, Captured, CapturedInside, _mark_of
 from sentry_web._request import Outcome
 
 
@@ -32,7 +32,7 @@ def test_an_exception_is_new_once() -> None:
 
 def test_what_an_inner_request_reported_is_known_to_the_outer_one() -> None:
     outer = Captured()
-    inner = Captured(outer)
+    inner = CapturedInside(outer)
     error = ValueError()
     assert inner.add(error)
     assert not outer.add(error)
@@ -42,12 +42,12 @@ def test_what_the_outer_request_reported_is_not_new_in_the_inner_one() -> None:
     outer = Captured()
     error = ValueError()
     outer.add(error)
-    assert not Captured(outer).add(error)
+    assert not CapturedInside(outer).add(error)
 
 
 def test_everything_is_let_go() -> None:
     outer = Captured()
-    inner = Captured(outer)
+    inner = CapturedInside(outer)
     first = ValueError()  # kept, so that its address is not used again
     inner.add(first)
     inner.clear()

@@ -51,6 +51,11 @@ def ambient(isolation: Any, current: Any) -> Any:
     return (*_SCOPES, *applied), (isolation, current, *_CLAIMS[: len(applied)])
 
 
+def ambient_scopes(isolation: Any, current: Any) -> Any:
+    """The same of the two scopes alone."""
+    return (_SCOPES, (isolation, current)) if len(_SCOPES) == 2 else None
+
+
 #: All the variables, once both of the SDK's modules are imported.
 _ambient: tuple[Any, ...] = ()
 

@@ -15,7 +15,7 @@ from .._request import Name, Outcome, Request, Trace
 from . import private, untouched
 from .events import RequestProcessor, capture_error
 from .root_attributes import root_attributes
-from .scopes import Opening, continues
+from .scopes import Opening, client_on, continues
 from .settings import SettingsCache
 from .spans import (
     RootSpan,
@@ -44,7 +44,9 @@ class SentryRecorder:
 
     def active(self, protocol: str) -> bool:
         """Whether a client would send anything, and no middleware of the SDK reports this request already."""
-        return Scope.get_client().is_active() and not private.taken_by_sdk(protocol)
+        # Where the client of the whole process is active, there is one, whichever it is (0.1 µs)
+        any_client = Scope.get_global_scope().client.is_active() or Scope.get_client().is_active()
+        return any_client and not private.taken_by_sdk(protocol)
 
     def incoming(self, request: Request) -> Trace | None:
         """The trace that the request's headers name, where it is to be continued (see ``_recorder.Recorder``)."""
@@ -55,33 +57,34 @@ class SentryRecorder:
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
     ) -> SentryRecording:
         """Begin to record (see ``_recorder.Recorder``)."""
-        client = Scope.get_client()
+        around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        client = client_on(around)
         settings = self._settings.get(client)
-        opening = Opening(request, naming, self._config, settings, client=client, captured=captured, outcome=outcome)
+        opening = Opening(request, naming, self._config, settings, client, captured, outcome, around)
         if request.kind not in ("http", "websocket"):
             return SentryRecording(opening, opening.bare())
         recording = SentryRecording(opening, opening.scopes())
-        recording.begin(live)
+        if opening.processor is not None:  # its scopes are made
+            recording.begin(live)
         return recording
 
 
 class SentryRecording(BaseRecording):
     """One request, as Sentry gets to know it. Holds the request's two scopes until it is finished."""
 
-    __slots__ = ("_opening", "_isolation", "_current", "_left_out", "_messages", "ambient")
+    __slots__ = ("_opening", "_isolation", "_current", "_left_out", "_messages")
 
     def __init__(self, opening: Opening, scopes: tuple[Scope, Scope]) -> None:
         self._opening = opening
         self._isolation, self._current = scopes
         self._left_out = False
         self._messages = 0
-        self.ambient = private.ambient(*scopes)
 
     def begin(self, live: Any) -> None:
         """Begin the root span, where there is to be one that is not decided on yet."""
         opening = self._opening
-        if opening.late is None and opening.traced() and opening.processor is not None:
-            call(self._start_span, opening.processor, opening, live)
+        if opening.late is None and opening.traced():
+            call(self._start_span, opening, live)
 
     @property
     def idle(self) -> bool:
@@ -91,11 +94,25 @@ class SentryRecording(BaseRecording):
             return opening.session_began is None and (opening.late is None or opening.late.left_out)
         return (opening.root is None or self._left_out) and not private.has_session(self._isolation)
 
+    @property
+    def ambient(self) -> Any:
+        """The scopes and the claims (see ``_recorder.Recording``)."""
+        return private.ambient(self._isolation, self._current)
+
+    @property
+    def ambient_amid(self) -> Any:
+        """The scopes without the claims: a response that was begun is no other middleware's any more.
+
+        Two variables of five less to set, and to set back, around each part of a stream (0.5 µs of 1.9); sentry-sdk's
+        own middleware has its claim end still earlier, before the body.
+        """
+        return private.ambient_scopes(self._isolation, self._current)
+
     def running(self) -> Running:
         """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
         return Running(self._isolation, self._current)
 
-    def _start_span(self, processor: RequestProcessor, opening: Opening, live: Any) -> None:
+    def _start_span(self, opening: Opening, live: Any) -> None:
         request, name = opening.request, opening.naming.initial()
         sampling = {_SAMPLING_KEYS[request.protocol]: live, "request": request}
         parameters = StartParameters(
@@ -114,6 +131,7 @@ class SentryRecording(BaseRecording):
             private.share_propagation_context(self._isolation, self._current)  # an older release has made a new one
             self._left_out = span.start(parameters, self.running(), self._current)
             opening.root = span
+        processor, _ = opening.last_processors()
         processor.begin_with(name)
 
     def _root(self) -> RootSpan | None:

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, cast
 
 from sentry_sdk import Scope
+from sentry_sdk.client import NonRecordingClient
 
 from .._config import Config
 from .._guard import call
@@ -23,6 +24,9 @@ from .redaction import RedactingProcessor, RedactingScope
 from .settings import Settings
 from .spans import RootSpan
 from .trace import TELLS_TRACE, headers_of_trace, incoming_trace, trace_of_headers
+
+#: What nobody writes into.
+_NOTHING: dict[str, str] = {}
 
 
 class Opening:
@@ -49,16 +53,16 @@ class Opening:
         "_redaction",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - keywords take 0.1 µs more, and every request has one
         self,
         request: Request,
         naming: Names,
         config: Config,
         settings: Settings,
-        *,
         client: Any,
         captured: Captured,
         outcome: Outcome,
+        around: tuple[Scope, Scope],
     ) -> None:
         self.request = request
         self.naming = naming
@@ -68,7 +72,7 @@ class Opening:
         self._captured = captured
         self._outcome = outcome
         #: The isolation and the current scope that the request's own are copies of.
-        self.around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        self.around = around
         #: When the session began, where there is to be one.
         self.session_began: datetime | None = None
         self._ended = False
@@ -79,7 +83,7 @@ class Opening:
         #: The root span, once there is one.
         self.root: RootSpan | None = None
         #: Once the scopes are made: the headers of the trace that is continued.
-        self.trace_headers: dict[str, str] = {}
+        self.trace_headers = _NOTHING
         #: The header of a trace that is not continued.
         self.linked: str | None = None
         self.processor: RequestProcessor | None = None
@@ -94,9 +98,9 @@ class Opening:
         """The isolation and the current scope: empty ones where that can make no difference, else full ones."""
         if self.settings.sessions and private.tracks_sessions(self.around[0]):
             self.session_began = datetime.now(timezone.utc)
-        if not self._may_wait() or (self.traced() and not self._decides()):
-            return self.make()
-        return waiting.pair(self.around, self)
+        if self._may_wait() and (not self.settings.tracing or not self.traced() or self._decides()):
+            return waiting.pair(self.around, self)
+        return self.make()
 
     def _may_wait(self) -> bool:
         """Whether the scopes around are nobody's, and so say the same later; and no other code is to be asked."""
@@ -230,6 +234,17 @@ class Opening:
         private.share_propagation_context(isolation, current)
         current.span = None  # a request inside another one, in process, is no child of its spans by itself
         self.trace_headers = incoming
+
+
+def client_on(around: tuple[Scope, Scope]) -> Any:
+    """The client that ``Scope.get_client()`` finds, where these are the isolation and the current scope.
+
+    Nearly always that of the whole process, since scopes have one of their own only by ``set_client`` (0.1 µs).
+    """
+    isolation, current = around
+    if type(isolation.client) is type(current.client) is NonRecordingClient:
+        return Scope.get_global_scope().client
+    return Scope.get_client()
 
 
 def continues(config: Config, request: Request) -> bool:

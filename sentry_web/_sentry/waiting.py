@@ -5,6 +5,7 @@ What they become is the affair of ``scopes.Opening``, which each of them keeps a
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from typing import Any
@@ -15,19 +16,6 @@ from .._guard import call
 from . import slots
 from .redaction import RedactingScope
 from .streamed import StreamedRoot
-
-
-def pair(around: tuple[Scope, Scope], opening: Any) -> tuple[Scope, Scope]:
-    """An isolation and a current scope that wait for their first touch.
-
-    :param around: what they will be made from.
-    :param opening: has the methods ``take`` and ``bare``, which make full ones of both.
-    """
-    isolation, current = around
-    return (
-        slots.empty(_WaitingIsolation, isolation.client, opening),
-        slots.empty(_WaitingCurrent, current.client, opening),
-    )
 
 
 class _Waiting:
@@ -59,6 +47,10 @@ class _WaitingCurrent(_Waiting, RedactingScope):
 
     __slots__ = ()
 
+
+#: ``pair(around, opening)``: an isolation and a current scope that wait for their first touch, when they will be made
+#: from those around, by the methods ``take`` and ``bare`` of ``opening``.
+pair = functools.partial(slots.empty_pair, _WaitingIsolation, _WaitingCurrent)
 
 #: What each becomes, and which of the two scopes that are made it is.
 _CURRENT = 1

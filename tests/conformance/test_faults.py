@@ -44,7 +44,7 @@ ENTRY_POINTS = {
     "wsgi.WsgiMiddleware.__call__": "what the server calls",
     "wsgi._run": "what calls the application",
     "wsgi._close": "what calls the application's close()",
-    "wsgi._StartResponse.start": "what the application calls",
+    "wsgi._StartResponse.__call__": "what the application calls",
     "wsgi._StartResponse.write": "what the application calls",
     "wsgi._Body.__iter__": "what the server calls",
     "wsgi._Body.__next__": "what the server calls",
@@ -80,8 +80,8 @@ ENTRY_POINTS = {
 
 #: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
 RESTORING = (
-    "_context.undo",
-    "_exchange.Exchange.leave",
+    "_context._leave_all",
+    "_context.Surrounded.leave",
     "_joined.Joined.leave",
     "_otel.recording.Running.__exit__",
     "_sentry.recorder.Running.__exit__",
@@ -138,6 +138,10 @@ UNREACHED = {
     ),
     "_sentry.private._applied": "asked until both of the SDK's modules are imported: see tests/sentry/test_private.py",
     "_parties.captured_for": "a request inside another one: see tests/test_parties.py",
+    **dict.fromkeys(
+        [f"_recorder.CapturedInside.{name}" for name in ("__init__", "add", "clear")],
+        "a request inside another one: see tests/test_recorder.py",
+    ),
     "_http.combine_headers": "where a header is repeated: see tests/test_http.py",
     "_otel.attributes.FirstAttributes.__getitem__": "what a sampler asks: see tests/otel/test_attributes.py",
     "_otel.attributes.FirstAttributes.__iter__": "what a sampler asks: see tests/otel/test_attributes.py",

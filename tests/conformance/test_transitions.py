@@ -89,6 +89,7 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "response_started oddly": (Input.START, lambda exchange: exchange.response_started(None, None)),
     "body_sent": (Input.BODY, lambda exchange: exchange.body_sent(3)),
     "body_sent empty": (None, lambda exchange: exchange.body_sent(0)),
+    "body_begun": (None, lambda exchange: exchange.body_begun()),
     "body_ending": (None, lambda exchange: exchange.body_ending()),
     "body_handed_over": (Input.LAST, lambda exchange: exchange.body_handed_over()),
     "body_ended": (Input.LAST, lambda exchange: exchange.body_ended()),
@@ -115,7 +116,7 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "abandoned": (Input.CLOSE, lambda exchange: exchange.abandoned()),
 }
 #: What only asks, or comes before all states.
-QUESTIONS = {"open", "state", "records_with", "extra_headers", "start"}
+QUESTIONS = {"open", "state", "records_with", "extra_headers", "start", "start_one", "surround_by"}
 
 #: The way into each state.
 INTO: dict[State, tuple[str, ...]] = {
@@ -185,7 +186,7 @@ class Machine:
 
 
 def test_no_public_method_is_forgotten():
-    public = {name for name in vars(Exchange) if not name.startswith("_") and name not in Exchange.__slots__}
+    public = {name for name in dir(Exchange) if not name.startswith("_") and name not in Exchange.__slots__}
     told = {name for name in public if any(each.split()[0] == name for each in INPUTS)}
     assert public - told - QUESTIONS == {"enter", "leave"} - told
 

@@ -334,7 +334,7 @@ def test_a_release_without_the_variables_of_the_scopes_has_contexts_entered(monk
 
     monkeypatch.setattr(private, "_SCOPES", ())
     monkeypatch.setattr(private, "_ambient", ())
-    assert private.ambient(None, None) is None
+    assert private.ambient(None, None) is private.ambient_scopes(None, None) is None
     with recording() as events:
         WSGI.run(Script((StartResponse(), SetTag("inner", "1"), Raise(ValueError))), wrap=Wrap.ours())
     (error,) = events.errors

@@ -12,6 +12,7 @@ import pytest
 import sentry_sdk
 from sentry_sdk import Scope
 
+from sentry_web import SentryWsgiMiddleware
 from sentry_web._config import build_config
 from sentry_web._naming import Naming
 from sentry_web._recorder import MOST_MESSAGE_SPANS, Captured
@@ -125,6 +126,32 @@ def test_scopes_are_entered_again_and_again_nested_and_from_other_threads() -> N
         assert len({id(scope) for scope in seen}) == 1
         assert len(seen) == 6
         record.finish(Outcome(0.0))
+
+
+def test_once_a_response_has_begun_its_scopes_alone_are_current_for_the_rest() -> None:
+    """An application that is a generator may hand the request to a middleware of the SDK only before."""
+    claims, scopes = [], []
+
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        for part in (b"", b"a", b"b", b"c"):
+            claims.append([bool(variable.get(False)) for variable in private.applied_variables()])
+            scopes.append((Scope.get_isolation_scope(), Scope.get_current_scope()))
+            yield part
+
+    with recording():
+        outside = (Scope.get_isolation_scope(), Scope.get_current_scope())
+        for _ in SentryWsgiMiddleware(app)({}, lambda *_: None):
+            assert (Scope.get_isolation_scope(), Scope.get_current_scope()) == outside
+            assert not any(variable.get(False) for variable in private.applied_variables())
+    assert claims == [[True] * len(claims[0])] * 2 + [[False] * len(claims[0])] * 2
+    assert len({id(scope) for pair in scopes for scope in pair}) == 2
+
+
+def test_a_release_without_the_variables_has_nothing_to_enter_amid_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(private, "_SCOPES", ())
+    with recording():
+        assert started().ambient_amid is None
 
 
 def test_the_sdks_middlewares_are_told_that_the_request_is_taken() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sentry_sdk import Scope
 
@@ -18,19 +20,22 @@ def test_the_scopes_of_the_sdk_under_test_are_made_of_slots() -> None:
 
 
 def test_an_empty_scope_has_a_client_and_what_it_keeps() -> None:
-    client, kept = object(), object()
-    scope = slots.empty(Empty, client, kept)
-    assert scope.client is client
-    assert slots.kept_in(scope) is kept
-    with pytest.raises(AttributeError):
-        scope._tags  # noqa: B018
+    kept = object()
+    around: Any = Scope(), Scope()
+    for scope in around:
+        scope.client = object()
+    for scope, model in zip(slots.empty_pair(Empty, Empty, around, kept), around):
+        assert scope.client is model.client
+        assert slots.kept_in(scope) is kept
+        with pytest.raises(AttributeError):
+            scope._tags  # noqa: B018
 
 
 def test_a_filled_scope_is_the_full_one_in_all_but_identity() -> None:
     full = Scope()
     full.set_tag("shelf", "7")
     full.set_user({"id": "1"})
-    scope = slots.empty(Empty, None, object())
+    scope, _ = slots.empty_pair(Empty, Empty, (Scope(), Scope()), object())
     slots.fill(scope, full, Scope)
     assert type(scope) is Scope
     for name in Scope.__slots__:
