@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from ._guard import call
+from ._guard import report
 from ._recorder import Recording
 
 #: The exchange of the request; inherited by the tasks and threads that the application starts in it.
@@ -39,9 +39,14 @@ def enter(
     outer = CURRENT.get()
     former = _values_of(variables)
     _set_each(variables, values)
-    contexts: Sequence[Any] = ()
-    if recordings:
-        contexts = [context for context in [call(_entered, each) for each in recordings] if context is not None]
+    contexts = []
+    for recording in recordings:  # written out as in ``_guard``, without three calls of ours for each (0.5 µs)
+        try:
+            context = recording.running()
+            context.__enter__()
+            contexts.append(context)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(recording.running)
     CURRENT.set(exchange)
     return outer, variables, former, contexts
 
@@ -68,19 +73,15 @@ def _set_each(variables: Sequence[ContextVar[Any]], values: Sequence[Any]) -> No
         variable.set(value)
 
 
-def _entered(recording: Recording) -> Any:
-    """The context of one output, once it is entered."""
-    context = recording.running()
-    context.__enter__()
-    return context
-
-
 def undo(entered: Entered) -> None:
     """Set the former values again, in the reverse order."""
     outer, variables, former, contexts = entered
     if contexts:
         for context in reversed(contexts):
-            call(context.__exit__, None, None, None)
+            try:
+                context.__exit__(None, None, None)
+            except Exception:  # noqa: BLE001 - as call() does
+                report(context.__exit__)
     _set_each(variables, former)
     CURRENT.set(outer)
 
