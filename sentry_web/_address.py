@@ -11,10 +11,14 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from re import Pattern
-from typing import Callable, Optional, Union
+from typing import TYPE_CHECKING
 
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-GetHeader = Callable[[str], Optional[str]]
+if TYPE_CHECKING:  # to make six such types takes 0.2 ms of the import
+    from typing import Callable, Optional, Union
+
+    Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+    Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+    GetHeader = Callable[[str], Optional[str]]
 
 
 @functools.cache
@@ -93,9 +97,6 @@ class Forwarding:
         scheme = (_last(nearest, "proto") or _rightmost(scheme) or "").lower()
         host = _last(nearest, "host") or _rightmost(host)
         return (scheme if scheme in ("http", "https", "ws", "wss") else None), host
-
-
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 @functools.lru_cache(maxsize=1024)  # few peers, again and again: a proxy, a load balancer

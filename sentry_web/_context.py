@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from ._guard import call
+from ._guard import call, report
 from ._recorder import Ambient, Recording
 
 #: The exchange of the request; inherited by the tasks and threads that the application starts in it.
@@ -108,19 +108,23 @@ def _set_each(variables: Sequence[ContextVar[Any]], values: Sequence[Any]) -> No
 
 def _all_entered(recordings: Sequence[Recording]) -> list[Any]:
     """The contexts of these outputs, entered; without those that fail."""
-    return [context for context in [call(_entered, each) for each in recordings] if context is not None]
-
-
-def _entered(recording: Recording) -> Any:
-    """The context of one output, once it is entered."""
-    context = recording.running()
-    context.__enter__()
-    return context
+    contexts = []
+    for recording in recordings:  # written out as in ``_guard``, without three calls of ours for each (0.5 µs)
+        try:
+            context = recording.running()
+            context.__enter__()
+            contexts.append(context)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(recording.running)
+    return contexts
 
 
 def _leave_all(contexts: Sequence[Any]) -> None:
     for context in reversed(contexts):
-        call(context.__exit__, None, None, None)
+        try:
+            context.__exit__(None, None, None)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(context.__exit__)
 
 
 def current() -> Any:

@@ -7,12 +7,15 @@ something between the two answers it.
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any
 
 from ._context import Entered
 from ._exchange import Exchange
 from ._recorder import MessageSpan
 from ._request import Request
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
 
 
 class Joined:
@@ -61,4 +64,4 @@ class Joined:
 
 
 #: What an adapter tells what it sees.
-Watched = Union[Exchange, Joined]
+Watched: TypeAlias = "Exchange | Joined"

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from ._address import Forwarding
 from ._header_kinds import HeaderKinds
-from ._http import DEFAULT_PORTS, build_url, split_host, split_query, without_credentials
+from ._http import build_url, server_address, split_query, without_credentials
 from ._request import Request, UploadedFile
 from ._rules import Rule
 
@@ -255,9 +255,9 @@ class Policy:
         if query is not None:
             known["url.query"] = query
         if host:
-            known["server.address"], port = split_host(without_credentials(host))
-            if port is not None or scheme in DEFAULT_PORTS:
-                known["server.port"] = DEFAULT_PORTS[scheme] if port is None else port
+            known["server.address"], port = server_address(scheme, host)
+            if port is not None:
+                known["server.port"] = port
         agent = None if self.headers.mode == "off" else request.header("user-agent")
         if agent is not None:
             known["user_agent.original"] = agent

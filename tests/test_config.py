@@ -19,7 +19,7 @@ def function(*args: object) -> None:
 
 def test_the_defaults_are_those_of_the_design() -> None:
     config, plain = build_config(), Config()
-    assert config == plain._replace(forwarding=config.forwarding)  # which is compared by identity
+    assert vars(config) == vars(plain.replace(forwarding=config.forwarding))  # which is compared by identity
     assert config.methods == set(DEFAULT_METHODS)
     assert not {"HEAD", "OPTIONS"} & config.methods
     assert config.forwarding.trusts("127.0.0.1")

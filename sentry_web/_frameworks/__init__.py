@@ -13,9 +13,8 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any
 
-from . import litestar, pallets
 from ._behind import Behind, look_behind
 from ._found import NOTHING, Found, Listener, Teller, dotted_name
 from ._mounts import base_of, full_path, mount_of
@@ -37,20 +36,20 @@ __all__ = [
     "watch",
 ]
 
-#: What an exception that leaves a framework was made of.
-unwrap = litestar.unwrap
+if TYPE_CHECKING:
+    from typing import Callable, Optional
 
-#: Mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
-_Look = Callable[[Mapping[str, Any], Behind, str], "Found | None"]
+    #: Mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
+    _Look = Callable[[Mapping[str, Any], Behind, str], Optional[Found]]
 
 
 @functools.cache
 def _looks() -> tuple[_Look, ...]:
     """One entry a framework; those that are mounted in others come first.
 
-    Like the other modules of a framework, these are loaded where there is one: seven modules are a tenth of the import.
+    Like the other modules of a framework, these are loaded where there is one: nine modules are a tenth of the import.
     """
-    from . import bottle, routing_args, starlette
+    from . import bottle, litestar, pallets, routing_args, starlette
 
     return (
         litestar.look,
@@ -127,20 +126,28 @@ def listen_behind(app: Any, listener: Listener) -> Behind:
         _looks()
     if "django" in sys.modules:
         _room("django")
+    attach = _room("pallets").attach if "werkzeug" in sys.modules else None
     for owner, prefix in look_behind(app):
         for module, name, room in _HOOKS:
             kind = getattr(sys.modules.get(module), name, None)
             if kind is not None and issubclass(type(owner), kind):
                 _room(room).attach(owner, prefix, behind, listener)
-        pallets.attach(owner, prefix, behind)
+        if attach is not None:
+            attach(owner, prefix, behind)
     return behind
+
+
+def unwrap(error: BaseException) -> list[BaseException]:
+    """What an exception that leaves a framework was made of: itself, and what it wraps."""
+    unwrapped = _room("litestar").unwrap if "litestar.exceptions" in sys.modules else None
+    return [error] if unwrapped is None else list(unwrapped(error))
 
 
 #: Frameworks with signals, by the module that has them.
 _WATCHES: dict[str, Callable[[Any, Listener], None]] = {
     "django.core.signals": lambda signals, listener: _room("django").watch(signals, listener),
-    "flask": pallets.watch_flask,
-    "quart": pallets.watch_quart,
+    "flask": lambda flask, listener: _room("pallets").watch_flask(flask, listener),
+    "quart": lambda quart, listener: _room("pallets").watch_quart(quart, listener),
 }
 _UNWATCHED = set(_WATCHES)
 

@@ -9,12 +9,15 @@ import inspect
 import types
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any
 
 from ._found import Found
 
-#: A router that can be asked: scope or environ, mount prefix → what it would do with the request.
-Router = Callable[[Mapping[str, Any], str], Optional[Found]]
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+    #: A router that can be asked: scope or environ, mount prefix → what it would do with the request.
+    Router = Callable[[Mapping[str, Any], str], Optional[Found]]
 
 #: Where layers keep what they wrap: middlewares, bound methods, partials, decorated functions, Starlette's classes.
 _INWARD = ("app", "wsgi_app", "asgi_app", "application", "__self__", "func", "__wrapped__", "router")

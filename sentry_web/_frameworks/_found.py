@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from typing_extensions import TypeAlias
 
 
 class Found:
@@ -20,7 +25,7 @@ class Found:
 NOTHING = Found()
 
 #: What a framework tells of a request: asked, with the base of the mounts, when a name is needed.
-Teller = Callable[[str], Optional[Found]]
+Teller: TypeAlias = "Callable[[str], Found | None]"
 
 
 class Listener:

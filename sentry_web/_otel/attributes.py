@@ -35,8 +35,8 @@ class FirstAttributes(Mapping[str, Any]):
         self._more = more
         self._made: dict[str, Any] | None = None
 
-    def _all(self) -> dict[str, Any]:
-        """Looked at inside of the application's process, by code that is not ours: it must not raise."""
+    def made(self) -> dict[str, Any]:
+        """All of them. Asked for inside of the application's process, by code that is not ours: it must not raise."""
         if self._made is None:
             self._made = call(self._make) or {}
         return self._made
@@ -55,21 +55,21 @@ class FirstAttributes(Mapping[str, Any]):
         return made
 
     def __getitem__(self, key: str) -> Any:
-        return self._all()[key]
+        return self.made()[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return iter(self.made())
 
     def __len__(self) -> int:
-        return len(self._made or self._all())
+        return len(self._made or self.made())
 
     def items(self) -> ItemsView[str, Any]:
         """The dict's own: what is inherited looks each key up in Python."""
-        return self._all().items()
+        return self.made().items()
 
     def copy(self) -> dict[str, Any]:
         """A dict of them. The SDK before 1.42 asks a sampler's answer for it, as if that were a dict."""
-        return dict(self._all())
+        return dict(self.made())
 
     def __repr__(self) -> str:
-        return repr(self._all())
+        return repr(self.made())

@@ -12,6 +12,10 @@ from .propagation import incoming_trace, is_suppressed, response_propagator
 from .recording import AnnouncedRecording, OpenTelemetryRecording
 from .settings import Settings, build_settings
 
+#: After so many recorded spans in a row the next one will be, too: then its attributes are made at once, in a dict,
+#: which the SDK reads faster than a mapping of ours (2 µs of 60). At a rate of a half, one in 256 is made in vain.
+_SURE = 8
+
 
 class OpenTelemetryRecorder:
     """The OpenTelemetry output of one middleware.
@@ -22,7 +26,7 @@ class OpenTelemetryRecorder:
     :raises TypeError: for a value of the wrong type, or an unknown option.
     """
 
-    __slots__ = ("_settings", "_metrics")
+    __slots__ = ("_settings", "_metrics", "_recorded_in_a_row")
 
     key = "opentelemetry"
     #: Its samplers decide by the trace's parent; a span that began in another output's trace would not be decided on.
@@ -33,6 +37,7 @@ class OpenTelemetryRecorder:
     def __init__(self, settings: Settings | None = None, **options: Any) -> None:
         self._settings = build_settings(None, **options) if settings is None else settings
         self._metrics = Metrics(self._settings.meter)
+        self._recorded_in_a_row = 0
 
     def active(self, protocol: str) -> bool:
         """Whether the code that runs here did not ask for silence."""
@@ -50,5 +55,6 @@ class OpenTelemetryRecorder:
             return None
         kind = AnnouncedRecording if response_propagator() is not None else OpenTelemetryRecording
         recording = kind(self._settings, self._metrics, request, naming, outcome)
-        recording.begin(live)
+        recording.begin(live, self._recorded_in_a_row >= _SURE)
+        self._recorded_in_a_row = self._recorded_in_a_row + 1 if recording.records else 0
         return recording

@@ -47,6 +47,7 @@ class OpenTelemetryRecording(BaseRecording):
         "context",
         "idle",
         "finishes_alone",
+        "records",
         "_settings",
         "_metrics",
         "_request",
@@ -67,6 +68,8 @@ class OpenTelemetryRecording(BaseRecording):
 
     #: What the application finds as the current context when it runs next.
     context: Context
+    #: Whether the span is recorded.
+    records: bool
     # What ``begin`` finds out; without it there is no recording
     _span: Any
     _name: str
@@ -92,8 +95,11 @@ class OpenTelemetryRecording(BaseRecording):
         self._failure = False
         self._messages = 0
 
-    def begin(self, live: Any) -> None:
-        """Start the span, call the request hooks, count the request; the last, so that what is counted is finished."""
+    def begin(self, live: Any, is_sure: bool = False) -> None:
+        """Start the span, call the request hooks, count the request; the last, so that what is counted is finished.
+
+        :param is_sure: the span will be recorded, as far as one can tell.
+        """
         settings, request = self._settings, self._request
         self._method = method = known_method(request.method, settings.known_methods)
         plain = not request.may_have(_TELLING_HEADERS)
@@ -106,12 +112,13 @@ class OpenTelemetryRecording(BaseRecording):
         if counts:
             scheme = request.scheme if plain else settings.policy.scheme(request)
             self._known = {"http.request.method": method, "url.scheme": scheme}
-        attributes = FirstAttributes(settings, request, method, None if chosen is None else chosen[1], plain)
+        first = FirstAttributes(settings, request, method, None if chosen is None else chosen[1], plain)
         context, links = incoming_context(request, settings.config, plain)
         self._began = time.time_ns()
         self._span = span = settings.tracer.start_span(
-            self._name, context, SpanKind.SERVER, attributes, links, start_time=self._began
+            self._name, context, SpanKind.SERVER, first.made() if is_sure else first, links, start_time=self._began
         )
+        self.records = span.is_recording()
         self.context = trace.set_span_in_context(span, context)
         for hook in settings.request_hooks:
             with self.running():

@@ -148,9 +148,9 @@ def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, A
         listed, excluded = excluded, None
     config = build_config(mechanism_type=protocol or "asgi", excluded_urls=excluded, **options)
     if listed is not None:
-        config = config._replace(excluded_urls=(cast("Pattern[str]", _Listed(listed)),))
+        config = config.replace(excluded_urls=(cast("Pattern[str]", _Listed(listed)),))
     if hooks["client_request_hook"] is not None or hooks["client_response_hook"] is not None:
-        config = config._replace(record_send_receive=True)  # hooks are told of each message, span or not
+        config = config.replace(record_send_receive=True)  # hooks are told of each message, span or not
     return config
 
 

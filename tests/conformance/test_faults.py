@@ -90,6 +90,7 @@ RESTORING = (
 #: What no case can reach, or need.
 UNREACHED = {
     "_config.bad": "raises at construction, by intent",
+    "_config.Config.__setattr__": "the same",
     "_recorder._Identity.__hash__": "what defines equality must have one",
     "_paths.PathNames.__init__": "made at import, for the process",
     "_paths.PathNames.clear": "for tests",
