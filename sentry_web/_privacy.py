@@ -6,6 +6,7 @@ replaced it says so with ``Filtered``, and an output turns that into the remark 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from re import Pattern
@@ -25,7 +26,6 @@ FORWARDING_HEADERS = frozenset(("forwarded", "x-forwarded-proto", "x-forwarded-h
 #: Levels of a parsed body that are looked at; Sentry itself cuts off far above.
 _DEEPEST = 50
 
-_URL_VALUE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|/|\?")
 #: Kinds of headers whose values are never sent.
 _HIDDEN = frozenset(("cookie", "secret", "secret address"))
 #: By which a value may begin that is a URL without a scheme.
@@ -36,7 +36,6 @@ _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 #: Queries' keys that are remembered as harmless: so many of them together, and so long at most (as in HeaderKinds).
 _MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
-_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 
 
 class Filtered(str):
@@ -135,13 +134,13 @@ class Policy:
         if kind == "host":
             host = without_credentials(value)
             return value if host == value else Filtered(host)
-        return self.scrub_url(value) if kind == "url" or _URL_VALUE.match(value) else value
+        return self.scrub_url(value) if kind == "url" or _url_value().match(value) else value
 
     def scrub_url(self, value: str) -> Text:
         """A URL without credentials and with the secrets of its query replaced, and of a fragment that is a query."""
         value_, hash_mark, fragment = value.partition("#")
         address, mark, query = value_.partition("?")
-        parts = [_USERINFO.sub("", address)]
+        parts = [_userinfo().sub("", address)]
         scrubbed = self.report_query(query)
         if mark and scrubbed is not None:
             parts.append(mark + scrubbed)
@@ -271,11 +270,23 @@ class Policy:
         return known
 
 
+@functools.cache
+def _url_value() -> Pattern[str]:
+    """What begins like a URL; compiled, as the next one, where it is of use: 0.2 ms of the import."""
+    return re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|/|\?")
+
+
+@functools.cache
+def _userinfo() -> Pattern[str]:
+    """``user:password@`` of a URL."""
+    return re.compile(r"(?<=//)[^/?#\s]*@")
+
+
 def scrub_path(path: str) -> str:
     """A path without the credentials of a URL inside of it, as proxies have them (``/fetch/https://user:pw@host``)."""
-    return _USERINFO.sub("", path) if "@" in path else path
+    return _userinfo().sub("", path) if "@" in path else path
 
 
 def _holds_userinfo(raw_value: str) -> bool:
     """Whether a value of a query holds a URL with credentials; ``@`` may be percent-encoded."""
-    return ("@" in raw_value or "%40" in raw_value) and _USERINFO.search(unquote_plus(raw_value)) is not None
+    return ("@" in raw_value or "%40" in raw_value) and _userinfo().search(unquote_plus(raw_value)) is not None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -40,9 +41,18 @@ _NODES = 50_000
 
 #: Kinds of headers that hold a secret only within a URL.
 _HARMLESS = frozenset(("host", "url", "other"))
-_USERINFO = re.compile(r"//([^/?#\s@]*)@")
-# name="value" or name=value, as in Digest (RFC 7616) and in signatures
-_PARAMETER = re.compile(r'=\s*(?:"([^"]+)"|([^",;\s=][^",;\s]*))')
+
+
+@functools.cache
+def _userinfo() -> re.Pattern[str]:
+    """``user:password@`` of a URL; compiled, as the next one, where it is of use: 0.2 ms of the import."""
+    return re.compile(r"//([^/?#\s@]*)@")
+
+
+@functools.cache
+def _parameter() -> re.Pattern[str]:
+    """name="value" or name=value, as in Digest (RFC 7616) and in signatures."""
+    return re.compile(r'=\s*(?:"([^"]+)"|([^",;\s=][^",;\s]*))')
 
 
 class Secrets:
@@ -111,14 +121,14 @@ class Secrets:
             user, _, password = _decode_base64(token).partition(":")
             self._add(user)
             self._add(password)
-        for quoted, plain in _PARAMETER.findall(value):
+        for quoted, plain in _parameter().findall(value):
             self._add(quoted or plain)
         self._add_url(value)
 
     def _add_url(self, value: str) -> None:
         """The secrets inside a header that holds a URL."""
         if "@" in value:
-            for userinfo in _USERINFO.findall(value):
+            for userinfo in _userinfo().findall(value):
                 for part in userinfo.split(":"):
                     self._add(part)
         if "?" not in value and "#" not in value:
@@ -134,7 +144,7 @@ class Secrets:
                 self._add(unquote_plus(raw_value[1:]))
             if "@" not in raw_value and "%" not in raw_value:
                 continue
-            for userinfo in _USERINFO.findall(unquote_plus(raw_value)):
+            for userinfo in _userinfo().findall(unquote_plus(raw_value)):
                 for part in [userinfo, *userinfo.split(":")]:
                     self._add(part)
 

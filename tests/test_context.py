@@ -43,6 +43,22 @@ def test_contexts_are_entered_in_order() -> None:
     assert log == ["+a", "+b", "-b", "-a"]
 
 
+class Broken(Context):
+    def running(self) -> Context:
+        raise ValueError
+
+    def __exit__(self, *exc_info: object) -> None:
+        raise ValueError
+
+
+def test_a_context_that_fails_keeps_no_other_from_being_entered_and_left() -> None:
+    log: list[str] = []
+    contexts: Any = [Context(log, "a"), Broken(log, "b"), Context(log, "c")]
+    outer, variables, former, inside = enter(None, recordings=contexts)
+    undo((outer, variables, former, [*inside, contexts[1]]))
+    assert log == ["+a", "+c", "-c", "-a"]
+
+
 def test_current_is_what_was_set() -> None:
     marker: Any = object()
     before = CURRENT.get()

@@ -92,6 +92,22 @@ def test_a_port_of_superscript_digits_is_no_port() -> None:
     assert _http.split_host("shop.example:\xb2") == ("shop.example:\xb2", None)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "host", "address"),
+    [
+        ("https", "shop.example", ("shop.example", 443)),
+        ("https", "me:pw@shop.example:8443", ("shop.example", 8443)),
+        ("gopher", "shop.example", ("shop.example", None)),
+        ("http", "a" * 100, ("a" * 100, 80)),
+    ],
+)
+def test_the_address_of_a_server(scheme: str, host: str, address: tuple[str, int | None]) -> None:
+    remembered = _http._server_address.cache_info().currsize
+    assert _http.server_address(scheme, host) == address
+    if len(host) > 64:
+        assert _http._server_address.cache_info().currsize == remembered
+
+
 @given(st.text(max_size=20))
 def test_any_text_is_split_or_left(host: str) -> None:
     try:

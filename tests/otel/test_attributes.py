@@ -10,8 +10,10 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
+from sentry_web import instrument_wsgi
 from sentry_web._otel import build_settings
 from sentry_web._otel.attributes import FirstAttributes
 from sentry_web._privacy import Policy
@@ -99,3 +101,28 @@ def test_where_nobody_looks_nothing_is_made(driver: Any, new_telemetry: Any, mon
     assert made == []
     driver.run(ANSWER, wrap=new_telemetry().wrap())
     assert len(made) == 1
+
+
+class Some(Looks):
+    """Records these of the spans."""
+
+    def __init__(self, recorded: list[bool]) -> None:
+        super().__init__(lambda attributes: (type(attributes), dict(attributes)))
+        self.recorded = recorded
+
+    def should_sample(self, *args, **more):  # type: ignore[no-untyped-def]
+        result = super().should_sample(*args, **more)
+        return result if self.recorded[len(self.seen) - 1] else SamplingResult(Decision.DROP)
+
+
+def test_the_attributes_are_a_dict_at_once_where_the_last_spans_were_recorded() -> None:
+    """And say the same, whatever they are."""
+    sampler = Some([*[True] * 9, False, True])
+    app = instrument_wsgi(
+        lambda environ, start: [start("200 OK", []), b""][1:], tracer_provider=TracerProvider(sampler)
+    )
+    for _ in sampler.recorded:
+        list(app({"REQUEST_METHOD": "GET", "PATH_INFO": "/books", "QUERY_STRING": "a=b"}, lambda *args: None))
+    kinds = [kind for kind, _ in sampler.seen]
+    assert kinds == [*[FirstAttributes] * 8, dict, dict, FirstAttributes]
+    assert all(told == sampler.seen[0][1] for _, told in sampler.seen)
