@@ -54,8 +54,11 @@ class Broken(Context):
 def test_a_context_that_fails_keeps_no_other_from_being_entered_and_left() -> None:
     log: list[str] = []
     contexts: Any = [Context(log, "a"), Broken(log, "b"), Context(log, "c")]
-    outer, variables, former, inside = enter(None, recordings=contexts)
-    undo((outer, variables, former, [*inside, contexts[1]]))
+    surrounded = Request()
+    for context in contexts:
+        surrounded.surround_by(context)
+    outer, variables, former, inside = surrounded.enter()
+    surrounded.leave((outer, variables, former, [*inside, contexts[1]]))
     assert log == ["+a", "+c", "-c", "-a"]
 
 
