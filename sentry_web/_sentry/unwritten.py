@@ -42,7 +42,8 @@ class UnwrittenEnvelope(Envelope):
             written = call(_write, *unwritten) or Envelope()
             self.__dict__.update(headers=written.headers, items=written.items)
             self.__dict__.pop("_unwritten", None)
-            self.__class__ = Envelope  # type: ignore[assignment]
+            this: Any = self
+            this.__class__ = Envelope
         return self.__dict__[name]
 
     def __reduce__(self) -> Any:
