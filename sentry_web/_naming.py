@@ -74,7 +74,7 @@ class Naming:
         self._request = request
         self._style = style
         self._most_paths = most_paths
-        self._live = live
+        self._live: Any = live
         #: The scopes or environs that a bridge made of it; ``None`` once the name is final.
         self._inside: tuple[Any, ...] | None = ()
         self._behind = behind

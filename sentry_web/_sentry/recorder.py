@@ -25,7 +25,7 @@ from .spans import (
 )
 from .streamed import StreamedRoot
 from .trace import incoming_trace, trace_of_headers
-from .waiting import is_waiting, touch
+from .waiting import WaitingIsolation, is_waiting, touch
 
 #: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
@@ -90,7 +90,7 @@ class SentryRecording(BaseRecording):
     def idle(self) -> bool:
         """Whether ``finish`` has nothing to do: no root span, and no session, of ours or of the application."""
         opening = self._opening
-        if is_waiting(self._isolation):
+        if type(self._isolation) is WaitingIsolation:
             return opening.session_began is None and (opening.late is None or opening.late.left_out)
         return (opening.root is None or self._left_out) and not private.has_session(self._isolation)
 

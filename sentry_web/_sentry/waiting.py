@@ -36,7 +36,7 @@ class _Waiting:
         object.__setattr__(self, name, value)
 
 
-class _WaitingIsolation(_Waiting, Scope):
+class WaitingIsolation(_Waiting, Scope):
     """The isolation scope."""
 
     __slots__ = ()
@@ -50,16 +50,16 @@ class _WaitingCurrent(_Waiting, RedactingScope):
 
 #: ``pair(around, opening)``: an isolation and a current scope that wait for their first touch, when they will be made
 #: from those around, by the methods ``take`` and ``bare`` of ``opening``.
-pair = functools.partial(slots.empty_pair, _WaitingIsolation, _WaitingCurrent)
+pair = functools.partial(slots.empty_pair, WaitingIsolation, _WaitingCurrent)
 
 #: What each becomes, and which of the two scopes that are made it is.
 _CURRENT = 1
-_FULL: dict[type, tuple[type, int]] = {_WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, _CURRENT)}
+_FULL: dict[type, tuple[type, int]] = {WaitingIsolation: (Scope, 0), _WaitingCurrent: (RedactingScope, _CURRENT)}
 
 
 def is_waiting(scope: Scope) -> bool:
     """Whether nothing has touched the scope."""
-    return type(scope) is _WaitingIsolation
+    return type(scope) is WaitingIsolation
 
 
 def touch(scope: Scope) -> None:

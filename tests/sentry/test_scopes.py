@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from sentry_sdk import Scope
 from sentry_sdk.tracing import Transaction
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._sentry import inner_segments, inner_spans, scopes, slots
+from sentry_web._sentry import SentryRecorder, inner_segments, inner_spans, scopes, slots
 from sentry_web._sentry.redaction import RedactingScope
 from sentry_web.testing import recording
 
@@ -348,3 +348,17 @@ def test_scopes_of_another_make_are_made_at_once(monkeypatch: pytest.MonkeyPatch
     with recording(**QUIET), made() as found:
         ask(nothing)
     assert found
+
+
+@pytest.mark.parametrize("whole_process", [True, False])
+@pytest.mark.parametrize("which", [None, 0, 1])
+def test_the_client_is_the_one_that_the_sdk_finds(whole_process: bool, which: int | None) -> None:
+    """On the isolation or the current scope, or that of the whole process, if there is one."""
+    with recording(**QUIET) if whole_process else nullcontext(), sentry_sdk.isolation_scope():
+        around = Scope.get_isolation_scope(), Scope.get_current_scope()
+        if which is not None:
+            around[which].set_client(sentry_sdk.Client(default_integrations=False, auto_enabling_integrations=False))
+        theirs, found = sentry_sdk.get_client(), scopes.client_on(around)
+        assert (found is theirs) is theirs.is_active()
+        assert found.is_active() is theirs.is_active() is SentryRecorder().active("wsgi")
+        assert theirs.is_active() is (whole_process or which is not None)
