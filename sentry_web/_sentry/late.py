@@ -126,7 +126,8 @@ class LateTransaction(Late):
             inner_spans.ended_before(made, self.span_id, self.ended)
         elif self.sampled:
             made.init_span_recorder(maxlen=1000)
-        made.__class__ = RequestTransaction
+        if self.sampled:
+            made.__class__ = RequestTransaction
         current.span = made
         return TransactionSpan(made, client)
 

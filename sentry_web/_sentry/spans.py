@@ -156,7 +156,8 @@ class TransactionSpan:
             with running:
                 sentry_sdk.start_transaction(transaction, custom_sampling_context=parameters.sampling)
                 private.start_profile(transaction)
-        transaction.__class__ = RequestTransaction
+        if transaction.sampled:
+            transaction.__class__ = RequestTransaction
         current.span = transaction
         return transaction.sampled is False and private.count_left_out(parameters.client)
 

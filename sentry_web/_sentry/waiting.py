@@ -88,7 +88,20 @@ def _become_full(scope: Any) -> None:
         if type(scope) in _FULL:  # no other thread was faster
             full, which = _FULL[type(scope)]
             opening = slots.kept_in(scope)
-            made = call(opening.take) or call(opening.bare) or (Scope(), Scope())
+            isolation = slots.companion_of(scope) if which == _CURRENT else None
+            taken = call(opening.take)
+            made = taken or call(opening.bare) or (Scope(), Scope())
             slots.fill(scope, made[which], full)
+            if isolation is not None and taken is not None:
+                call(_fill_isolation, isolation, made[0])
             if which == _CURRENT and isinstance(opening.root, StreamedRoot):
                 call(opening.root.move_to, scope)
+
+
+def _fill_isolation(scope: Any, made: Scope) -> None:
+    """Fill the isolation scope with the current one: as long as it waits, the SDK's questions for its client cost more.
+
+    It asks four times for each span (0.6 µs).
+    """
+    if type(scope) is WaitingIsolation:
+        slots.fill(scope, made, Scope)

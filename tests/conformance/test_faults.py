@@ -72,6 +72,7 @@ ENTRY_POINTS = {
     "_sentry.waiting._Waiting.__setattr__": "what sentry-sdk runs in the application's own call",
     "_sentry.waiting._become_full": "what they do, guarded as far as it calls anything of ours",
     "_sentry.slots.kept_in": "a slot is read, by what they do",
+    "_sentry.slots.companion_of": "the same",
     "_sentry.slots.fill": "slots are filled, by what they do",
     "_sentry.spans.RequestTransaction.start_child": "what the application calls, by start_span()",
     "_guard.call": "the guard itself",

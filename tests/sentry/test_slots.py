@@ -31,6 +31,11 @@ def test_an_empty_scope_has_a_client_and_what_it_keeps() -> None:
             scope._tags  # noqa: B018
 
 
+def test_the_second_knows_the_first() -> None:
+    first, second = slots.empty_pair(Empty, Empty, (Scope(), Scope()), object())
+    assert slots.companion_of(second) is first
+
+
 def test_a_filled_scope_is_the_full_one_in_all_but_identity() -> None:
     full = Scope()
     full.set_tag("shelf", "7")

@@ -53,6 +53,29 @@ def test_each_becomes_its_own() -> None:
     assert opening.made == 2
 
 
+def test_the_isolation_scope_is_filled_with_the_current_one() -> None:
+    isolation, current, opening = pair()
+    current.set_tag("colour", "red")
+    assert (type(isolation), isolation._tags) == (Scope, {"shelf": "7"})
+    assert opening.made == 1
+
+
+def test_an_isolation_scope_that_is_full_is_left_alone() -> None:
+    isolation, current, _ = pair()
+    isolation.set_tag("size", "small")
+    current.set_tag("colour", "red")
+    assert isolation._tags == {"shelf": "7", "size": "small"}
+
+
+def test_amid_the_making_the_isolation_scope_waits_on() -> None:
+    """What is copied then, in the place of what is being made, has nothing of the request yet."""
+    isolation, current, opening = pair()
+    opening.take = lambda: None  # type: ignore[method-assign,assignment,return-value]
+    current.set_tag("colour", "red")
+    assert type(current) is RedactingScope
+    assert waiting.is_waiting(isolation)
+
+
 def test_a_touch_from_outside_makes_it_once() -> None:
     isolation, _, opening = pair()
     waiting.touch(isolation)
