@@ -43,19 +43,21 @@ TRANSACTION_KNOWN = (
 class Beginning:
     """When and where a request began."""
 
-    __slots__ = ("time", "clock", "thread")
+    __slots__ = ("time", "clock", "_thread")
 
     def __init__(self) -> None:
         self.time = datetime.now(timezone.utc)
         #: The same, by ``time.perf_counter_ns()``, as profilers have it.
         self.clock = time.perf_counter_ns()
-        ident, name = get_current_thread_meta()
-        #: The thread, as a span's data.
-        self.thread: dict[str, Any] = {}
-        if ident is not None:
-            self.thread["thread.id"] = str(ident)
-            if name is not None:
-                self.thread["thread.name"] = name
+        self._thread = get_current_thread_meta()
+
+    @property
+    def thread(self) -> dict[str, Any]:
+        """The thread, as a span's data; made when it is told (240 bytes of an open connection)."""
+        ident, name = self._thread
+        if ident is None:
+            return {}
+        return {"thread.id": str(ident), "thread.name": name} if name is not None else {"thread.id": str(ident)}
 
 
 def transaction(context: Any, *, op: str, name: str, source: str, origin: str) -> Transaction | None:
