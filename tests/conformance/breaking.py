@@ -21,6 +21,7 @@ from typing import Any, Callable, NamedTuple, Protocol
 from asgiref.sync import SyncToAsync
 
 import sentry_web
+from sentry_web import _environ
 
 #: Rooms that no request passes through.
 _ELSEWHERE = ("testing", "cli", "demo", "_run", "_instrument", "_middlewares")
@@ -197,6 +198,7 @@ def forget_results() -> None:
         for value in list(vars(room).values()):
             if isinstance(value, functools._lru_cache_wrapper):
                 value.cache_clear()
+    _environ._HEADERS.clear()  # a cache, too, though not by a decorator
 
 
 @contextmanager
