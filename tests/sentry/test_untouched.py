@@ -17,10 +17,12 @@ from hypothesis import event as note
 from hypothesis import strategies as st
 from sentry_sdk.scrubber import EventScrubber
 
+from sentry_web import SentryWsgiMiddleware
 from sentry_web._request import Outcome
 from sentry_web._sentry import inner_spans, scopes, untouched
 from sentry_web._sentry.delivery import Delivery
 from sentry_web._sentry.private import AnnotatedValue
+from sentry_web.testing import recording
 
 from .test_delivery import (
     INTEGRATIONS,
@@ -275,6 +277,19 @@ def test_headers_that_may_change_are_read_at_once() -> None:
     assert untouched._settle(outcome)
     listed.append(("Y", "2"))
     assert outcome.headers == (("X", "1"),)
+
+
+@streaming
+def test_a_segment_whose_headers_may_change_is_sent_at_once() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [["Content-Type", "text/plain"]])
+        return [b"hello"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/books/7", "SERVER_NAME": "s", "SERVER_PORT": "80"}
+    with recording(traces_sample_rate=1.0, trace_lifecycle="stream") as events, counted() as ways:
+        assert SentryWsgiMiddleware(app)(environ, lambda *_: lambda _: None) == [b"hello"]
+        assert [segment.name for segment in events.segments] == ["/books/7"]
+    assert ways == ["untouched"]
 
 
 def _broken(*arguments: Any) -> Any:
