@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from _thread import start_new_thread
 from typing import Any, Callable, TypeVar
 
 logger = logging.getLogger("sentry_web")
@@ -54,3 +55,35 @@ def report(function: Callable[..., Any]) -> Any:
     except Exception:  # noqa: BLE001 - a user's log filter or handler may raise
         return None
     return None
+
+
+def finish_dropped(dropped: object, finish: Callable[[], Any]) -> None:
+    """Finish with an object whose finalizer calls this: at once, or on a thread of its own.
+
+    The garbage collector runs finalizers at any allocation, also amid code that holds a lock which ``finish`` would
+    wait for (that of an output's queue), and so for ever. An object that it has found is still referred to, from its
+    cycle; one that was merely dropped is not.
+    """
+    if getrefcount(dropped) > _REFERENCES:
+        start_new_thread(call, (finish,))  # without the locks that ``threading`` has
+    else:
+        finish()
+
+
+class _Probe:
+    """An object that is dropped, to see how many references are left to such a one: those of the calls alone."""
+
+    left = 0
+
+    def __del__(self) -> None:
+        _count(self, sys.exc_info)
+
+
+def _count(dropped: object, finish: Callable[[], Any]) -> None:
+    _Probe.left = getrefcount(dropped)
+
+
+#: Only CPython counts references; where nobody does, nothing is taken for a part of a cycle.
+getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda _: 0)
+_Probe()
+_REFERENCES = _Probe.left

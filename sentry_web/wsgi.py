@@ -15,7 +15,7 @@ from ._body import watch_input
 from ._config import Config, build_config
 from ._entry import Entry
 from ._environ import EnvironRequest, may_be_wrapped
-from ._guard import call, pass_on, report
+from ._guard import call, finish_dropped, pass_on, report
 from ._http import parse_status
 from ._joined import Watched
 from ._recorder import Recorder
@@ -194,7 +194,7 @@ class _Body:
         """
         try:
             if self._exchange.open and not is_finalizing():
-                self._exchange.abandoned()
+                finish_dropped(self, self._exchange.abandoned)
         except Exception:  # noqa: BLE001 - as call() does
             report(self.__del__)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import threading
+from typing import Any
 
 import pytest
 
-from sentry_web._guard import call, logger, pass_on, report
+from sentry_web import _guard
+from sentry_web._guard import call, finish_dropped, logger, pass_on, report
 
 
 def test_a_call_hands_arguments_in_and_the_result_out() -> None:
@@ -60,3 +64,55 @@ def test_without_an_exception_there_is_nothing_to_pass_on() -> None:
     taken: list[BaseException] = []
     pass_on(taken.append)
     assert taken == []
+
+
+class Dropped:
+    """An object that is finished with when it is dropped, and says on which thread that is."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.ended = threading.Event()
+        self.threads: list[int] = []
+        self.work = Work(self.lock, self.ended, self.threads)
+
+    def __del__(self) -> None:
+        finish_dropped(self, self.work.finish)
+
+
+class Work:
+    def __init__(self, lock: Any, ended: threading.Event, threads: list[int]) -> None:
+        self.lock, self.ended, self.threads = lock, ended, threads
+
+    def finish(self) -> None:
+        with self.lock:
+            self.threads.append(threading.get_ident())
+        self.ended.set()
+
+
+def test_what_is_dropped_is_finished_with_at_once() -> None:
+    dropped = Dropped(threading.Lock())
+    work = dropped.work
+    del dropped
+    assert work.threads == [threading.get_ident()]
+
+
+def test_what_the_garbage_collector_finds_may_wait_for_a_lock_that_is_held_here() -> None:
+    dropped = Dropped(threading.Lock())
+    work = dropped.work
+    dropped.itself = dropped  # type: ignore[attr-defined]
+    with work.lock:
+        del dropped
+        gc.collect()
+        assert work.threads == []
+    assert work.ended.wait(timeout=10)
+    assert work.threads != [threading.get_ident()]
+
+
+def test_where_nobody_counts_references_nothing_is_taken_for_a_part_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_guard, "getrefcount", lambda _: 0)
+    dropped = Dropped(threading.Lock())
+    work = dropped.work
+    dropped.itself = dropped  # type: ignore[attr-defined]
+    del dropped
+    gc.collect()
+    assert work.threads == [threading.get_ident()]

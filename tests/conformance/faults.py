@@ -44,7 +44,7 @@ FAULTS: tuple[Fault, ...] = (
     (51, "a status line without a reason is not understood", ("_http.py", "    code = status.strip()[:3]\n", '        code, _ = status.split(" ", 1)\n')),
     # --- how it ended ------------------------------------------------------------------------------------------------
     (8, "the transaction ends when the application returns", (WSGI, _WRAPPED, "        call(exchange.close)\n" + _WRAPPED)),
-    (8, "an abandoned stream never ends", (WSGI, "                self._exchange.abandoned()\n", "                pass\n")),
+    (8, "an abandoned stream never ends", (WSGI, "                finish_dropped(self, self._exchange.abandoned)\n", "                pass\n")),
     (9, "an error in mid-stream leaves the transaction ok", (EXCHANGE, "            self.outcome.failed = True\n            self._capture(error, handled=False)", "            self.outcome.failed = self.state < _STREAMING\n            self._capture(error, handled=False)")),
     (9, "the session ends before the body", (SCOPES, "                isolation.start_session(session_mode=\"request\")\n", "                isolation.start_session(session_mode=\"request\")\n                isolation.end_session()\n")),
     (10, "the transaction ends now", (SPANS, "ended = transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0)\n        event", "ended = type(transaction.start_timestamp).now(transaction.start_timestamp.tzinfo)\n        event")),

@@ -75,6 +75,8 @@ ENTRY_POINTS = {
     "_sentry.slots.companion_of": "the same",
     "_sentry.slots.fill": "slots are filled, by what they do",
     "_sentry.spans.RequestTransaction.start_child": "what the application calls, by start_span()",
+    "_guard._Probe.__del__": "run at import, for the process",
+    "_guard._count": "the same",
     "_guard.call": "the guard itself",
     "_guard.report": "the guard itself",
 }
