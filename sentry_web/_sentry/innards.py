@@ -166,9 +166,7 @@ class Scopes:
 
     def complete(self, span: Any, client: Any) -> None:
         """Give a streamed span the attributes that the scopes hold for it, as ``Scope.apply_to_telemetry`` does."""
-        attributes = span.get_attributes()
-        for key, value in self.attributes(client).items():
-            attributes.setdefault(key, value)
+        add_missing(span, self.attributes(client))
 
     def attributes(self, client: Any) -> dict[str, Any]:
         """The attributes that the scopes hold for a streamed span which has them not."""
@@ -179,6 +177,13 @@ class Scopes:
         for scope in self._all:
             told.update(scope._attributes)
         return told
+
+
+def add_missing(span: Any, attributes: dict[str, Any]) -> None:
+    """Give a streamed span those of the attributes that it has not."""
+    told = span.get_attributes()
+    for key, value in attributes.items():
+        told.setdefault(key, value)
 
 
 #: What is on a scope of which an event gets nothing, by its names.
@@ -247,10 +252,8 @@ class ScopesAround(Scopes):
         """As the SDK does it: first what integrations added for all events, then scope by scope."""
         current = self._all[2]
         first, last = self._ours()
-        self.only_ours = (
-            not current._event_processors
-            and (self._blank or not any(scope._contexts for scope in self._all))
-            and self._only_add()
+        self.only_ours = self.settled or (
+            not current._event_processors and not any(scope._contexts for scope in self._all) and self._only_add()
         )
         for processor in (*self._theirs, first, *current._event_processors, last):
             processed = event

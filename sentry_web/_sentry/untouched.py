@@ -19,7 +19,7 @@ from .._request import Name, Outcome
 from . import inner_segments
 from .client_facts import client_facts
 from .delivery import Delivery, delivery_by
-from .innards import Scopes, ScopesAround
+from .innards import Scopes, ScopesAround, add_missing
 from .late import LateSegment
 from .root_attributes import root_attributes
 from .scopes import Opening
@@ -193,11 +193,8 @@ class _SegmentReport:
         return self._written(self.build())
 
     def _written(self, made: Any) -> Any:
-        opening = self._opening
-        _, redaction = opening.last_processors()
-        attributes = made.get_attributes()
-        for key, value in self._around.items():
-            attributes.setdefault(key, value)
+        _, redaction = self._opening.last_processors()
+        add_missing(made, self._around)
         redaction.redact_span(made)
         return inner_segments.envelope(made)
 

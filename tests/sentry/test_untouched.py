@@ -83,6 +83,14 @@ def counted() -> Iterator[list[str]]:
         yield found
 
 
+def noted(*arguments: Any, **options: Any) -> list[Any]:
+    """What is sent; Hypothesis' statistics tell which ways were gone."""
+    with counted() as ways:
+        sent = serve(*arguments, **options)
+    note(f"the request was: {', '.join(ways)}")
+    return sent
+
+
 #: What touches nothing of the request but the global scope, or only its trace.
 global_steps = on_scopes.filter(lambda step: "'global'" in repr(step))
 late_steps = st.lists(
@@ -106,9 +114,7 @@ def test_the_same_is_sent(  # noqa: PLR0917 - Hypothesis passes them by name
     # dictionary; a session that was never made asks nothing of it
     set_by_processors = " ".join(repr(step) for step in [*before, *inside] if "add_event_processor" in repr(step))
     assume("session" not in str(chosen) or not re.search("_Set.'(request|user)'", set_by_processors))
-    with counted() as ways:
-        short = serve(chosen, headers, inside, status, body, short=True, before=before)
-    note(f"the request was: {', '.join(ways)}")
+    short = noted(chosen, headers, inside, status, body, short=True, before=before)
     assert short == serve(chosen, headers, inside, status, body, short=False, before=before)
 
 
@@ -124,17 +130,13 @@ def test_it_does_not_matter_when_a_transport_looks(  # noqa: PLR0917
     chosen: Any, headers: Any, before: Any, after: Any, status: Any, body: Any
 ) -> None:
     """Later on another thread, when what outlives the request has run, and the client is closed, or at once."""
-    with counted() as ways:
-        later = serve(chosen, headers, [], status, body, short=True, before=before, after=after, late=True)
-    note(f"the request was: {', '.join(ways)}")
+    later = noted(chosen, headers, [], status, body, short=True, before=before, after=after, late=True)
     assert later == serve(chosen, headers, [], status, body, short=True, before=before, after=after)
 
 
 @given(headers=st.sampled_from(REQUESTS), after=late_steps, options=options)
 def test_what_outlives_the_request_finds_the_transaction_that_was_sent(headers: Any, after: Any, options: Any) -> None:
-    with counted() as ways:
-        short = serve(options, headers, [], "200 OK", "errors", short=True, after=after)
-    note(f"the request was: {', '.join(ways)}")
+    short = noted(options, headers, [], "200 OK", "errors", short=True, after=after)
     assert short == serve(options, headers, [], "200 OK", "errors", short=False, after=after)
 
 
@@ -152,9 +154,7 @@ before_streams = st.lists(on_scopes | stream_steps.filter(lambda step: "global" 
 def test_it_does_not_matter_when_a_transport_looks_at_a_stream(
     chosen: Any, headers: Any, before: Any, status: Any, after: Any
 ) -> None:
-    with counted() as ways:
-        later = serve(chosen, headers, [], status, "errors", short=True, before=before, after=after, late=True)
-    note(f"the request was: {', '.join(ways)}")
+    later = noted(chosen, headers, [], status, "errors", short=True, before=before, after=after, late=True)
     assert later == serve(chosen, headers, [], status, "errors", short=True, before=before, after=after)
 
 
@@ -167,9 +167,7 @@ def test_it_does_not_matter_when_a_transport_looks_at_a_stream(
     after=st.lists(stream_steps, max_size=2),
 )
 def test_the_same_is_streamed(chosen: Any, headers: Any, before: Any, status: Any, after: Any) -> None:
-    with counted() as ways:
-        short = serve(chosen, headers, [], status, "errors", short=True, before=before, after=after)
-    note(f"the request was: {', '.join(ways)}")
+    short = noted(chosen, headers, [], status, "errors", short=True, before=before, after=after)
     assert short == serve(chosen, headers, [], status, "errors", short=False, before=before, after=after)
 
 
