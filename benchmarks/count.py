@@ -14,8 +14,9 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from cheap import applications as apps
 from cheap.peers import COLUMNS, Nowhere, configured

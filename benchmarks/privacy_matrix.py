@@ -18,11 +18,11 @@ import argparse
 import itertools
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.testing import ASGI3, WSGI, Driver, Request, Wrap, recording

@@ -17,9 +17,10 @@ import argparse
 import functools
 import logging
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
 os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"

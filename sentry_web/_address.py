@@ -14,11 +14,11 @@ from re import Pattern
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # to make six such types takes 0.2 ms of the import
-    from typing import Callable, Optional, Union
+    from collections.abc import Callable
 
-    Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-    Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-    GetHeader = Callable[[str], Optional[str]]
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+    GetHeader = Callable[[str], str | None]
 
 
 @functools.cache

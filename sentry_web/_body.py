@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Iterable
-from typing import Any, Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from ._guard import call

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ._address import Forwarding
 
 if TYPE_CHECKING:
-    from typing import Callable
+    from collections.abc import Callable
 
     from ._options import OnRequest, OnResponse, RouteResolver
     from ._request import Request

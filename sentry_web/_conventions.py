@@ -6,9 +6,9 @@ is decided in ``_privacy``, and no vendor is known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from re import Pattern
-from typing import Any, Callable
+from typing import Any
 
 from ._request import Name, Outcome, Request
 

@@ -6,8 +6,8 @@ copied, since frameworks report their route by writing to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from . import _frameworks
 from ._config import Config

@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import sys
 from _thread import start_new_thread
-from typing import Any, Callable, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 logger = logging.getLogger("sentry_web")
 

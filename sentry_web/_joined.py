@@ -15,7 +15,7 @@ from ._recorder import MessageSpan
 from ._request import Request
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeAlias
+    from typing import TypeAlias
 
 
 class Joined:

@@ -5,8 +5,8 @@ A class made of annotations costs more to make than all other code of a module (
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from typing import TYPE_CHECKING, Callable, Literal, Optional, TypedDict, Union
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
     from ._recorder import Recording
@@ -16,8 +16,8 @@ Style = Literal["endpoint", "url"]
 BodyMode = Literal["never", "errors", "always"]
 OnRequest = Callable[["Recording", "Request"], None]
 OnResponse = Callable[["Recording", "Request", "Outcome"], None]
-RouteResolver = Callable[["Request"], Optional[str]]
-TrustedProxies = Union[None, int, str, Sequence[str]]
+RouteResolver = Callable[["Request"], str | None]
+TrustedProxies = int | str | Sequence[str] | None
 
 
 class Options(TypedDict, total=False):

@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from re import Pattern
-from typing import Any, Optional, Union
+from typing import Any
 from urllib.parse import unquote_plus
 
 from ._address import Forwarding
@@ -63,9 +63,9 @@ class Unparsed(Filtered):
     remark = ("!raw", "s")
 
 
-Text = Union[str, Filtered]
+Text = str | Filtered
 #: Where a request went: scheme, authority, path, query.
-Address = tuple[str, Optional[str], str, Optional[Text]]
+Address = tuple[str, str | None, str, Text | None]
 
 
 class Policy:

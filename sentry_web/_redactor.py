@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby, islice
-from typing import Any, Callable
+from typing import Any
 
 from ._privacy import SUBSTITUTE
 

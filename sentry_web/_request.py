@@ -7,11 +7,11 @@ decides what may be sent: that is ``_privacy``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional, Protocol
+from typing import Any, Protocol
 
 from ._http import Header, build_url, host_from_server, index_headers, join_path
 
-Server = tuple[str, Optional[int]]
+Server = tuple[str, int | None]
 #: Attributes that may be read late.
 _READ_LATE = frozenset(("scheme", "path", "query", "http_version", "server", "peer"))
 

@@ -7,8 +7,8 @@ what the server passes is passed on as it is, and what the application raises le
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Sequence
-from typing import Any, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from ._config import Config, build_config
 from ._entry import Entry

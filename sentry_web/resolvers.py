@@ -9,15 +9,15 @@ own router before the framework does, which doubles the work of routing; that is
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from typing import Any, Callable, Optional
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ._frameworks.django import match_path, route_of
 from ._request import Request
 
 __all__ = ["django_resolver", "starlette_resolver", "werkzeug_resolver"]
 
-Resolver = Callable[[Request], Optional[str]]
+Resolver = Callable[[Request], str | None]
 _DEEPEST = 20  # mounts inside mounts
 
 

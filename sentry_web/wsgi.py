@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Sequence
-from typing import Any, Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ._body import watch_input
 from ._config import Config, build_config

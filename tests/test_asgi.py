@@ -7,8 +7,8 @@ import asyncio
 import functools
 import gc
 import weakref
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sentry_sdk

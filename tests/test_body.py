@@ -5,8 +5,8 @@ from __future__ import annotations
 import array
 import io
 import json
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from sentry_web.cli import main; main()"]
+# sentry-sdk imports every framework that it has an integration for: two seconds of each process.
+SLOW = ("blacksheep", "bottle", "django", "falcon", "fastapi", "litestar", "logfire", "pyramid", "quart")
+COMMAND = [
+    sys.executable,
+    "-c",
+    f"import sys; sys.modules.update(dict.fromkeys({SLOW})); from sentry_web.cli import main; main()",
+]
 DECORATION = re.compile("[\x1b\u2500-\u257f]")  # escape sequences and box drawing
 
 APPS = """

@@ -169,6 +169,32 @@ def test_the_wheel_holds_the_package_and_nothing_else() -> None:
     }
 
 
+LOCKS = TESTS.parent / ".ci" / "locks"
+
+
+@pytest.mark.parametrize("path", sorted(LOCKS.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_locked_set_names_no_index_and_no_machine(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert re.findall(r"https?:|--\S*index|--find-links|file:|^ */", text, re.MULTILINE) == []
+    pinned = re.findall(r"^[a-z0-9.\-]+(?:\[.*\])?==\S+", text, re.MULTILINE)
+    assert pinned
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) >= len(pinned)
+
+
+def test_every_dependency_is_locked() -> None:
+    """What pyproject.toml asks for is in the locked sets; `nox -s lock` writes them anew."""
+    requirements = pytest.importorskip("packaging.requirements")
+    tomllib = pytest.importorskip("tomllib", reason="not on this Python: tomllib needs 3.11")
+    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text("utf-8"))
+    for name, group in project["dependency-groups"].items():
+        locked = (LOCKS / f"{name}.txt").read_text("utf-8").lower()
+        for line in group:
+            wanted = requirements.Requirement(line)
+            found = re.findall(rf"^{re.escape(wanted.name.lower())}(?:\[.*\])?==([^\s;]+)", locked, re.MULTILINE)
+            assert found, f"{line} is not in .ci/locks/{name}.txt"
+            assert all(wanted.specifier.contains(version) for version in found), line
+
+
 def test_every_entry_point_can_be_loaded() -> None:
     """One that cannot be breaks every pytest run of its users, or their command line."""
     entry_points = installed_wheel().entry_points

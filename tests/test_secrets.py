@@ -6,9 +6,9 @@ import base64
 import json
 import string
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest

@@ -6,8 +6,8 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 from wsgiref.util import FileWrapper
 
 import pytest

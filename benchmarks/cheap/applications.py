@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Coroutine
-from typing import Any, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 CHUNK = b"x" * 64
 LINES = 1000

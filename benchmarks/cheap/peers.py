@@ -9,9 +9,9 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Callable
+from typing import Any
 
 import sentry_sdk
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware as TheirAsgi

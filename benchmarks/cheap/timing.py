@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 #: Runs a contestant this many times.
 Many = Callable[[int], Any]

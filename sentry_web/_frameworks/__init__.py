@@ -37,10 +37,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from collections.abc import Callable
 
     #: Mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
-    _Look = Callable[[Mapping[str, Any], Behind, str], Optional[Found]]
+    _Look = Callable[[Mapping[str, Any], Behind, str], Found | None]
 
 
 @functools.cache
@@ -124,7 +124,7 @@ def listen_behind(app: Any, listener: Listener) -> Behind:
     behind = Behind()
     if not sys.modules.keys().isdisjoint(_LOOKED_AT):
         _looks()
-    if "django" in sys.modules:
+    if sys.modules.get("django"):
         _room("django")
     attach = _room("pallets").attach if "werkzeug" in sys.modules else None
     for owner, prefix in look_behind(app):
@@ -164,4 +164,5 @@ def watch(listener: Listener) -> None:
     """
     for name in _UNWATCHED & sys.modules.keys():
         _UNWATCHED.discard(name)
-        _WATCHES[name](sys.modules[name], listener)
+        if sys.modules[name] is not None:  # None: somebody lets its import fail
+            _WATCHES[name](sys.modules[name], listener)

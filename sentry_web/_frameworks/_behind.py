@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ._found import Found
 
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from collections.abc import Callable
 
     #: A router that can be asked: scope or environ, mount prefix → what it would do with the request.
-    Router = Callable[[Mapping[str, Any], str], Optional[Found]]
+    Router = Callable[[Mapping[str, Any], str], Found | None]
 
 #: Where layers keep what they wrap: middlewares, bound methods, partials, decorated functions, Starlette's classes.
 _INWARD = ("app", "wsgi_app", "asgi_app", "application", "__self__", "func", "__wrapped__", "router")

@@ -13,8 +13,9 @@ import socket
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler

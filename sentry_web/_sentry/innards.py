@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, Callable
+from typing import Any
 
 import sentry_sdk
 from sentry_sdk import Scope

@@ -7,8 +7,8 @@ attached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import sentry_sdk
 from sentry_sdk.scope import Scope

@@ -7,9 +7,9 @@ Which reports are so is decided elsewhere (see ``untouched``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 from sentry_sdk import Scope
 from sentry_sdk.envelope import Envelope

@@ -7,8 +7,8 @@ function, so that it is one name whichever front was asked.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Iterator
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request

@@ -19,11 +19,12 @@ import json
 import re
 import threading
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseServer
 from time import monotonic
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 
 from sentry_sdk.envelope import Envelope, Item
 
@@ -72,7 +73,7 @@ class Ingest:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="ingest", daemon=True
         )
 
-    def __enter__(self) -> Ingest:  # noqa: PYI034 - typing.Self is younger than Python 3.9
+    def __enter__(self) -> Ingest:  # noqa: PYI034 - typing.Self is younger than Python 3.10
         self._thread.start()
         return self
 

@@ -7,8 +7,8 @@ function, so that it is one name whichever front was asked.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import pprint
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from sentry_sdk.envelope import Envelope

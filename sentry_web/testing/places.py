@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 from urllib.parse import quote, quote_plus, unquote
 
 from sentry_web.testing.request import Request

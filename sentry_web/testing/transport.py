@@ -7,9 +7,9 @@ The only file of this package that starts and stops an SDK client; public API of
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 from sentry_sdk.scope import Scope, ScopeType

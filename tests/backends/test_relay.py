@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -30,9 +29,6 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.places import PLACES
-
-if sys.version_info < (3, 10):
-    pytest.skip("not on this Python: sentry-relay needs 3.10", allow_module_level=True)
 
 processing = pytest.importorskip("sentry_relay.processing", reason="sentry-relay is not installed")
 sentry_relay_consts = pytest.importorskip("sentry_relay.consts", reason="sentry-relay is not installed")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import sentry_sdk

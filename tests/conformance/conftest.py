@@ -6,7 +6,8 @@ What is of use elsewhere belongs to ``sentry_web.testing``. Nothing here asks wh
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 

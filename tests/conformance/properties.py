@@ -10,7 +10,7 @@ import contextlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from sentry_web.testing.drivers import asgi, wsgi
 from sentry_web.testing.transport import isolated
 
 #: Options of ``sentry_sdk.init``; ``None``: no client at all.
-Mode = Optional[dict[str, Any]]
+Mode = dict[str, Any] | None
 
 #: ``sentry_sdk.traces`` came with the stream mode; an older release takes ``trace_lifecycle`` for an unknown option.
 HAS_STREAM_MODE = importlib.util.find_spec("sentry_sdk.traces") is not None

@@ -10,8 +10,9 @@ import collections
 import json
 import logging
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 import sentry_sdk

@@ -11,8 +11,9 @@ import gc
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 import sentry_sdk

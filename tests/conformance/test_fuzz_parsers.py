@@ -6,7 +6,8 @@ Linear is told by the ratio of two sizes; a limit in seconds would be the machin
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import example, given

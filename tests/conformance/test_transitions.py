@@ -7,9 +7,9 @@ takes everything in every state, CLOSED absorbs, the outcome never goes back, an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from hypothesis import example, given

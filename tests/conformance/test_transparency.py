@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given

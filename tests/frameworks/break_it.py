@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import probe
+from alone import hide_other_frameworks
 
 from sentry_web.testing.transport import recording
 
@@ -57,6 +58,7 @@ def answers(shop: Any, *, wrapped: bool) -> dict[str, Any]:
 
 
 def main() -> None:
+    hide_other_frameworks(sys.argv[1].split("_")[1])
     tools = breaking()
     functions = {name: item for name, item in tools.functions().items() if name.startswith(OURS)}
     shop = importlib.import_module(sys.argv[1])

@@ -16,6 +16,7 @@ import sys
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from alone import hide_other_frameworks
 from sentry_sdk.integrations.dedupe import DedupeIntegration
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
@@ -199,6 +200,7 @@ def integrations_of(shop: Any) -> list[Any]:
 
 def main() -> None:
     name, switch = sys.argv[1:3]
+    hide_other_frameworks(name.split("_")[1])
     logging.raiseExceptions = False
     logging.lastResort = None
     passes: dict[str, Any] = {}

@@ -7,7 +7,8 @@ kept; in both of the SDK's tracing modes, outside of the framework and registere
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import flask
 import httpx

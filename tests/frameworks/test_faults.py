@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from .shops import HERE, PATIENCE, SHOPS, need
+from .shops import SHOPS, need, printed
 
 
-@functools.cache
 def broken(name: str) -> dict[str, Any]:
-    run = subprocess.run(
-        [sys.executable, str(HERE / "break_it.py"), SHOPS[name].module],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )
-    assert run.returncode == 0, run.stderr
-    answer: dict[str, Any] = json.loads(run.stdout)
-    return answer
+    return printed("break_it.py", name)
 
 
 @pytest.mark.parametrize("name", SHOPS)

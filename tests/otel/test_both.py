@@ -105,7 +105,9 @@ def trace_ids(events: Any) -> set[str]:
 @pytest.mark.parametrize("way", WAYS)
 def test_one_request_is_one_trace_in_both_outputs(driver: Any, way: str, new_telemetry: Any) -> None:
     first = WAYS.index(way) + DRIVERS.index(driver)  # over all cases, every header meets every mode
-    for (headers, incoming), sdk in zip(INCOMING.items(), itertools.islice(itertools.cycle(SDK), first, None)):
+    for (headers, incoming), sdk in zip(
+        INCOMING.items(), itertools.islice(itertools.cycle(SDK), first, None), strict=False
+    ):
         telemetry = new_telemetry()
         with recording(**SDK[sdk]) as events:
             driver.run(SCRIPT, Request(headers=incoming), wraps(telemetry)[way])

@@ -14,13 +14,13 @@ import threading
 import uuid
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import Context, copy_context
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -668,7 +668,7 @@ ALONE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("act", ALONE, ids=repr)
+@pytest.mark.parametrize("act", ALONE, ids=lambda value: re.sub(r" at 0x\w+", "", repr(value)))
 @pytest.mark.parametrize(
     "chosen", [{}, {"auto_session_tracking": True, "event_scrubber": EventScrubber(recursive=True)}]
 )
@@ -794,7 +794,7 @@ def test_the_short_way_to_stream_is_taken() -> None:
     chosen = {"trace_lifecycle": "stream"}
     acts = [lambda: _streamed("SELECT 1", {"rows": 1})]
     begin, queue = inner_segments.segment, inner_segments.queue_span
-    with mock.patch.object(inner_segments, "segment", side_effect=begin) as begun:  # noqa: SIM117 - Python 3.9
+    with mock.patch.object(inner_segments, "segment", side_effect=begin) as begun:  # noqa: SIM117 - two long lines
         with mock.patch.object(inner_segments, "queue_span", side_effect=queue) as queued:
             sent = serve(chosen, REQUESTS[1], acts, "200 OK", "errors", short=True)
     assert (begun.call_count, queued.call_count) == (1, 2)

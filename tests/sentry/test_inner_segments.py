@@ -5,6 +5,7 @@ That they are sent alike is a property in ``test_delivery`` and ``test_untouched
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from unittest import mock
 
@@ -54,7 +55,7 @@ def test_a_segment_is_what_its_constructor_makes(dist: str | None) -> None:
         {"debug": True},
         {"profile_session_sample_rate": 0.5},
     ],
-    ids=repr,
+    ids=lambda value: re.sub(r" at 0x\w+", "", repr(value)),
 )
 def test_a_segment_that_more_than_the_rate_decides_is_left_to_the_sdk(options: dict[str, Any]) -> None:
     with recording(**{"traces_sample_rate": 1.0, "trace_lifecycle": "stream", **options}):

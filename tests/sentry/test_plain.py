@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_the_common_event_is_plain() -> None:
         {"exception": {}},
         {"_meta": {}},
     ],
-    ids=repr,
+    ids=lambda value: re.sub(r" at 0x\w+", "", repr(value)),
 )
 def test_what_it_is_not_sure_of_is_left_to_the_serializer(event: dict[str, Any]) -> None:
     with pytest.raises(plain.NotPlain):

@@ -7,8 +7,8 @@ import json
 import logging
 import statistics
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 import sentry_sdk

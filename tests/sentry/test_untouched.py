@@ -190,7 +190,7 @@ ALONE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("act", ALONE, ids=repr)
+@pytest.mark.parametrize("act", ALONE, ids=lambda value: re.sub(r" at 0x\w+", "", repr(value)))
 @pytest.mark.parametrize(
     "chosen",
     [{}, {"send_default_pii": True, "event_scrubber": EventScrubber(recursive=True)}],

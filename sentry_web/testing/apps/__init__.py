@@ -6,8 +6,8 @@ traceback depth is counted. Nothing about servers may enter: what the server doe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sentry_web.testing.apps.asgi import AsgiRun
 from sentry_web.testing.apps.wsgi import WsgiRun

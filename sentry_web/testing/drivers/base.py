@@ -8,9 +8,9 @@ from __future__ import annotations
 import inspect
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 from sentry_web.testing import apps, connections, steps
 from sentry_web.testing.apps.asgi import AsgiRun

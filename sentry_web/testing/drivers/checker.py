@@ -6,8 +6,8 @@ looks things up. It never raises at the application: breaches are handed to ``vi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 # Scope type → state → message type → next state. "done" may send nothing more.
 _TRANSITIONS: dict[str, dict[str, dict[str, str]]] = {

@@ -43,7 +43,7 @@ class AsgiExchange:
 
     async def serve(self) -> None:
         """Serve the connection, to the end of its background work."""
-        self.ended = asyncio.Event()  # here, since Python 3.9 binds it to the loop at once
+        self.ended = asyncio.Event()
         self.recorder.look_around()
         task = asyncio.current_task()
         assert task is not None  # a coroutine runs in a task

@@ -12,9 +12,9 @@ import sys
 import threading
 import warnings
 import wsgiref.validate
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Callable
+from typing import Any
 from wsgiref.util import FileWrapper
 
 from sentry_web.testing import apps
