@@ -16,8 +16,8 @@ from .._http import build_url
 from .._naming import Names
 from .._privacy import Address, Filtered, Policy
 from .._recorder import Captured
-from .._request import Name, Request
-from .private import AnnotatedValue, transaction_name_set
+from .._request import Name, Outcome, Request
+from .compat import AnnotatedValue, transaction_name
 
 _TEXT = frozenset((str,))
 #: Parts of a request's data that are dictionaries.
@@ -35,21 +35,20 @@ class RequestProcessor:
         "_capture_body",
         "_naming",
         "_captured",
-        "_inherited",
-        "_initial",
+        "_names_before",
+        "initial_name",
         "_data",
         "_address",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         request: Request,
         policy: Policy,
         naming: Names,
         captured: Captured,
         capture_body: str,
-        *,
-        inherited: Sequence[str | None] = (),
+        names_before: Sequence[str | None] = (),
     ) -> None:
         self._request = request
         self._policy = policy
@@ -57,8 +56,9 @@ class RequestProcessor:
         self._naming = naming
         self._captured = captured
         #: Names that were on the scopes before this request.
-        self._inherited = inherited
-        self._initial: Name | None = None
+        self._names_before = names_before
+        #: The name that the root span starts with.
+        self.initial_name: Name | None = None
         self._data: dict[str, Any] | None = None
         self._address: Address | None = None
 
@@ -69,14 +69,10 @@ class RequestProcessor:
             self._address = self._policy.address(self._request)
         return self._address
 
-    def begin_with(self, name: Name) -> None:
-        """The name that the root span starts with, which is ours."""
-        self._initial = name
-
     def is_chosen(self, name: str | None, source: str | None) -> bool:
         """Whether the user or an integration set this name: it differs from all that we and others put there before."""
-        initial = self._initial
-        if not name or name in self._inherited:  # Bottle's integration sets an empty one where no route was found
+        initial = self.initial_name
+        if not name or name in self._names_before:  # Bottle's integration sets an empty one where no route was found
             return False
         return initial is None or (name, source) != (initial.value, initial.source)
 
@@ -90,26 +86,13 @@ class RequestProcessor:
         self.name_event(event)
         return event
 
-    def complete_untouched(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete a transaction without a look at the request's scopes, which were never made.
-
-        Few requests have a second event; so what this one gets is not kept for another, and need not be copied.
-        """
-        self._put_request(event, request_data(self._request, self._policy, self.address))
-        self._add_client(event)
-        self.name_event(event, untouched=True)
-        return event
-
     def _add_request(self, event: dict[str, Any]) -> None:
+        """Add the request's data, with the body where such an event is to carry it."""
         if self._data is None:
             self._data = request_data(self._request, self._policy, self.address)
-        merged = self._data.copy()
-        for key in _NESTED.intersection(merged):
-            merged[key] = merged[key].copy()
-        self._put_request(event, merged)
-
-    def _put_request(self, event: dict[str, Any], data: dict[str, Any]) -> None:
-        """Put the request's data on an event, with the body where such an event is to tell it."""
+        data = self._data.copy()
+        for key in _NESTED.intersection(data):  # processors change them in place
+            data[key] = data[key].copy()
         if self._capture_body == "always" or (self._capture_body == "errors" and event.get("type") != "transaction"):
             body = self._policy.report_body(self._request)
             if body is not None:
@@ -124,26 +107,25 @@ class RequestProcessor:
             user.setdefault("ip_address", address)
             event["user"] = user
 
-    def name_event(self, event: dict[str, Any], *, untouched: bool = False) -> None:
+    def name_event(self, event: dict[str, Any]) -> None:
         """Name the event as its transaction is, or will be, named; a name that somebody chose stays."""
         info = event.get("transaction_info") or {}
         if self.is_chosen(event.get("transaction"), info.get("source")):
             event["transaction_info"] = {**info, "source": self.source_of_chosen(info.get("source"))}
             return
-        chosen = None if untouched else self.chosen_on(sentry_sdk.get_isolation_scope())
-        name = chosen or self._naming.find()
+        name = self.chosen_on(sentry_sdk.get_isolation_scope()) or self._naming.find()
         event["transaction"] = name.value
         event["transaction_info"] = {"source": name.source}
 
     def source_of_chosen(self, source: str | None) -> str:
         """The source of a name that somebody chose; where only the name was set, the scope still has our source."""
-        initial = self._initial
+        initial = self.initial_name
         return "custom" if source is None or (initial is not None and source == initial.source) else source
 
     def chosen_on(self, isolation: Any) -> Name | None:
         """A name set on the isolation scope, which the SDK itself overlooks where a span is on the current one."""
-        name = transaction_name_set(isolation)
-        return Name(name, "custom") if name is not None and name not in self._inherited else None
+        name = transaction_name(isolation)
+        return Name(name, "custom") if name is not None and name not in self._names_before else None
 
 
 def request_data(request: Request, policy: Policy, address: Address) -> dict[str, Any]:
@@ -197,3 +179,8 @@ def capture_error(error: BaseException, options: dict[str, Any], mechanism: str,
     """Send an exception as an error event."""
     event, hint = event_from_exception(error, client_options=options, mechanism={"type": mechanism, "handled": handled})
     sentry_sdk.capture_event(event, hint=hint)
+
+
+def failure_message(request: Request, outcome: Outcome, name: Name) -> str:
+    """Return the message of an event for a response nobody raised for; by name, so that Sentry groups by route."""
+    return f"{request.method} {name.value} answered {outcome.status}"

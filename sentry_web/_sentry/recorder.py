@@ -1,38 +1,36 @@
-"""Starts and ends the recording of a request in Sentry: scopes, trace, root span, session, errors."""
+"""Follows one request in Sentry: its scopes, its trace and root span, its errors, its session."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import sentry_sdk
-from sentry_sdk import Scope
+from sentry_sdk.sessions import track_session
 
 from .._config import Config
+from .._conventions import captured_headers, outcome_attributes
 from .._guard import call
+from .._http import header_pairs
 from .._naming import Names
 from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from .._request import Name, Outcome, Request, Trace
-from . import private, untouched
-from .events import RequestProcessor, capture_error
-from .root_attributes import root_attributes
-from .scopes import Opening, client_on, continues
-from .settings import SettingsCache
-from .spans import (
-    RootSpan,
-    StartParameters,
-    TransactionSpan,
-    failure_message,
-)
-from .streamed import StreamedRoot
-from .trace import incoming_trace, trace_of_headers
-from .waiting import WaitingIsolation, is_waiting, touch
+from . import _speedups, compat, tracing
+from .events import RequestProcessor, capture_error, failure_message
+from .redaction import RedactingProcessor
+from .root_span import RootSpan, Start
+from .scopes import RequestScopes, Running, trace_to_continue
+from .settings import ClientSettings, SettingsCache
 
-#: The key under which sentry-sdk's middlewares hand scope and environ to a sampler.
+#: The keys under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
 
 
 class SentryRecorder:
-    """The Sentry output of one middleware."""
+    """The Sentry output of one middleware.
+
+    Args:
+        config: The middleware's options.
+    """
 
     __slots__ = ("_config", "_settings")
 
@@ -41,206 +39,199 @@ class SentryRecorder:
     def __init__(self, config: Config | None = None) -> None:
         self._config = Config() if config is None else config
         self._settings = SettingsCache(self._config.forwarding)
+        _speedups.install()
 
     def active(self, protocol: str) -> bool:
-        """Whether a client would send anything, and no middleware of the SDK reports this request already."""
-        # Where the client of the whole process is active, there is one, whichever it is (0.1 µs)
-        any_client = Scope.get_global_scope().client.is_active() or Scope.get_client().is_active()
-        return any_client and not private.taken_by_sdk(protocol)
+        """Return whether a client would send anything, and no middleware of the SDK reports this request already."""
+        return sentry_sdk.get_client().is_active() and not compat.is_instrumented_by_sdk(protocol)
 
     def incoming(self, request: Request) -> Trace | None:
-        """The trace that the request's headers name, where it is to be continued (see ``_recorder.Recorder``)."""
-        headers = incoming_trace(request)
-        return trace_of_headers(headers) if headers and continues(self._config, request) else None
+        """Return the trace that the request's headers name, where it is to be continued."""
+        headers = tracing.incoming_trace(request)
+        return tracing.trace_of_headers(headers) if headers and _may_continue(self._config, request) else None
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
     ) -> SentryRecording:
-        """Begin to record (see ``_recorder.Recorder``)."""
-        around = Scope.get_isolation_scope(), Scope.get_current_scope()
-        client = client_on(around)
+        """Start to record a request: fork the scopes, continue its trace, start its session and its root span."""
+        client = sentry_sdk.get_client()
         settings = self._settings.get(client)
-        opening = Opening(request, naming, self._config, settings, client, captured, outcome, around)
-        if request.kind not in ("http", "websocket"):
-            return SentryRecording(opening, opening.bare())
-        recording = SentryRecording(opening, opening.scopes())
-        if opening.processor is not None:  # its scopes are made
-            recording.begin(live)
+        recording = SentryRecording(request, naming, self._config, settings, client)
+        if request.kind in ("http", "websocket"):
+            recording.open(captured, outcome, live)
         return recording
 
 
 class SentryRecording(BaseRecording):
-    """One request, as Sentry gets to know it. Holds the request's two scopes until it is finished."""
+    """One request in Sentry. Everything but a lifespan has been opened."""
 
-    __slots__ = ("_opening", "_isolation", "_current", "_left_out", "_messages")
+    __slots__ = (
+        "_request",
+        "_naming",
+        "_config",
+        "_settings",
+        "_client",
+        "_scopes",
+        "_processor",
+        "_linked",
+        "_root",
+        "_session",
+        "_messages",
+        "context_values",
+    )
 
-    def __init__(self, opening: Opening, scopes: tuple[Scope, Scope]) -> None:
-        self._opening = opening
-        self._isolation, self._current = scopes
-        self._left_out = False
+    def __init__(self, request: Request, naming: Names, config: Config, settings: ClientSettings, client: Any) -> None:
+        self._request = request
+        self._naming = naming
+        self._config = config
+        self._settings = settings
+        self._client = client
+        self._scopes = RequestScopes()
+        self._processor: RequestProcessor | None = None
+        self._linked: str | None = None
+        self._root: RootSpan | None = None
+        self._session: Any = None
         self._messages = 0
+        #: The scopes as context variables, where that is known to work; else ``running()`` is entered.
+        self.context_values = _speedups.context_values(self._scopes.isolation, self._scopes.current)
 
-    def begin(self, live: Any) -> None:
-        """Begin the root span, where there is to be one that is not decided on yet."""
-        opening = self._opening
-        if opening.late is None and opening.traced():
-            call(self._start_span, opening, live)
+    def open(self, captured: Captured, outcome: Outcome, live: Any) -> None:
+        """Prepare the scopes, then start the session and the root span."""
+        config, request, policy = self._config, self._request, self._settings.policy
+        names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
+        self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
+        redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
+        self._scopes.add_processors(self._processor, redaction)
+        self._scopes.isolation.clear_breadcrumbs()
+        self._scopes.isolation.set_tag("protocol", request.protocol)
+        trace, self._linked = trace_to_continue(request, lambda: call(_may_continue, config, request) or False)
+        self._scopes.continue_trace(trace)
+        with self.running():
+            self._start_session()
+            if self._is_traced():
+                call(self._start_root, live)
 
     @property
-    def idle(self) -> bool:
-        """Whether ``finish`` has nothing to do: no root span, and no session, of ours or of the application."""
-        opening = self._opening
-        if type(self._isolation) is WaitingIsolation:
-            return opening.session_began is None and (opening.late is None or opening.late.left_out)
-        return (opening.root is None or self._left_out) and not private.has_session(self._isolation)
+    def finishes_in_context(self) -> bool:
+        """Whether ``finish`` has anything to do that needs the request's scopes."""
+        return self._root is not None or self._session is not None
 
     @property
     def ambient(self) -> Any:
-        """The scopes and the claims (see ``_recorder.Recording``)."""
-        return private.ambient(self._isolation, self._current)
+        return self.context_values
 
     @property
-    def ambient_amid(self) -> Any:
-        """The scopes without the claims: a response that was begun is no other middleware's any more.
-
-        Two variables of five less to set, and to set back, around each part of a stream (0.5 µs of 1.9); sentry-sdk's
-        own middleware has its claim end still earlier, before the body.
-        """
-        return private.ambient_scopes(self._isolation, self._current)
+    def idle(self) -> bool:
+        return not self.finishes_in_context
 
     def running(self) -> Running:
-        """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
-        return Running(self._isolation, self._current)
+        """Return a context manager that makes the request's scopes the current ones."""
+        return self._scopes.running()
 
-    def _start_span(self, opening: Opening, live: Any) -> None:
-        request, name = opening.request, opening.naming.initial()
-        sampling = {_SAMPLING_KEYS[request.protocol]: live, "request": request}
-        parameters = StartParameters(
-            request,
-            name,
-            opening.config.span_origin,
-            client=opening.client,
-            trace_headers=opening.trace_headers,
-            sampling=sampling,
+    def _is_traced(self) -> bool:
+        method, kind = self._request.method, self._request.kind
+        return self._settings.tracing and (kind == "websocket" or method in self._config.methods)
+
+    def _start_session(self) -> None:
+        """Start a session (release health); without a release the SDK would discard it."""
+        if self._settings.sessions:
+            session = track_session(self._scopes.isolation, session_mode="request")
+            session.__enter__()
+            self._session = session
+
+    def _start_root(self, live: Any) -> None:
+        request, name = self._request, self._naming.initial()
+        start = Start(
+            name=name,
+            op=f"{request.kind}.server",
+            origin=self._config.span_origin,
+            method=request.method,
+            protocol=request.protocol,
+            sampling_context={_SAMPLING_KEYS[request.protocol]: live, "request": request},
         )
-        if opening.settings.streaming:
-            with self.running():
-                opening.root = StreamedRoot.of(parameters, opening.settings.ignored_statuses)
-        else:
-            span = TransactionSpan.of(parameters, self._isolation)
-            private.share_propagation_context(self._isolation, self._current)  # an older release has made a new one
-            self._left_out = span.start(parameters, self.running(), self._current)
-            opening.root = span
-        processor, _ = opening.last_processors()
-        processor.begin_with(name)
-
-    def _root(self) -> RootSpan | None:
-        """The root span, made now if it waits for something that needs it; not where it is left out."""
-        late = self._opening.late
-        if late is not None and not late.left_out:
-            touch(self._isolation)
-            touch(self._current)  # the one that a segment is active on, and by which it goes the shorter way
-        return self._opening.root
+        self._root = self._settings.root_span(start, self._scopes.current)
+        if self._processor is not None:
+            self._processor.initial_name = name
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
-        """Send an error event (see ``_recorder.Recording``)."""
-        capture_error(error, self._opening.client.options, self._opening.config.mechanism_type, handled)
-
-    def body_limit(self) -> int:
-        """``max_request_body_size``, in bytes."""
-        return self._opening.settings.body_limit
-
-    def leaves_to(self, framework: str) -> bool:
-        """Whether the SDK's own integration for this framework is switched on."""
-        return self._opening.client.get_integration(framework) is not None
+        """Send an error event."""
+        capture_error(error, self._client.options, self._config.mechanism_type, handled)
 
     def capture_failure(self, outcome: Outcome) -> None:
         """Send an event for a response that is a failure by its status alone."""
-        message = failure_message(self._opening.request, outcome, self._opening.naming.find())
+        message = failure_message(self._request, outcome, self._naming.find())
         sentry_sdk.capture_event({"level": "error", "message": message})
 
+    def body_limit(self) -> int:
+        """Return ``max_request_body_size`` in bytes."""
+        return self._settings.body_limit
+
+    def leaves_to(self, framework: str) -> bool:
+        """Return whether the SDK's own integration for this framework is switched on."""
+        return self._client.get_integration(framework) is not None
+
     def trace(self) -> Trace | None:
-        """The trace on the request's scope, or of its root span (see ``_recorder.Recording``)."""
+        """Return the trace on the request's scope."""
         with self.running():
-            header = sentry_sdk.get_current_scope().get_traceparent()
-        return trace_of_headers({"sentry-trace": header}) if header else None
+            header = sentry_sdk.get_traceparent()
+        return tracing.trace_of_headers({"sentry-trace": header}) if header else None
 
     def trace_headers(self) -> dict[str, str]:
-        """The root span's identity as response headers (see ``_recorder.Recording``)."""
-        root = self._root()
-        return root.trace_headers() if root is not None else {}
+        """Return the root span's identity as response headers."""
+        return self._root.trace_headers() if self._root is not None else {}
 
     def message_span(self, op: str) -> MessageSpan | None:
-        """A child span for one ASGI message (see ``_recorder.Recording``)."""
-        root = self._root()
-        if root is None or self._messages >= MOST_MESSAGE_SPANS:
+        """Start a child span for one ASGI message."""
+        if self._root is None or self._messages >= MOST_MESSAGE_SPANS:
             return None
         self._messages += 1
-        return root.message_span(op)
+        return self._root.message_span(op)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute of the root span, where there is one."""
-        root = self._root()
-        if root is not None:
-            root.set_attribute(key, value)
+        if self._root is not None:
+            self._root.set_attribute(key, value)
 
     def set_name(self, name: str) -> None:
         """Name the transaction."""
-        self._opening.naming.choose(name)
+        self._naming.choose(name)
 
     def finish(self, outcome: Outcome) -> None:
-        """Send the root span and the session (see ``_recorder.Recording``)."""
-        if is_waiting(self._isolation) and call(self._finish_untouched, outcome):
-            return
+        """Send the root span and the session."""
         try:
-            root, processor = self._root(), self._opening.processor
-            if root is not None and processor is not None and not self._left_out:
-                self._finish_span(root, processor, outcome)
+            if self._root is not None and self._processor is not None:
+                self._finish_root(self._root, self._processor, outcome)
         finally:
-            self._isolation.end_session()
+            if self._session is not None:
+                self._session.__exit__(None, None, None)
 
-    def _finish_untouched(self, outcome: Outcome) -> bool:
-        """Report what was never made; whether that was done."""
-        opening, name = self._opening, self._opening.naming.find()
-        if opening.late is None or opening.late.left_out:
-            ended = opening.end(name)
+    def _finish_root(self, root: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
+        if not root.recording:
+            root.finish(outcome)
+            return
+        name = self._naming.find()
+        if processor.is_chosen(root.name, root.source):
+            root.set_name(Name(root.name, processor.source_of_chosen(root.source)))
         else:
-            ended = untouched.send(opening, outcome, name)
-        if ended:
-            call(untouched.count_session, opening)
-        return ended
+            root.set_name(processor.chosen_on(self._scopes.isolation) or name)
+        root.set_attributes(self._attributes(processor, outcome, name))
+        root.finish(outcome)
 
-    def _finish_span(self, span: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
-        name = self._opening.naming.find()
-        if processor.is_chosen(span.name, span.source):
-            span.set_name(Name(span.name, processor.source_of_chosen(span.source)))
-        else:
-            span.set_name(processor.chosen_on(self._isolation) or name)
-        span.set_attributes(root_attributes(self._opening, outcome, name))
-        span.finish(outcome)
+    def _attributes(self, processor: RequestProcessor, outcome: Outcome, name: Name) -> dict[str, Any]:
+        """Return the attributes of the root span, by OpenTelemetry's names where it has one."""
+        policy = self._settings.policy
+        attributes: dict[str, Any] = policy.span_attributes(self._request, address=processor.address)
+        attributes.update(outcome_attributes(self._request, outcome, name))
+        wanted = self._config.capture_response_headers
+        if wanted:
+            headers = header_pairs(outcome.headers)
+            attributes.update(captured_headers("response", policy.report_headers, headers, wanted))
+        if self._linked is not None:
+            attributes["sentry.previous_trace"] = self._linked
+        return attributes
 
 
-class Running:
-    """The request's scopes as the ambient ones; on leaving, the former ones are set again, by value."""
-
-    __slots__ = ("_isolation", "_current", "_former_isolation", "_former_current", "_former_claims")
-
-    def __init__(self, isolation: Scope, current: Scope) -> None:
-        self._isolation = isolation
-        self._current = current
-
-    def __enter__(self) -> None:
-        self._former_isolation = Scope.get_isolation_scope()
-        self._former_current = Scope.get_current_scope()
-        self._former_claims = [(variable, variable.get(False)) for variable in private.applied_variables()]
-        # What can fail comes before what must be undone
-        Scope.set_isolation_scope(self._isolation)
-        Scope.set_current_scope(self._current)
-        for variable, _ in self._former_claims:
-            variable.set(private.CLAIM)
-
-    def __exit__(self, *exc_info: object) -> None:
-        for variable, former in self._former_claims:
-            variable.set(former)
-        Scope.set_current_scope(self._former_current)
-        Scope.set_isolation_scope(self._former_isolation)
+def _may_continue(config: Config, request: Request) -> bool:
+    """Return whether ``continue_traces`` lets the request's headers name its trace."""
+    wanted = config.continue_traces
+    return bool(wanted(request)) if callable(wanted) else wanted

@@ -20,9 +20,8 @@ from .._privacy import SUBSTITUTE, Policy
 from .._redactor import Redactor
 from .._request import Outcome, Request
 from .._secrets import Secrets
-from . import innards, inner_segments, private
-from .delivery import delivery_of
-from .private import AnnotatedValue
+from . import compat
+from .compat import AnnotatedValue
 
 #: Parts of an event that hold values through and through.
 _WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "request", "transaction")
@@ -30,8 +29,6 @@ _WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "reques
 _SPAN = ("description", "data", "tags")
 #: The trace context's copy of what the envelope's header tells; it has the transaction's name.
 _TRACE = (*_SPAN, "dynamic_sampling_context")
-#: Whether the release is one that adds frames to error events and messages only.
-_SPARES_TRANSACTIONS = innards.KNOWN
 #: Parts of an event that have frames.
 _STACKS = frozenset(("exception", "stacktrace", "threads"))
 _BREADCRUMB = ("message", "data")
@@ -106,10 +103,11 @@ class RedactingProcessor:
         return True
 
     def _redact_trace_header(self, span: Any) -> None:
-        """The header of the envelope has the segment's name: as it was when first used, or as it will be."""
-        name = private.segment_name(span)
-        header = private.trace_header_of(span, self._redactor().search(name))
-        self._redact({"transaction": header.get("transaction")}, header.__setitem__)
+        """Redact the segment's name in the header of the envelopes, which is fixed when it is first used."""
+        segment = compat.segment_of(span)
+        if segment is not None and self._redactor().search(str(segment.name)):
+            header = compat.trace_header_of(segment)
+            self._redact({"transaction": header.get("transaction")}, header.__setitem__)
 
     def _redact(self, values: Any, write: Callable[[Any, Any], None]) -> None:
         """Search all at once, and write back what changed; nothing is written where there is nothing to hide.
@@ -170,17 +168,12 @@ def _blank(event: dict[str, Any]) -> bool:
 
 
 def _add_own_stack(event: dict[str, Any]) -> None:
-    """With ``attach_stacktrace`` the SDK adds frames and their variables after all processors: do it before that.
+    """Add the stack of ``attach_stacktrace``, with its variables, before the event is searched.
 
-    Older releases (2.20) add them to transactions too, where they show nothing but how we end one: leave none to add.
+    The SDK would add it after all processors.
     """
-    if not _STACKS.isdisjoint(event) or (_SPARES_TRANSACTIONS and event.get("type") == "transaction"):
-        return
     options = sentry_sdk.get_client().options
-    if not options.get("attach_stacktrace"):
-        return
-    if event.get("type") == "transaction":
-        event["threads"] = {"values": []}
+    if not options.get("attach_stacktrace") or event.get("type") or not _STACKS.isdisjoint(event):
         return
     stacktrace = current_stacktrace(
         include_local_variables=options.get("include_local_variables", True),
@@ -207,61 +200,47 @@ _IDLE = Redactor((), _show)
 
 
 class RedactingScope(Scope):
-    """A current scope whose streamed spans, logs and metrics are redacted when they are sent.
+    """A current scope whose streamed spans, logs and metrics are redacted before the user's hooks see them.
 
-    The SDK has processors for events only. Forks keep the class.
+    The SDK has processors for events only. What completes a span, a log or a metric with the scopes' attributes is a
+    merged scope, so that is where they are redacted. Forks keep the class.
     """
 
     __slots__ = ()
 
-    def capture_event(self, event: Any, hint: Any = None, scope: Any = None, **scope_kwargs: Any) -> str | None:
-        """Capture an event: a transaction by the shorter way, where it is known to come to the same."""
-        if hint is None and scope is None and not scope_kwargs and event.get("type") == "transaction":
-            shorter = call(delivery_of, self, event)
-            if shorter is not None:
-                return call(shorter.send, event)
-        return super().capture_event(event, hint, scope, **scope_kwargs)
-
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:
         merged: Any = super()._merge_scopes(*args, **kwargs)
-        call(private.turn_merged, merged, _MergedScope, self._event_processors)
+        call(_redact_what_it_completes, merged, self)
         return merged
 
     def _capture_span(self, span: Any) -> None:
-        if call(self._queue, span):
-            return
-        if not _COMPLETES_TELEMETRY:
-            call(_redact_telemetry, self._event_processors, span)
+        if not _COMPLETES_TELEMETRY:  # releases whose merged scopes complete no spans
+            call(_redact_telemetry, self, span)
         super()._capture_span(span)
-
-    def _queue(self, span: Any) -> bool:
-        """Complete, redact and queue a span without a merged scope, where that comes to the same; whether it did."""
-        client: Any = sentry_sdk.get_client()
-        scopes = innards.Scopes()
-        if span is None or not inner_segments.streams_untouched(client) or not scopes.include(self):
-            return False
-        scopes.complete(span, client)
-        _redact_telemetry(self._event_processors, span)
-        inner_segments.queue_span(span, client)
-        return True
 
 
 class _MergedScope(Scope):
-    """What completes a span, a log or a metric with the scope's own attributes, as the last before the user's hooks."""
+    """A merged scope that redacts what it completes."""
 
     __slots__ = ()
 
     def apply_to_telemetry(self, telemetry: Any) -> None:
         super().apply_to_telemetry(telemetry)
-        call(_redact_telemetry, self._event_processors, telemetry)
+        call(_redact_telemetry, self, telemetry)
 
 
-#: Older releases have no such method, but the stream mode.
+def _redact_what_it_completes(merged: Any, scope: Scope) -> None:
+    """Turn a merged scope into one that redacts; the SDK runs none of its processors, but those of its parts."""
+    compat.set_processors(merged, compat.processors_of(scope))
+    merged.__class__ = _MergedScope
+
+
+#: Some releases with streamed spans have no such method.
 _COMPLETES_TELEMETRY = hasattr(Scope, "apply_to_telemetry")
 
 
-def _redact_telemetry(processors: list[Any], telemetry: Any) -> None:
-    for processor in processors:
+def _redact_telemetry(scope: Scope, telemetry: Any) -> None:
+    for processor in compat.processors_of(scope):
         if isinstance(processor, RedactingProcessor) and telemetry is not None:
             if isinstance(telemetry, dict):
                 processor.redact_record(telemetry)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.scrubber import DEFAULT_DENYLIST
 
@@ -16,7 +16,16 @@ from .._address import Forwarding
 from .._header_kinds import ADDRESS_HEADERS
 from .._privacy import Policy
 from .._rules import Rule, normalise
-from . import inner_segments, private, slots
+from . import compat
+from .root_span import RootSpan, Start
+
+if TYPE_CHECKING:
+    from sentry_sdk import Scope
+
+if compat.HAS_STREAMED_SPANS:
+    from .streaming import start_segment
+if compat.HAS_TRANSACTIONS:
+    from .transactions import start_transaction
 
 #: The SDK's own list, but for what it says of addresses: those are personal, not secret, and ``Policy`` knows them.
 _SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRESS_HEADERS]
@@ -24,10 +33,10 @@ _SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRES
 _BODY_LIMITS = {"never": 0, "small": 1_000, "medium": 10_000, "always": sys.maxsize}
 
 
-class Settings:
+class ClientSettings:
     """What one client's options mean for us."""
 
-    __slots__ = ("policy", "tracing", "streaming", "sessions", "ignored_statuses", "body_limit", "may_wait", "rate")
+    __slots__ = ("policy", "tracing", "streaming", "sessions", "body_limit", "root_span")
 
     def __init__(self, options: Mapping[str, Any], forwarding: Forwarding) -> None:
         get = options.get
@@ -38,19 +47,13 @@ class Settings:
             get("traces_sample_rate") is not None or get("traces_sampler") is not None
         )
         #: ``trace_lifecycle="stream"``: spans are sent one by one, without transactions.
-        self.streaming = _is_streaming(options)
+        self.streaming = compat.HAS_STREAMED_SPANS and (not compat.HAS_TRANSACTIONS or _is_streaming(options))
         #: Release health needs a release; without one the SDK would throw each session away.
         self.sessions = bool(get("auto_session_tracking") and get("release"))
-        #: Whether a request's scopes are needed only when something touches them.
-        self.may_wait = slots.KNOWN
-        #: The rate, where nothing else decides what is sampled of the traces that begin here.
-        self.rate = private.plain_rate(options)
-        if self.streaming and not inner_segments.streams_by_rate(options):
-            self.rate = None
         #: Bytes of a request body that may be sent.
         self.body_limit = _BODY_LIMITS.get(str(get("max_request_body_size")), 0)
-        #: Status codes whose traces are not kept.
-        self.ignored_statuses = get("trace_ignore_status_codes") or ()
+        #: Starts the root span of a request, in the tracing mode of the client.
+        self.root_span: Callable[[Start, Scope], RootSpan] = start_segment if self.streaming else start_transaction
 
 
 def _is_streaming(options: Mapping[str, Any]) -> bool:
@@ -94,13 +97,13 @@ class SettingsCache:
     def __init__(self, forwarding: Forwarding) -> None:
         self._forwarding = forwarding
         self._client: weakref.ref[Any] | None = None
-        self._settings: Settings | None = None
+        self._settings: ClientSettings | None = None
 
-    def get(self, client: Any) -> Settings:
+    def get(self, client: Any) -> ClientSettings:
         """The settings of this client."""
         settings = self._settings
         if settings is None or self._client is None or self._client() is not client:
-            settings = Settings(client.options, self._forwarding)
+            settings = ClientSettings(client.options, self._forwarding)
             # Settings first: another thread may read between, and must not pair the new client with old settings
             self._client, self._settings = None, settings
             self._client = weakref.ref(client)

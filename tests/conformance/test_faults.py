@@ -65,16 +65,10 @@ ENTRY_POINTS = {
     "_body._Watched.__call__": "what the application calls",
     "_body._WatchedInto.__call__": "what the application calls",
     "_sentry.redaction.RedactingScope._capture_span": "what sentry-sdk calls in the application's own call",
-    "_sentry.redaction.RedactingScope.capture_event": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction.RedactingScope._merge_scopes": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction._MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
-    "_sentry.waiting._Waiting.__getattribute__": "what sentry-sdk runs in the application's own call",
-    "_sentry.waiting._Waiting.__setattr__": "what sentry-sdk runs in the application's own call",
-    "_sentry.waiting._become_full": "what they do, guarded as far as it calls anything of ours",
-    "_sentry.slots.kept_in": "a slot is read, by what they do",
-    "_sentry.slots.companion_of": "the same",
-    "_sentry.slots.fill": "slots are filled, by what they do",
-    "_sentry.spans.RequestTransaction.start_child": "what the application calls, by start_span()",
+    "_sentry._speedups.serializer.serialize": "what sentry-sdk's client calls",
+    "_sentry.transactions.RequestTransaction.start_child": "what the application calls, by start_span()",
     "_guard._Probe.__del__": "run at import, for the process",
     "_guard._count": "the same",
     "_guard.call": "the guard itself",
@@ -87,7 +81,7 @@ RESTORING = (
     "_context.Surrounded.leave",
     "_joined.Joined.leave",
     "_otel.recording.Running.__exit__",
-    "_sentry.recorder.Running.__exit__",
+    "_sentry.scopes.Running.__exit__",
 )
 
 #: What no case can reach, or need.
@@ -101,28 +95,13 @@ UNREACHED = {
     "_request.Request.__init__": "each protocol reads its own way: see tests/test_request.py",
     "_request.Request._read": "each protocol has its own",
     "_request.Request._read_headers": "each protocol has its own",
-    **dict.fromkeys(
-        [f"_sentry.late.Late.{name}" for name in ("make", "_drawn", "_counted", "_may_come_late")],
-        "each mode has its own",
-    ),
-    "_sentry.late.LateSegment._counted": "for what is not sampled: see tests/sentry/test_late.py",
-    "_sentry.scopes.Opening.reopen": "where the event cannot be made: see tests/sentry/test_untouched.py",
-    **dict.fromkeys(
-        ("_sentry.untouched._TransactionReport.send", "_sentry.untouched._SegmentReport.send"),
-        "where it cannot be written later: see tests/sentry/test_untouched.py",
-    ),
-    "_sentry.innards.ScopesAround.session": "the same",
-    "_sentry.unwritten.UnwrittenEnvelope.__reduce__": "who copies an envelope: see tests/sentry/test_unwritten.py",
-    "_sentry.unwritten._count_lost": "where it cannot be made: see tests/sentry/test_unwritten.py",
-    "_sentry.unwritten._with_client": "on another client's thread: see tests/sentry/test_unwritten.py",
     "_exchange.Exchange.body_ending": "a disconnect in the midst of the last part: see tests/test_asgi.py",
     "_request.Request.may_have": "each protocol has its own",
     "_joined.Joined.extra_headers": "not asked for: its flag says that there are none",
     "_joined.Joined.message_begins": "not asked for: its flag says that there are none",
-    "_sentry.waiting._renew_lock": "after a fork: see tests/sentry/test_waiting.py",
-    "_sentry.private.start_profile": "where a profiler is on: see tests/sentry/test_private.py",
-    "_sentry.private.count_left_out": "for what is not sampled: see tests/sentry/test_private.py",
-    "_sentry.private.Claim.__bool__": "asked by the SDK's own middlewares",
+    "_sentry.compat.trace_header_of": "where a segment's name has a secret: see tests/sentry/test_redaction.py",
+    "_sentry._speedups.serializer.uninstall": "for tests",
+    "_sentry.compat.Marker.__bool__": "asked by the SDK's own middlewares",
     "asgi._Connection._note_sent": "each kind of connection has its own",
     **{
         name: "tests/frameworks/test_faults.py breaks it, with the frameworks themselves"
@@ -130,17 +109,6 @@ UNREACHED = {
         if name.startswith("_frameworks.")
     },
     "_secrets._as_utf8": "for a value whose bytes are UTF-8 by chance: see tests/test_secrets.py",
-    **dict.fromkeys(
-        (
-            "_sentry.delivery._drops_addresses",
-            "_sentry.innards._functions",
-            "_sentry.innards.all_theirs",
-            "_sentry.innards.release",
-            "_sentry.inner_segments._stream_known",
-        ),
-        "asked at import, for the process",
-    ),
-    "_sentry.private._applied": "asked until both of the SDK's modules are imported: see tests/sentry/test_private.py",
     "_parties.captured_for": "a request inside another one: see tests/test_parties.py",
     **dict.fromkeys(
         [f"_recorder.CapturedInside.{name}" for name in ("__init__", "add", "clear")],

@@ -120,7 +120,7 @@ def test_no_text_is_too_odd(name):
 
 @given(st.one_of(WHATEVER, st.from_regex(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", fullmatch=True)))
 def test_no_trace_header_is_too_odd(text):
-    from sentry_web._sentry import trace
+    from sentry_web._sentry import tracing as trace
 
     header = trace.sentry_trace_from_traceparent(text)
     assert header is None or header[:32] == text.strip()[3:35]

@@ -45,10 +45,10 @@ def policy(**options: Any) -> Any:
 
 
 def processor_for(
-    request: ScopeRequest, capture_body: str = "errors", inherited: Any = (), **options: Any
+    request: ScopeRequest, capture_body: str = "errors", names_before: Any = (), **options: Any
 ) -> RequestProcessor:
     naming = Naming(request, "endpoint", {}, None)
-    return RequestProcessor(request, policy(**options), naming, Captured(), capture_body, inherited=inherited)
+    return RequestProcessor(request, policy(**options), naming, Captured(), capture_body, names_before)
 
 
 # --- request data ----------------------------------------------------------------------------------------------------
@@ -118,9 +118,9 @@ def test_an_exception_that_somebody_captured_is_known(exc_info: Any, known: bool
 
 
 def test_an_event_is_named_as_its_transaction_will_be() -> None:
-    processor = processor_for(request_of(), inherited=("the lifespan",))
+    processor = processor_for(request_of(), names_before=("the lifespan",))
     assert processor({}, {})["transaction"] == "/books/7"
-    processor.begin_with(Name("/books/7", "url"))
+    processor.initial_name = Name("/books/7", "url")
     for event in ({"transaction": "the lifespan"}, {"transaction": "/books/7", "transaction_info": {"source": "url"}}):
         named = processor(event, {})
         assert (named["transaction"], named["transaction_info"]) == ("/books/7", {"source": "url"})
@@ -132,7 +132,7 @@ def test_an_event_is_named_as_its_transaction_will_be() -> None:
 def test_a_chosen_name_stays_and_has_a_source(given: Any, source: str) -> None:
     """Where only the name was set, the scope still has the source of ours."""
     processor = processor_for(request_of())
-    processor.begin_with(Name("/books/7", "url"))
+    processor.initial_name = Name("/books/7", "url")
     named = processor({"transaction": "chosen", "transaction_info": {"source": given, "changes": []}}, {})
     assert named["transaction"] == "chosen"
     assert named["transaction_info"] == {"source": source, "changes": []}

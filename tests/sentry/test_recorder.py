@@ -12,13 +12,12 @@ import pytest
 import sentry_sdk
 from sentry_sdk import Scope
 
-from sentry_web import SentryWsgiMiddleware
 from sentry_web._config import build_config
 from sentry_web._naming import Naming
 from sentry_web._recorder import MOST_MESSAGE_SPANS, Captured
 from sentry_web._request import Outcome
 from sentry_web._scope import ScopeRequest
-from sentry_web._sentry import SentryRecorder, private, untouched
+from sentry_web._sentry import SentryRecorder, compat
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -80,11 +79,11 @@ def test_a_request_that_a_middleware_of_the_sdk_reports_is_left_to_it(monkeypatc
 
     recorder = SentryRecorder(build_config())
     variable = wsgi._wsgi_middleware_applied
-    assert variable in private.applied_variables()
+    assert variable in compat.marker_variables()
     with recording():
         token = variable.set(True)
         assert not recorder.active("wsgi")
-        variable.set(private.CLAIM)
+        variable.set(compat.MARKER)
         assert recorder.active("wsgi")
         variable.reset(token)
 
@@ -128,41 +127,15 @@ def test_scopes_are_entered_again_and_again_nested_and_from_other_threads() -> N
         record.finish(Outcome(0.0))
 
 
-def test_once_a_response_has_begun_its_scopes_alone_are_current_for_the_rest() -> None:
-    """An application that is a generator may hand the request to a middleware of the SDK only before."""
-    claims, scopes = [], []
-
-    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
-        start_response("200 OK", [])
-        for part in (b"", b"a", b"b", b"c"):
-            claims.append([bool(variable.get(False)) for variable in private.applied_variables()])
-            scopes.append((Scope.get_isolation_scope(), Scope.get_current_scope()))
-            yield part
-
-    with recording():
-        outside = (Scope.get_isolation_scope(), Scope.get_current_scope())
-        for _ in SentryWsgiMiddleware(app)({}, lambda *_: None):
-            assert (Scope.get_isolation_scope(), Scope.get_current_scope()) == outside
-            assert not any(variable.get(False) for variable in private.applied_variables())
-    assert claims == [[True] * len(claims[0])] * 2 + [[False] * len(claims[0])] * 2
-    assert len({id(scope) for pair in scopes for scope in pair}) == 2
-
-
-def test_a_release_without_the_variables_has_nothing_to_enter_amid_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(private, "_SCOPES", ())
-    with recording():
-        assert started().ambient_amid is None
-
-
 def test_the_sdks_middlewares_are_told_that_the_request_is_taken() -> None:
     from sentry_sdk.integrations import asgi, wsgi  # noqa: F401
 
     with recording():
         record = started()
-        before = [variable.get(False) for variable in private.applied_variables()]
+        before = [variable.get(False) for variable in compat.marker_variables()]
         with record.running():
-            assert all(variable.get(False) is private.CLAIM for variable in private.applied_variables())
-        assert [variable.get(False) for variable in private.applied_variables()] == before
+            assert all(variable.get(False) is compat.MARKER for variable in compat.marker_variables())
+        assert [variable.get(False) for variable in compat.marker_variables()] == before
 
 
 def test_the_lifespan_has_scopes_and_nothing_else() -> None:
@@ -469,26 +442,14 @@ def test_messages_have_a_bounded_number_of_spans() -> None:
 def test_a_span_that_cannot_be_finished_ends_the_session_all_the_same(
     driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sentry_web._sentry.spans import TransactionSpan
+    from sentry_web._sentry.transactions import TransactionRoot
 
     def broken(self: Any, outcome: Any) -> None:
         raise ValueError("our own fault")
 
-    monkeypatch.setattr(TransactionSpan, "finish", broken)
+    monkeypatch.setattr(TransactionRoot, "finish", broken)
     events: Events = run(driver, Script((SetTag("shelf", "7"), StartResponse(), SendChunk(b"hello"))))
     assert events.transactions == []
-    assert len(events.sessions) == 1
-
-
-def test_a_root_span_that_cannot_be_sent_untouched_is_made(
-    driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*arguments: Any) -> Any:
-        raise ValueError("our own fault")
-
-    monkeypatch.setattr(untouched, "send", broken)
-    events: Events = run(driver)
-    assert [event["transaction"] for event in events.transactions] == ["/books/7"]
     assert len(events.sessions) == 1
 
 

@@ -13,7 +13,7 @@ from sentry_web._address import Forwarding
 from sentry_web._header_kinds import ADDRESS_HEADERS
 from sentry_web._privacy import Rule
 from sentry_web._sentry import settings as settings_module
-from sentry_web._sentry.settings import Settings, SettingsCache, build_policy
+from sentry_web._sentry.settings import ClientSettings, SettingsCache, build_policy
 from sentry_web.testing import CaptureMessage, ReadBody, Request, Script, SendChunk, StartResponse, recording
 from sentry_web.testing.drivers import make_environ
 
@@ -22,8 +22,8 @@ FILTERED = "[Filtered]"
 pytestmark = pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning")
 
 
-def settings(**options: Any) -> Settings:
-    return Settings(options, Forwarding())
+def settings(**options: Any) -> ClientSettings:
+    return ClientSettings(options, Forwarding())
 
 
 # --- switches --------------------------------------------------------------------------------------------------------
@@ -79,14 +79,6 @@ def test_sessions_need_a_release(options: dict[str, Any], sessions: bool) -> Non
 def test_body_sizes_are_the_sdks(size: Any, limit: int) -> None:
     assert settings(max_request_body_size=size).body_limit == limit
     assert settings(max_request_body_size="always").body_limit > 10**9
-
-
-def test_ignored_statuses_are_a_container_or_empty() -> None:
-    assert settings(trace_ignore_status_codes={404}).ignored_statuses == {404}
-    assert 404 not in settings(trace_ignore_status_codes=None).ignored_statuses
-
-
-# --- policy ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pii", [True, False, None])

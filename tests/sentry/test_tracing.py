@@ -1,4 +1,4 @@
-"""``_sentry.trace``: the trace context in and out."""
+"""``_sentry.tracing``: the trace context in and out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from sentry_web._http import outgoing_trace
 from sentry_web._scope import ScopeRequest
-from sentry_web._sentry.trace import headers_of_trace, incoming_trace, sentry_trace_from_traceparent, trace_of_headers
+from sentry_web._sentry.tracing import headers_of_trace, incoming_trace, sentry_trace_from_traceparent, trace_of_headers
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

@@ -1,4 +1,4 @@
-"""``_sentry.plain``: what it writes is what the SDK's serializer writes; what it is not sure of it does not write."""
+"""The fast serializer writes what the SDK's writes; what it is not sure of it leaves to it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import sentry_sdk.client
 from hypothesis import event as note
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sentry_sdk.serializer import serialize
 from sentry_sdk.utils import format_timestamp
 
-from sentry_web._sentry import innards, plain
-from sentry_web._sentry.private import AnnotatedValue
-
-pytestmark = pytest.mark.skipif(not innards.KNOWN, reason="not with this sentry-sdk: its serializer was not compared")
+from sentry_web._sentry._speedups import serializer as plain
+from sentry_web._sentry.compat import AnnotatedValue
 
 
 class Colour(str, enum.Enum):
@@ -156,50 +155,41 @@ def test_times_are_written_as_the_sdk_writes_them(time: datetime) -> None:
     assert plain.timestamp(time) == format_timestamp(time)
 
 
-def test_what_is_known_to_be_plain_is_not_copied() -> None:
-    trace: dict[str, Any] = {"trace_id": "a" * 32, "data": {"odd": object()}}
-    request = {"url": "http://shop.example/", "headers": {"Host": "shop.example"}}
-    tags = {"odd": object()}
-    event = {"transaction": "t", "spans": [], "tags": tags, "extra": {"a": 1.5}, "request": request}
-    contexts = {"trace": trace, "theirs": {"b": (1,)}}
-    parts = frozenset(("transaction", "spans", "tags"))
-    written = plain.write_known({**event, "contexts": contexts}, ("trace", "response"), parts)
-    assert written == {**event, "contexts": {"trace": trace, "theirs": {"b": [1]}}}
-    assert written["tags"] is tags
-    assert written["contexts"]["trace"] is trace
-    assert written["request"] is request
-
-
-def check_that_it_is_looked_at(event: dict[str, Any]) -> None:
-    """Nothing but the trace being known, the event is written, or refused, as one of which nothing is known."""
+def test_the_client_uses_it_and_gets_its_own_back() -> None:
+    client: Any = sentry_sdk.client
+    plain.install()
     try:
-        expected = plain.write(event)
-    except plain.NotPlain:
-        with pytest.raises(plain.NotPlain):
-            plain.write_known(event, ("trace",), frozenset())
-    else:
-        assert plain.write_known(event, ("trace",), frozenset()) == expected
+        assert client.serialize is plain.serialize
+        plain.install()
+        assert client.serialize({"tags": {"a": "b"}}) == {"tags": {"a": "b"}}
+        assert client.serialize({"tags": {1: b"x"}}) == serialize({"tags": {1: b"x"}})
+        assert client.serialize({"tags": {"a": 1}}, custom_repr=lambda value: "mine") == serialize(
+            {"tags": {"a": 1}}, custom_repr=lambda value: "mine"
+        )
+    finally:
+        plain.uninstall()
+    assert client.serialize is serialize
+    plain.uninstall()
+
+
+def test_the_probe_agrees_with_this_release() -> None:
+    assert plain.probe()
 
 
 @pytest.mark.parametrize(
-    "request_data",
-    [None, "text", {"data": {"a": 1}}, {"headers": {"Host": b"x"}}, {"headers": {1: "x"}}, {"env": ["x"]}],
+    "change",
+    [lambda written: {**written, "new": 1}, lambda written: None],
+    ids=["writes more", "writes nothing"],
 )
-def test_a_request_is_looked_at_where_it_is_not_all_text(request_data: Any) -> None:
-    event: dict[str, Any] = {"transaction": "t", "contexts": {"trace": {}}, "request": request_data}
-    check_that_it_is_looked_at(event)
+def test_the_probe_sees_a_serializer_that_is_different(change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def different(event: Any, **options: Any) -> Any:
+        return change(serialize(event, **options))
+
+    different.__module__ = "sentry_sdk.serializer"
+    monkeypatch.setattr(sentry_sdk.client, "serialize", different)
+    assert not plain.probe()
 
 
-@pytest.mark.parametrize(
-    "time",
-    [
-        datetime(2024, 2, 29, 12, 30, 1, 5, tzinfo=timezone.utc),
-        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))),
-        "2024-02-29T12:30:01Z",
-        1709209801.5,
-        None,
-    ],
-)
-def test_times_of_what_is_known_are_looked_at(time: Any) -> None:
-    event: dict[str, Any] = {"contexts": {"trace": {}}, "timestamp": time}
-    check_that_it_is_looked_at(event)
+def test_a_serializer_that_somebody_has_replaced_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentry_sdk.client, "serialize", lambda event, **options: event)
+    assert not plain.probe()

@@ -1,22 +1,26 @@
-"""Events of plain values as the SDK's serializer would write them, in a twentieth of its time.
+"""Writes events of plain values as the SDK's serializer does, in much less time.
 
-``sentry_sdk.serializer`` asks a dozen questions of each value, whatever it is (75 values of a trivial request: 230 µs).
-Of nearly all events the answers are known: plain JSON types, within the limits. This walks only such an event, copies
-it as that does (times as text, remarks into ``_meta``), and raises :class:`NotPlain` at the first value of which it is
-not sure; the SDK's serializer then does the work. No client, no scope and no request is known here.
+``sentry_sdk.serializer`` asks a dozen questions of each value, whatever it is. Of nearly all transactions the answers
+are known: plain JSON types, within the limits. This walks only such an event, copies it as that does (times as text,
+remarks into ``_meta``), and raises ``NotPlain`` at the first value of which it is not sure; the SDK's serializer then
+does the work. The client calls it in the place of ``serialize``, a name in its module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable
 from datetime import datetime, timezone
 from itertools import islice
 from math import isfinite
-from typing import Any, Optional
+from typing import Any
 
+import sentry_sdk.client
+from sentry_sdk.serializer import global_repr_processors
+from sentry_sdk.serializer import serialize as sdk_serialize
 from sentry_sdk.utils import format_timestamp
 
-from .private import AnnotatedValue
+from ..compat import AnnotatedValue
 
 #: Parts of an event with rules of their own that no transaction of ours has.
 SPECIAL = frozenset(("breadcrumbs", "exception", "threads", "stacktrace", "_meta"))
@@ -26,11 +30,90 @@ _BAG_BREADTH = 10
 #: Containers within containers that are followed: what holds itself, which the SDK marks, is left to it.
 _DEEPEST = 30
 
-#: The way to a value: that to its container, and its key there. ``None`` is the way to the event itself.
-_Path = Optional["tuple[Any, Any]"]
+#: The path to a value: that to its container, and its key there. ``None`` is the path to the event itself.
+_Path = tuple[Any, Any] | None
 _TEXT = frozenset((str,))
 _PLAIN = frozenset((str, int, bool, type(None)))
 _FLAT = _PLAIN | {float}
+
+
+#: The keyword arguments of ``serialize`` that are understood.
+_OPTIONS = frozenset(("max_request_body_size", "max_value_length", "custom_repr"))
+_original: Callable[..., Any] | None = None
+
+
+def install() -> None:
+    """Put ``serialize`` in the place of the client's."""
+    global _original
+    client: Any = sentry_sdk.client
+    if client.serialize is not serialize:
+        _original, client.serialize = client.serialize, serialize
+
+
+def uninstall() -> None:
+    """Give the client its own ``serialize`` back."""
+    client: Any = sentry_sdk.client
+    if _original is not None and client.serialize is serialize:
+        client.serialize = _original
+
+
+def serialize(event: dict[str, Any], **options: Any) -> Any:
+    """Serialize an event: here where it is plain, else by the SDK."""
+    if options.get("custom_repr") is None and not global_repr_processors and options.keys() <= _OPTIONS:
+        try:
+            return write(event, options.get("max_value_length"))
+        except Exception:  # noqa: BLE001, S110 - the SDK's own has the last word on whatever is wrong with the event
+            pass
+    return (_original or sdk_serialize)(event, **options)
+
+
+def probe() -> bool:
+    """Return whether this release's client would write the same of some events, remarks and limits among them."""
+    client: Any = sentry_sdk.client
+    theirs = client.serialize
+    if not getattr(theirs, "__module__", "").startswith("sentry_sdk."):
+        return theirs is serialize
+    for longest in (None, 40, 100_000):
+        for event in _EVENTS:
+            expected = theirs(
+                copy.deepcopy(event), max_request_body_size="medium", max_value_length=longest, custom_repr=None
+            )
+            try:
+                written = write(event, longest)
+            except NotPlain:
+                if longest is None:
+                    return False
+                continue
+            if written != expected:
+                return False
+    return True
+
+
+_TIME = datetime(2026, 11, 26, 20, 38, 59, 120_000, tzinfo=timezone.utc)
+_REMARK = {"rem": [["!config", "s"]]}
+#: What :func:`probe` compares: each kind of value that is written here.
+_EVENTS: tuple[dict[str, Any], ...] = (
+    {
+        "type": "transaction",
+        "transaction": "shop.book",
+        "timestamp": _TIME,
+        "start_timestamp": _TIME.replace(microsecond=0),
+        "contexts": {
+            "trace": {"data": {"n": 1, "f": 0.5, "b": True, "none": None, "long": "x" * 60}, "list": [1, "a"]}
+        },
+        "spans": [{"op": "db", "description": "SELECT 1", "data": {"nested": {"t": (1, 2.5)}}, "timestamp": _TIME}],
+        "tags": {"protocol": "wsgi"},
+    },
+    {
+        "message": "a message",
+        "request": {
+            "headers": {"cookie": AnnotatedValue("[Filtered]", _REMARK), "host": "example.com"},
+            "cookies": AnnotatedValue({"a": AnnotatedValue("[Filtered]", _REMARK)}, {"len": 2}),
+        },
+        "extra": {"deep": {"a": {"b": {"c": "d"}}}, "many": list(range(20)), "text": "ä" * 30},
+        "user": {"id": 7},
+    },
+)
 
 
 class NotPlain(Exception):  # noqa: N818 - no error: it says who has to do the work
@@ -38,10 +121,14 @@ class NotPlain(Exception):  # noqa: N818 - no error: it says who has to do the w
 
 
 def write(event: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
-    """A copy of the event as it is sent.
+    """Return a copy of the event as it is sent.
 
-    :param longest: the SDK's ``max_value_length``, in bytes; ``None``: texts are not cut.
-    :raises NotPlain: as soon as one value is not known to be plain.
+    Args:
+        event: Is only read.
+        longest: The SDK's ``max_value_length``; ``None``: texts are not cut.
+
+    Raises:
+        NotPlain: As soon as one value is not known to be plain.
     """
     if not SPECIAL.isdisjoint(event):
         raise NotPlain
@@ -50,41 +137,6 @@ def write(event: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
     if writer.meta is not None:
         written["_meta"] = writer.meta
     return written
-
-
-def write_known(event: dict[str, Any], known: Iterable[str], parts: frozenset[str]) -> dict[str, Any]:
-    """The same of an event that is ours, but for what others added: what we make is plain, and not copied.
-
-    :param known: ``contexts`` that are ours.
-    :param parts: parts that are ours; besides, there are contexts and times.
-    :raises NotPlain: as soon as one value of the rest is not known to be plain.
-    """
-    written = event.copy()
-    rest = {key: written[key] for key in written.keys() - parts}
-    if _is_text(event.get("request")):
-        rest.pop("request", None)
-    contexts = rest.pop("contexts")
-    ours = {name: contexts[name] for name in known if name in contexts}
-    if len(ours) < len(contexts):
-        rest["contexts"] = {name: context for name, context in contexts.items() if name not in ours}
-    for key in _TIMES & rest.keys():
-        if type(rest[key]) is datetime:
-            written[key] = _time(rest.pop(key))
-    if rest:  # mostly nothing
-        written.update(write(rest))
-    written["contexts"] = {**written["contexts"], **ours} if "contexts" in rest else ours
-    return written
-
-
-_TIMES = frozenset(("timestamp", "start_timestamp"))
-
-
-def _is_text(part: Any) -> bool:
-    """Whether a dictionary's values are texts, or dictionaries of texts by texts; a body is looked at elsewhere."""
-    if type(part) is not dict or "data" in part:
-        return False
-    inner = [value for value in part.values() if type(value) is not str]
-    return all([type(value) is dict and _TEXT.issuperset(map(type, (*value, *value.values()))) for value in inner])  # noqa: C419 - few
 
 
 class _Writer:

@@ -1,4 +1,4 @@
-"""``_sentry.spans``: the root span in both of the SDK's tracing modes, and how it says what became of the request."""
+"""The root span in both tracing modes (``_sentry.streaming``, ``_sentry.transactions``), and its outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sentry_sdk
 from sentry_web._conventions import outcome_attributes
 from sentry_web._request import Name, Outcome
 from sentry_web._request import Request as OurRequest
-from sentry_web._sentry.spans import failure_message
+from sentry_web._sentry.events import failure_message
 from sentry_web.testing import (
     ASGI2,
     ASGI3,

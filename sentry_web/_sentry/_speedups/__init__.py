@@ -1,0 +1,57 @@
+"""What makes the Sentry output faster, and nothing that makes it right.
+
+One gate: off as a whole with ``SENTRY_WEB_NO_SPEEDUPS=1``. Each speedup is a module that can be deleted together with
+its line in ``MODULES``. Each is compared with the SDK's own way before it is used (its ``probe``), by what it does and
+never by a version number: where the results differ, it stays off, and one log record says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+logger = logging.getLogger("sentry_web")
+
+#: One line a speedup.
+MODULES = (
+    "context",  # sets context variables in the place of entering context managers
+    "serializer",  # writes events of plain values
+)
+
+_installed: dict[str, bool] = {}
+_context_values: Callable[[Any, Any], Any] | None = None
+
+
+def install() -> None:
+    """Switch on each speedup whose probe agrees with the SDK; once a process."""
+    if _installed or os.environ.get("SENTRY_WEB_NO_SPEEDUPS"):
+        return
+    for name in MODULES:
+        _installed[name] = False
+        module: Any = import_module(f"{__name__}.{name}")
+        try:
+            agrees = module.probe()
+        except Exception:  # noqa: BLE001 - a probe may meet anything in a release that nobody knows yet
+            agrees = False
+        if agrees:
+            module.install()
+            _installed[name] = True
+        else:
+            logger.info("the speedup %r does not fit this release of sentry-sdk and stays off", name)
+
+
+def context_values(isolation: Any, current: Any) -> Any:
+    """Return the context variables that make these scopes the current ones, and their values.
+
+    ``None`` where that speedup is off: the scopes' context manager is to be entered instead.
+    """
+    return None if _context_values is None else _context_values(isolation, current)
+
+
+def use_context_values(function: Callable[[Any, Any], Any] | None) -> None:
+    """Set, or reset, the function behind ``context_values``."""
+    global _context_values  # noqa: PLW0603 - one seam for the process
+    _context_values = function

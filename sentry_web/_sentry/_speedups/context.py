@@ -1,0 +1,45 @@
+"""Sets the SDK's context variables directly around application code.
+
+The public setters and a context manager do the same; but a streamed response needs them for every part.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+import sentry_sdk
+import sentry_sdk.scope
+from sentry_sdk import Scope
+
+from .. import compat
+from . import use_context_values
+
+_SCOPES: tuple[ContextVar[Any], ...] = tuple(
+    getattr(sentry_sdk.scope, name)
+    for name in ("_isolation_scope", "_current_scope")
+    if hasattr(sentry_sdk.scope, name)
+)
+
+
+def values(isolation: Any, current: Any) -> tuple[tuple[ContextVar[Any], ...], tuple[Any, ...]]:
+    """Return the variables, the markers of the SDK's middlewares among them, and their values."""
+    markers = compat.marker_variables()
+    return (*_SCOPES, *markers), (isolation, current, *[compat.MARKER] * len(markers))
+
+
+def probe() -> bool:
+    """Return whether setting the variables makes the scopes the current ones, and nothing else does."""
+    return len(_SCOPES) == 2 and copy_context().run(_sets_scopes)
+
+
+def _sets_scopes() -> bool:
+    isolation, current = Scope(), Scope()
+    for variable, value in zip(*values(isolation, current)):
+        variable.set(value)
+    return sentry_sdk.get_isolation_scope() is isolation and sentry_sdk.get_current_scope() is current
+
+
+def install() -> None:
+    """Switch it on."""
+    use_context_values(values)

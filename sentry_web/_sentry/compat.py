@@ -1,0 +1,141 @@
+"""The private names of sentry-sdk that correctness needs, and nothing else.
+
+Each is found by asking for it, never by a version number, and each has a fallback: on a release without it something
+small is missing, and nothing breaks.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+import sentry_sdk.utils
+from sentry_sdk import Scope
+
+#: A value with a remark for Sentry's UI ("filtered"). Newer releases only import it into ``utils``.
+AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
+
+#: Whether the SDK can send each span by itself, and whether it knows transactions: 2.45 has only these, 3.0 has none.
+HAS_STREAMED_SPANS = find_spec("sentry_sdk.traces") is not None
+HAS_TRANSACTIONS = find_spec("sentry_sdk.tracing") is not None
+
+#: ``_asgi_middleware_applied`` and ``_wsgi_middleware_applied``: the context variables by which the SDK's middlewares
+#: know that a request is instrumented. Without them an integration (Flask, Starlette, Django…) would open a second
+#: transaction inside of ours.
+_MARKERS = {
+    "asgi": ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
+    "wsgi": ("sentry_sdk.integrations.wsgi", "_wsgi_middleware_applied"),
+}
+
+
+class Marker:
+    """Our value of those variables: true for the SDK, and distinguishable from the SDK's own ``True``."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
+MARKER = Marker()
+
+
+def marker_variables() -> list[Any]:
+    """Return the context variables of the SDK's middlewares, of those modules that are imported."""
+    return [variable for variable in map(_marker_variable, _MARKERS) if variable is not None]
+
+
+def _marker_variable(protocol: str) -> Any:
+    module, name = _MARKERS[protocol]
+    return getattr(sys.modules.get(module), name, None)
+
+
+def is_instrumented_by_sdk(protocol: str) -> bool:
+    """Return whether a middleware of the SDK already reports the request that is running here."""
+    variable = _marker_variable(protocol)
+    value = variable.get(False) if variable is not None else False
+    return bool(value) and not isinstance(value, Marker)
+
+
+def share_propagation_context(isolation: Scope, current: Scope) -> None:
+    """Give the current scope the trace of the isolation scope (``_propagation_context``).
+
+    The public setters make a trace of its own on each of the two scopes. Without the private name each scope keeps its
+    own: events then take the current scope's.
+    """
+    context = getattr(isolation, "_propagation_context", None)
+    if context is not None:
+        current._propagation_context = context  # noqa: SLF001
+    else:
+        current.set_new_propagation_context()
+
+
+def drop_processors(scope: Scope, kind: type) -> None:
+    """Remove the event processors of a class from a forked scope (``_event_processors``).
+
+    A request inside a request, in one process, forks the outer one's scopes; it has request data of its own.
+    """
+    processors = getattr(scope, "_event_processors", None)
+    if processors and isinstance(processors, list):
+        kept = [processor for processor in processors if not isinstance(processor, kind)]
+        set_processors(scope, kept)
+
+
+def processors_of(scope: Scope) -> list[Any]:
+    """Return the event processors of a scope (``_event_processors``)."""
+    return getattr(scope, "_event_processors", None) or []
+
+
+def set_processors(scope: Any, processors: list[Any]) -> None:
+    """Give a scope these event processors (``_event_processors``)."""
+    scope._event_processors = processors  # noqa: SLF001
+
+
+def transaction_name(scope: Scope) -> str | None:
+    """Return the name that is set on a scope (``_transaction``); the public API only sets it."""
+    name = getattr(scope, "_transaction", None)
+    return name if isinstance(name, str) else None
+
+
+def set_server_segment(scope: Scope, span: Any) -> None:
+    """Set the span on which the SDK's integrations put ``http.route`` and the like (``_server_segment_span``)."""
+    if hasattr(type(scope), "_server_segment_span"):
+        scope._server_segment_span = span  # noqa: SLF001
+
+
+def start_profile(transaction: Any) -> None:
+    """Start the transaction profiler (``_profile``). ``with transaction:`` would, but ends at no time of our choice."""
+    profile = getattr(transaction, "_profile", None)
+    if profile is not None:
+        profile.__enter__()
+
+
+def stop_profile(transaction: Any) -> None:
+    """Stop both profilers (``_profile``, ``_continuous_profile``), which ``finish()`` expects to be stopped."""
+    profile: Any = getattr(transaction, "_profile", None)
+    if getattr(profile, "_context_manager_state", None) is not None:  # only one that was entered can be left
+        profile.__exit__(None, None, None)
+    continuous = getattr(transaction, "_continuous_profile", None)
+    if continuous is not None:
+        continuous.stop()
+
+
+def discard_streamed_span(span: Any, scope: Any) -> None:
+    """Take a streamed span off its scope without sending it (``_previous_span_on_scope``); ``end()`` always sends."""
+    scope.streamed_span = getattr(span, "_previous_span_on_scope", None)
+
+
+def segment_of(span: Any) -> Any:
+    """Return the segment of a streamed span (``_segment``)."""
+    return getattr(span, "_segment", None)
+
+
+def trace_header_of(segment: Any) -> dict[str, str]:
+    """Return what the envelopes of a segment's trace have in their header, its name included (``_get_baggage``).
+
+    The SDK fixes it when it is first used, which may be before the segment ends.
+    """
+    fix = getattr(segment, "_get_baggage", None)
+    items = getattr(fix(), "sentry_items", None) if fix is not None else None
+    return items if isinstance(items, dict) else {}

@@ -1,0 +1,117 @@
+"""The root span where the SDK sends each span by itself (``trace_lifecycle="stream"``): a segment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sentry_sdk
+from sentry_sdk import Scope, traces
+
+from .._http import outgoing_trace
+from .._request import Name, Outcome
+from . import compat
+from .root_span import Start
+
+
+class Segment:
+    """The root of a request's streamed spans.
+
+    Args:
+        span: The span, which is active on ``scope``.
+        scope: The request's current scope.
+        ignored_statuses: Status codes with which it is not sent.
+    """
+
+    __slots__ = ("_span", "_scope", "_ignored_statuses")
+
+    def __init__(self, span: Any, scope: Scope, ignored_statuses: Any) -> None:
+        self._span = span
+        self._scope = scope
+        self._ignored_statuses = ignored_statuses
+
+    @classmethod
+    def start(cls, start: Start, scope: Scope, ignored_statuses: Any) -> Segment:
+        """Start a segment on the request's current scope, in the trace that is on it."""
+        attributes: dict[str, Any] = {
+            "sentry.op": start.op,
+            "sentry.origin": start.origin,
+            "sentry.segment.name.source": start.name.source,
+            "http.request.method": start.method,
+            "protocol": start.protocol,
+        }
+        scope.set_custom_sampling_context(start.sampling_context)
+        try:
+            span = traces.start_span(name=start.name.value, attributes=attributes, parent_span=None)
+        finally:
+            # The trace outlives the request in its child tasks; it must not keep the server's scope or environ alive
+            scope.set_custom_sampling_context({})
+        compat.set_server_segment(scope, span)
+        return cls(span, scope, ignored_statuses)
+
+    @property
+    def recording(self) -> bool:
+        return bool(self._span.sampled)
+
+    @property
+    def name(self) -> str:
+        return str(self._span.name)
+
+    @property
+    def source(self) -> str | None:
+        return str(self._span.get_attributes().get("sentry.segment.name.source"))
+
+    def set_name(self, name: Name) -> None:
+        self._scope.set_transaction_name(name.value, source=name.source)
+        self._span.name = name.value
+        self._span.set_attribute("sentry.segment.name.source", name.source)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self._span.set_attribute(key, value)
+
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        self._span.set_attributes(attributes)
+
+    def trace_headers(self) -> dict[str, str]:
+        return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))
+
+    def message_span(self, op: str) -> MessageStreamedSpan:
+        attributes: dict[str, Any] = {"sentry.op": op}
+        return MessageStreamedSpan(
+            traces.start_span(name=op, attributes=attributes, parent_span=self._span, active=False)
+        )
+
+    def finish(self, outcome: Outcome) -> None:
+        span = self._span
+        if outcome.status is not None and outcome.status in self._ignored_statuses:
+            compat.discard_streamed_span(span, self._scope)
+            return
+        if outcome.status is not None:
+            span.set_attribute("http.response.status_code", outcome.status)
+        # A 4xx is the client's fault and leaves a server's span as it is (HTTP semantic conventions, "Status")
+        failed = outcome.failed or (outcome.status or 0) >= 500
+        span.status = "error" if failed else "ok"
+        if outcome.cancelled and not failed:
+            span.set_attribute("sentry.status", "cancelled")
+        start = span.start_timestamp
+        span.end(None if start is None else start + timedelta(seconds=outcome.duration or 0.0))
+
+
+class MessageStreamedSpan:
+    """A child span for one message."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Any) -> None:
+        self._span = span
+
+    def end(self, name: str, message: Any = None) -> None:
+        """Name and end the span."""
+        self._span.name = name
+        self._span.end()
+
+
+def start_segment(start: Start, scope: Scope) -> Segment:
+    """Start the root span of a request in stream mode."""
+    ignored = sentry_sdk.get_client().options.get("trace_ignore_status_codes") or ()
+    return Segment.start(start, scope, ignored)

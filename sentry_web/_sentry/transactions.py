@@ -1,0 +1,143 @@
+"""The root span where the SDK sends it together with its children, in one event: a transaction.
+
+This is the default of sentry-sdk 2.x, and gone in 3.0; nothing else of the package depends on this module.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sentry_sdk
+from sentry_sdk import Scope
+from sentry_sdk.tracing import Transaction
+
+from .._guard import call
+from .._http import outgoing_trace
+from .._request import Name, Outcome
+from . import compat
+from .root_span import Start
+
+
+class RequestTransaction(Transaction):
+    """The transaction of a request, which may have ended while something that it started goes on.
+
+    A finished transaction takes no more spans. What the application then starts itself becomes a transaction of its own
+    in the same trace; what the SDK's integrations start on their own (``origin="auto.…"``) does not, or a task that
+    polls a database for days would send a transaction for each query.
+    """
+
+    __slots__ = ()
+
+    def start_child(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a span below the request, or after its end a transaction beside it."""
+        ended = self.timestamp is not None and self.sampled and kwargs.get("origin", "manual") == "manual"
+        follow_up = call(self._follow_up, kwargs) if ended else None
+        return super().start_child(*args, **kwargs) if follow_up is None else follow_up
+
+    def _follow_up(self, kwargs: dict[str, Any]) -> Any:
+        follow_up = Transaction(
+            name=kwargs.get("name") or kwargs.get("description") or kwargs.get("op") or "background work",
+            op=kwargs.get("op") or "task",
+            source="task",
+            trace_id=self.trace_id,
+            parent_span_id=self.span_id,
+            parent_sampled=True,
+            baggage=self.get_baggage(),
+        )
+        return sentry_sdk.start_transaction(follow_up)
+
+
+class TransactionRoot:
+    """A request's transaction.
+
+    Args:
+        transaction: The transaction, which has been started.
+    """
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Any) -> None:
+        self._transaction = transaction
+
+    @classmethod
+    def start(cls, start: Start, scope: Scope) -> TransactionRoot:
+        """Sample and start a transaction in the trace that is on the request's current scope."""
+        trace = scope.get_active_propagation_context()
+        transaction = RequestTransaction(
+            name=start.name.value,
+            op=start.op,
+            source=start.name.source,
+            origin=start.origin,
+            baggage=trace.baggage,
+            parent_sampled=trace.parent_sampled,
+            trace_id=trace.trace_id,
+            parent_span_id=trace.parent_span_id,
+            same_process_as_parent=False,
+        )
+        sentry_sdk.start_transaction(transaction, custom_sampling_context=start.sampling_context)
+        compat.start_profile(transaction)
+        scope.span = transaction
+        return cls(transaction)
+
+    @property
+    def recording(self) -> bool:
+        return bool(self._transaction.sampled)
+
+    @property
+    def name(self) -> str:
+        return str(self._transaction.name)
+
+    @property
+    def source(self) -> str | None:
+        return str(self._transaction.source)
+
+    def set_name(self, name: Name) -> None:
+        sentry_sdk.get_current_scope().set_transaction_name(name.value, source=name.source)
+        self._transaction.name = name.value
+        self._transaction.source = name.source
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self._transaction.set_data(key, value)
+
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        for key, value in attributes.items():
+            self._transaction.set_data(key, value)
+
+    def trace_headers(self) -> dict[str, str]:
+        transaction = self._transaction
+        return outgoing_trace(transaction.trace_id, transaction.span_id, bool(transaction.sampled))
+
+    def message_span(self, op: str) -> MessageChildSpan:
+        return MessageChildSpan(self._transaction.start_child(op=op, name=op))
+
+    def finish(self, outcome: Outcome) -> None:
+        transaction = self._transaction
+        if not transaction.sampled:
+            transaction.finish()  # counts it as left out
+            return
+        if outcome.status is not None:
+            transaction.set_http_status(outcome.status)
+        if outcome.failed:
+            transaction.set_status("internal_error")
+        elif outcome.cancelled:
+            transaction.set_status("cancelled")
+        compat.stop_profile(transaction)
+        transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))
+
+
+class MessageChildSpan:
+    """A child span for one message."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Any) -> None:
+        self._span = span
+
+    def end(self, name: str, message: Any = None) -> None:
+        """Name and end the span."""
+        self._span.description = name
+        self._span.finish()
+
+
+start_transaction = TransactionRoot.start

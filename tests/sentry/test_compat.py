@@ -1,0 +1,175 @@
+"""``_sentry.compat``: on a release of sentry-sdk without one of the private names, nothing breaks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from sentry_sdk import Scope
+
+from sentry_web._sentry import compat
+from sentry_web.testing import (
+    CaptureMessage,
+    ChildSpan,
+    Driver,
+    Events,
+    Raise,
+    Request,
+    Script,
+    SendChunk,
+    SetTag,
+    StartResponse,
+    Wrap,
+    recording,
+)
+
+STREAM = {"trace_lifecycle": "stream"}
+MODULES = ("sentry_sdk.integrations.asgi", "sentry_sdk.integrations.wsgi")
+
+
+class Bare:
+    """A scope, span or transaction of a release that has none of the names."""
+
+    __slots__ = ("__dict__",)
+
+
+# --- the SDK's own middlewares ---------------------------------------------------------------------------------------
+
+
+def test_the_marker_is_true_and_not_the_sdks() -> None:
+    assert compat.MARKER
+    assert isinstance(compat.MARKER, compat.Marker)
+
+
+@pytest.mark.parametrize("protocol", ["asgi", "wsgi"])
+def test_without_the_variables_the_sdk_instruments_nothing(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in MODULES:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    assert compat.marker_variables() == []
+    assert not compat.is_instrumented_by_sdk(protocol)
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name)
+    assert compat.marker_variables() == []
+    assert not compat.is_instrumented_by_sdk(protocol)
+
+
+# --- each guard, with the name missing -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda bare: compat.set_server_segment(bare, object()),
+        compat.start_profile,
+        compat.stop_profile,
+        lambda bare: compat.drop_processors(bare, object),
+    ],
+)
+def test_without_the_name_nothing_happens(use: Callable[[Any], Any]) -> None:
+    bare = Bare()
+    use(bare)
+    assert vars(bare) == {}
+
+
+def test_without_the_name_each_scope_has_a_trace_of_its_own() -> None:
+    current = Scope()
+    compat.share_propagation_context(Bare(), current)
+    assert current.get_active_propagation_context().trace_id
+
+
+def test_without_a_former_span_a_dropped_one_leaves_none() -> None:
+    scope: Any = Bare()
+    compat.discard_streamed_span(Bare(), scope)
+    assert scope.streamed_span is None
+    compat.discard_streamed_span(SimpleNamespace(_previous_span_on_scope="former"), scope)
+    assert scope.streamed_span == "former"
+
+
+@pytest.mark.parametrize("scope", [Bare(), SimpleNamespace(_transaction=5), SimpleNamespace(_transaction=None)])
+def test_a_name_that_is_none_is_no_name(scope: Any) -> None:
+    assert compat.transaction_name(scope) is None
+    assert compat.transaction_name(SimpleNamespace(_transaction="chosen")) == "chosen"
+
+
+def test_profilers_are_started_and_stopped() -> None:
+    calls: list[str] = []
+
+    class Profile:
+        def __enter__(self) -> None:
+            self._context_manager_state = ()
+            calls.append("enter")
+
+        def __exit__(self, *exc_info: object) -> None:
+            calls.append("exit")
+
+        def stop(self) -> None:
+            calls.append("stop")
+
+    transaction = SimpleNamespace(_profile=Profile(), _continuous_profile=Profile())
+    compat.start_profile(transaction)
+    compat.stop_profile(transaction)
+    assert calls == ["enter", "exit", "stop"]
+
+
+def test_a_profiler_that_was_not_started_is_not_left() -> None:
+    """Older releases end a profile by what its start has noted, and lose the transaction without it."""
+
+    class Profile:
+        def __exit__(self, *exc_info: object) -> None:
+            raise AssertionError("it was never entered")
+
+    compat.stop_profile(SimpleNamespace(_profile=Profile()))
+
+
+# --- each name is there in this release ------------------------------------------------------------------------------
+
+
+def test_the_names_are_those_of_the_sdk_under_test() -> None:
+    """Where one is gone, we degrade without a word; so it is said here."""
+    scope = Scope()
+    for name in ("_propagation_context", "_event_processors", "_transaction"):
+        assert hasattr(scope, name), name
+    with recording(traces_sample_rate=1.0):
+        from sentry_sdk.integrations import asgi, wsgi  # noqa: F401
+
+        assert len(compat.marker_variables()) == 2
+    assert compat.AnnotatedValue("value", {}).value == "value"
+
+
+# --- a whole request without them ------------------------------------------------------------------------------------
+
+
+def nothing(*args: Any) -> None:
+    return None
+
+
+@pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("marker_variables", list),
+        ("share_propagation_context", nothing),
+        ("set_server_segment", nothing),
+        ("start_profile", nothing),
+        ("stop_profile", nothing),
+        ("transaction_name", nothing),
+        ("drop_processors", nothing),
+    ],
+)
+def test_a_request_is_reported_without_each_of_them(
+    driver: Driver, sdk: dict[str, Any], name: str, instead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compat, name, instead)
+    script = Script(
+        (SetTag("a", "b"), StartResponse(), CaptureMessage("here"), ChildSpan("inside", (SendChunk(),)), Raise())
+    )
+    with recording(traces_sample_rate=1.0, **sdk) as events:
+        transcript = driver.run(script, Request(path="/books/7"), Wrap.ours())
+    assert transcript.scope_restored
+    reported: Events = events
+    assert len(reported.errors) == len(reported.messages) == 1
+    assert len(reported.transactions + reported.segments) == 1
+    assert len(reported.sessions) == 1
