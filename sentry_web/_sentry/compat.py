@@ -7,6 +7,7 @@ small is missing, and nothing breaks.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any
 
@@ -41,19 +42,24 @@ class Marker:
 MARKER = Marker()
 
 
-def marker_variables() -> list[Any]:
+#: Those of the modules that are imported; most processes import one of them, or both, at the start.
+_found: dict[str, Any] = {}
+
+
+def marker_variables() -> Collection[Any]:
     """Return the context variables of the SDK's middlewares, of those modules that are imported."""
-    return [variable for variable in map(_marker_variable, _MARKERS) if variable is not None]
-
-
-def _marker_variable(protocol: str) -> Any:
-    module, name = _MARKERS[protocol]
-    return getattr(sys.modules.get(module), name, None)
+    if len(_found) < len(_MARKERS):
+        for protocol, (module, name) in _MARKERS.items():
+            variable = getattr(sys.modules.get(module), name, None)
+            if variable is not None:
+                _found[protocol] = variable
+    return _found.values()
 
 
 def is_instrumented_by_sdk(protocol: str) -> bool:
     """Return whether a middleware of the SDK already reports the request that is running here."""
-    variable = _marker_variable(protocol)
+    marker_variables()
+    variable = _found.get(protocol)
     value = variable.get(False) if variable is not None else False
     return bool(value) and not isinstance(value, Marker)
 
@@ -102,6 +108,11 @@ def set_server_segment(scope: Scope, span: Any) -> None:
     """Set the span on which the SDK's integrations put ``http.route`` and the like (``_server_segment_span``)."""
     if hasattr(type(scope), "_server_segment_span"):
         scope._server_segment_span = span  # noqa: SLF001
+
+
+def tracks_sessions(scope: Scope) -> bool:
+    """Return whether ``stop_auto_session_tracking()`` was not called (``_force_auto_session_tracking``)."""
+    return getattr(scope, "_force_auto_session_tracking", None) is not False
 
 
 def start_profile(transaction: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import sentry_sdk
-from sentry_sdk.sessions import track_session
 
 from .._config import Config
 from .._conventions import captured_headers, outcome_attributes
@@ -75,7 +74,7 @@ class SentryRecording(BaseRecording):
         "_processor",
         "_linked",
         "_root",
-        "_session",
+        "_has_session",
         "_messages",
         "context_values",
     )
@@ -90,7 +89,7 @@ class SentryRecording(BaseRecording):
         self._processor: RequestProcessor | None = None
         self._linked: str | None = None
         self._root: RootSpan | None = None
-        self._session: Any = None
+        self._has_session = False
         self._messages = 0
         #: The scopes as context variables, where that is known to work; else ``running()`` is entered.
         self.context_values = _speedups.context_values(self._scopes.isolation, self._scopes.current)
@@ -106,15 +105,17 @@ class SentryRecording(BaseRecording):
         self._scopes.isolation.set_tag("protocol", request.protocol)
         trace, self._linked = trace_to_continue(request, lambda: call(_may_continue, config, request) or False)
         self._scopes.continue_trace(trace)
-        with self.running():
-            self._start_session()
-            if self._is_traced():
+        if self._settings.sessions and compat.tracks_sessions(self._scopes.isolation):
+            self._scopes.isolation.start_session(session_mode="request")
+            self._has_session = True
+        if self._is_traced():
+            with self.running():
                 call(self._start_root, live)
 
     @property
     def finishes_in_context(self) -> bool:
         """Whether ``finish`` has anything to do that needs the request's scopes."""
-        return self._root is not None or self._session is not None
+        return self._root is not None or self._has_session
 
     @property
     def ambient(self) -> Any:
@@ -131,13 +132,6 @@ class SentryRecording(BaseRecording):
     def _is_traced(self) -> bool:
         method, kind = self._request.method, self._request.kind
         return self._settings.tracing and (kind == "websocket" or method in self._config.methods)
-
-    def _start_session(self) -> None:
-        """Start a session (release health); without a release the SDK would discard it."""
-        if self._settings.sessions:
-            session = track_session(self._scopes.isolation, session_mode="request")
-            session.__enter__()
-            self._session = session
 
     def _start_root(self, live: Any) -> None:
         request, name = self._request, self._naming.initial()
@@ -202,8 +196,8 @@ class SentryRecording(BaseRecording):
             if self._root is not None and self._processor is not None:
                 self._finish_root(self._root, self._processor, outcome)
         finally:
-            if self._session is not None:
-                self._session.__exit__(None, None, None)
+            if self._has_session:
+                self._scopes.isolation.end_session()
 
     def _finish_root(self, root: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
         if not root.recording:

@@ -22,7 +22,7 @@ class RequestScopes:
     context than the one that was entered, where a token cannot be reset.
     """
 
-    __slots__ = ("isolation", "current", "_former")
+    __slots__ = ("isolation", "current")
 
     def __init__(self) -> None:
         self.isolation: Scope = sentry_sdk.get_isolation_scope().fork()

@@ -15,7 +15,7 @@ from sentry_sdk.tracing import Transaction
 from .._guard import call
 from .._http import outgoing_trace
 from .._request import Name, Outcome
-from . import compat
+from . import _speedups, compat
 from .root_span import Start
 
 
@@ -75,8 +75,9 @@ class TransactionRoot:
             parent_span_id=trace.parent_span_id,
             same_process_as_parent=False,
         )
-        sentry_sdk.start_transaction(transaction, custom_sampling_context=start.sampling_context)
-        compat.start_profile(transaction)
+        if not _speedups.start_transaction(transaction, sentry_sdk.get_client()):
+            sentry_sdk.start_transaction(transaction, custom_sampling_context=start.sampling_context)
+            compat.start_profile(transaction)
         scope.span = transaction
         return cls(transaction)
 
@@ -114,7 +115,8 @@ class TransactionRoot:
     def finish(self, outcome: Outcome) -> None:
         transaction = self._transaction
         if not transaction.sampled:
-            transaction.finish()  # counts it as left out
+            if not _speedups.discard_transaction(sentry_sdk.get_client()):
+                transaction.finish()  # counts it as lost
             return
         if outcome.status is not None:
             transaction.set_http_status(outcome.status)

@@ -46,13 +46,14 @@ def test_the_marker_is_true_and_not_the_sdks() -> None:
 
 @pytest.mark.parametrize("protocol", ["asgi", "wsgi"])
 def test_without_the_variables_the_sdk_instruments_nothing(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compat, "_found", {})
     for name in MODULES:
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    assert compat.marker_variables() == []
+    assert list(compat.marker_variables()) == []
     assert not compat.is_instrumented_by_sdk(protocol)
     for name in MODULES:
         monkeypatch.delitem(sys.modules, name)
-    assert compat.marker_variables() == []
+    assert list(compat.marker_variables()) == []
     assert not compat.is_instrumented_by_sdk(protocol)
 
 
@@ -72,6 +73,12 @@ def test_without_the_name_nothing_happens(use: Callable[[Any], Any]) -> None:
     bare = Bare()
     use(bare)
     assert vars(bare) == {}
+
+
+def test_without_the_name_sessions_are_tracked() -> None:
+    assert compat.tracks_sessions(Bare())
+    assert not compat.tracks_sessions(SimpleNamespace(_force_auto_session_tracking=False))
+    assert compat.tracks_sessions(SimpleNamespace(_force_auto_session_tracking=None))
 
 
 def test_without_the_name_each_scope_has_a_trace_of_its_own() -> None:
@@ -130,7 +137,7 @@ def test_a_profiler_that_was_not_started_is_not_left() -> None:
 def test_the_names_are_those_of_the_sdk_under_test() -> None:
     """Where one is gone, we degrade without a word; so it is said here."""
     scope = Scope()
-    for name in ("_propagation_context", "_event_processors", "_transaction"):
+    for name in ("_propagation_context", "_event_processors", "_transaction", "_force_auto_session_tracking"):
         assert hasattr(scope, name), name
     with recording(traces_sample_rate=1.0):
         from sentry_sdk.integrations import asgi, wsgi  # noqa: F401

@@ -18,11 +18,18 @@ logger = logging.getLogger("sentry_web")
 #: One line a speedup.
 MODULES = (
     "context",  # sets context variables in the place of entering context managers
+    "sampling",  # decides by the sample rate alone whether a transaction is kept
     "serializer",  # writes events of plain values
 )
 
 _installed: dict[str, bool] = {}
-_context_values: Callable[[Any, Any], Any] | None = None
+#: What the installed speedups do, by the name of the function below that asks for it.
+_seams: dict[str, Callable[..., Any]] = {}
+
+
+def use(seam: str, function: Callable[..., Any]) -> None:
+    """Have a function of a speedup stand behind the one of this name below."""
+    _seams[seam] = function
 
 
 def install() -> None:
@@ -48,10 +55,17 @@ def context_values(isolation: Any, current: Any) -> Any:
 
     ``None`` where that speedup is off: the scopes' context manager is to be entered instead.
     """
-    return None if _context_values is None else _context_values(isolation, current)
+    function = _seams.get("context_values")
+    return None if function is None else function(isolation, current)
 
 
-def use_context_values(function: Callable[[Any, Any], Any] | None) -> None:
-    """Set, or reset, the function behind ``context_values``."""
-    global _context_values  # noqa: PLW0603 - one seam for the process
-    _context_values = function
+def start_transaction(transaction: Any, client: Any) -> bool:
+    """Sample and start a transaction; return whether that was done, or ``sentry_sdk`` has to do it."""
+    function = _seams.get("start_transaction")
+    return function is not None and function(transaction, client)
+
+
+def discard_transaction(client: Any) -> bool:
+    """Count an unsampled transaction as lost; return whether that was done, or its ``finish()`` has to do it."""
+    function = _seams.get("discard_transaction")
+    return function is not None and function(client)

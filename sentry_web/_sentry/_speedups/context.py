@@ -13,7 +13,7 @@ import sentry_sdk.scope
 from sentry_sdk import Scope
 
 from .. import compat
-from . import use_context_values
+from . import use
 
 _SCOPES: tuple[ContextVar[Any], ...] = tuple(
     getattr(sentry_sdk.scope, name)
@@ -42,4 +42,4 @@ def _sets_scopes() -> bool:
 
 def install() -> None:
     """Switch it on."""
-    use_context_values(values)
+    use("context_values", values)

@@ -20,7 +20,9 @@ from sentry_web.testing import WSGI, CaptureMessage, Script, SendChunk, StartRes
 CODE = "from sentry_web._sentry import SentryRecorder, _speedups as it; SentryRecorder(); print(it._installed)"
 
 
-@pytest.mark.parametrize(("switch", "printed"), [("1", "{}"), ("", "{'context': True, 'serializer': True}")])
+@pytest.mark.parametrize(
+    ("switch", "printed"), [("1", "{}"), ("", "{'context': True, 'sampling': True, 'serializer': True}")]
+)
 def test_the_variable_switches_all_off(switch: str, printed: str) -> None:
     run = subprocess.run(
         [sys.executable, "-c", CODE],
@@ -38,7 +40,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process in which nothing is installed yet."""
     monkeypatch.delenv("SENTRY_WEB_NO_SPEEDUPS", raising=False)
     monkeypatch.setattr(_speedups, "_installed", {})
-    monkeypatch.setattr(_speedups, "_context_values", None)
+    monkeypatch.setattr(_speedups, "_seams", {})
 
 
 @pytest.mark.usefixtures("fresh")
