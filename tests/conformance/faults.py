@@ -1,105 +1,779 @@
 """The faults that ``put_back.py`` puts back: each makes our package do what shared/defects.md says of the incumbents.
 
-A fault is ``(number of the defect, what goes wrong, edit, …)``, an edit ``(file of the package, exact old text, new
-text)``. Every old text is in its file exactly once. Data only: how they are applied is in ``put_back.py``.
-"""
+A row of ``FAULTS`` is the number of the defect, a sentence, and the changes that make the fault. A change is anchored
+on a qualified name (see ``anchors.py``), and states the fault by behaviour, at the boundary where it shows: the call of
+a middleware, a transition of the exchange, a reader of ``Request``, the verdict on an exception, a name, a recording.
+Most changes replace a function by one of this module, which gets the original. Local names in a pattern do not survive
+a renaming, so a body is edited only where no replacement can express the fault.
 
-# ruff: noqa: E501 - a table: one fault, one line
+Copies of the package import this module while they are imported, so it imports nothing of the package.
+"""
 
 from __future__ import annotations
 
-Edit = tuple[str, str, str]
-Fault = tuple[object, ...]
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
+from operator import itemgetter
+from time import perf_counter
+from typing import Any, Callable, NamedTuple
+from urllib.parse import unquote, unquote_to_bytes
 
-ASGI, WSGI, ENTRY, EXCHANGE = "asgi.py", "wsgi.py", "_entry.py", "_exchange.py"
-SCOPE, ENVIRON, NAMING = "_scope.py", "_environ.py", "_naming.py"
-RECORDER, SPANS, STREAMED, SCOPES = (
-    "_sentry/recorder.py",
-    "_sentry/spans.py",
-    "_sentry/streamed.py",
-    "_sentry/scopes.py",
-)
+import sentry_sdk
 
-_AWAIT = "            return await app(*scope, "
-_SAME_WITHOUT_CHAIN = 'raise __import__("sys").exc_info()[1] from None'
-_WRAPPED = "        return response if body is None else body\n"
+
+class Replace(NamedTuple):
+    """Replace what a name stands for: ``make`` takes the original and returns the faulty one."""
+
+    name: str
+    make: Callable[[Any], Any]
+
+
+class Edit(NamedTuple):
+    """Replace an expression, or consecutive statements, in the body of the function of this name."""
+
+    name: str
+    old: str
+    new: str
+
+
+class Fault(NamedTuple):
+    """What is put back: the defect's number, what goes wrong, and how."""
+
+    defect: int
+    what: str
+    changes: tuple[Replace | Edit, ...]
+
+
+# --- any function ----------------------------------------------------------------------------------------------------
+
+
+def answers(value: Any) -> Callable[[Any], Any]:
+    """Return the same, whatever the function is called with."""
+    return lambda original: lambda *args, **kwargs: value
+
+
+does_nothing = answers(None)
+
+
+def before(step: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Call ``step`` with the method's arguments, then the method."""
+
+    def make(original: Any) -> Any:
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            step(*args, **kwargs)
+            return original(self, *args, **kwargs)
+
+        return method
+
+    return make
+
+
+def given(**forced: Any) -> Callable[[Any], Any]:
+    """Call the function as though the user had given these options."""
+    return lambda original: lambda *args, **options: original(*args, **{**options, **forced})
+
+
+# --- the calls of the middlewares ------------------------------------------------------------------------------------
+
+#: Where scope and environ hold the exchange.
+MARKERS = ("sentry_web", "sentry_web.exchange")
+
+
+def answering(change: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """Let a WSGI middleware return ``change(response, environ)``."""
+
+    def make(original: Any) -> Any:
+        def call(self: Any, environ: Any, start_response: Any) -> Any:
+            return change(original(self, environ, start_response), environ)
+
+        return call
+
+    return make
+
+
+class Unsized:
+    """A response around another one, which does no more than every response does."""
+
+    def __init__(self, response: Any) -> None:
+        self.response = response
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.response)
+
+    def close(self) -> None:
+        """Close the response, where it can be closed."""
+        if hasattr(self.response, "close"):
+            self.response.close()
+
+
+class Forgiving(Unsized):
+    """A response that takes an AttributeError in ``close()`` for the lack of that method."""
+
+    def close(self) -> None:
+        """Close the response, perhaps."""
+        with suppress(AttributeError):
+            self.response.close()
+
+
+def is_list(response: Any) -> bool:
+    return type(response) in (list, tuple)
+
+
+def is_file(response: Any, environ: Any) -> bool:
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(response, wrapper)
+
+
+def without_length(response: Any, environ: Any) -> Any:
+    return Unsized(response) if hasattr(type(response), "__len__") and not is_list(response) else response
+
+
+def wrapped_list(response: Any, environ: Any) -> Any:
+    return Unsized(response) if is_list(response) else response
+
+
+def wrapped_file(response: Any, environ: Any) -> Any:
+    return Unsized(response) if is_file(response, environ) else response
+
+
+def closed_with_suppression(response: Any, environ: Any) -> Any:
+    return Forgiving(response) if hasattr(response, "close") and not is_file(response, environ) else response
+
+
+def generated(response: Any, environ: Any) -> Any:
+    return response if is_list(response) or is_file(response, environ) else (part for part in response)
+
+
+def with_closed_exchange(response: Any, environ: Any) -> Any:
+    exchange = environ.get("sentry_web.exchange")
+    if exchange is not None:
+        exchange.close()
+    return response
+
+
+def without_marker(response: Any, environ: Any) -> Any:
+    environ.pop("sentry_web.exchange", None)
+    return response
+
+
+def reads_input(environ: Any, start_response: Any) -> None:
+    environ["wsgi.input"].read()
+
+
+def drains_receive(original: Any) -> Any:
+    async def call(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] == "http":
+            await receive()
+        return await original(self, scope, receive, send)
+
+    return call
+
+
+def decodes_headers(scope: Any, *rest: Any) -> None:
+    for pair in scope.get("headers", ()):
+        for text in pair:
+            text.decode("latin-1")
+
+
+def decodes_headers_idly(scope: Any, *rest: Any) -> None:
+    if not sentry_sdk.get_client().is_active():
+        decodes_headers(scope)
+
+
+def wsgi_raises_from_none(original: Any) -> Any:
+    def call(self: Any, environ: Any, start_response: Any) -> Any:
+        try:
+            return original(self, environ, start_response)
+        except BaseException as error:
+            raise error from None
+
+    return call
+
+
+def asgi_raises_from_none(original: Any) -> Any:
+    async def call(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        try:
+            return await original(self, scope, receive, send)
+        except BaseException as error:
+            raise error from None
+
+    return call
+
+
+def wsgi_frame_holds_error(original: Any) -> Any:
+    def call(self: Any, environ: Any, start_response: Any) -> Any:
+        try:
+            return original(self, environ, start_response)
+        except BaseException:
+            error = sys.exc_info()[1]  # noqa: F841 - unlike ``as error``, it is still there when the frame is left
+            raise
+
+    return call
+
+
+def asgi_frame_holds_error(original: Any) -> Any:
+    async def call(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        try:
+            return await original(self, scope, receive, send)
+        except BaseException:
+            error = sys.exc_info()[1]  # noqa: F841
+            raise
+
+    return call
+
+
+def reports_refusal(original: Any) -> Any:
+    """Report what an application raises that does not even listen to a lifespan."""
+
+    async def call(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        listened = False
+
+        async def listen() -> Any:
+            nonlocal listened
+            listened = True
+            return await receive()
+
+        try:
+            return await original(self, scope, listen, send)
+        except Exception:
+            if scope["type"] == "lifespan" and not listened:
+                sentry_sdk.capture_exception()
+            raise
+
+    return call
+
+
+#: Whether a middleware is at work here, as sentry-sdk's middlewares know it.
+APPLIED: ContextVar[bool] = ContextVar("applied", default=False)
+
+
+def wsgi_applied_once(original: Any) -> Any:
+    def call(self: Any, environ: Any, start_response: Any) -> Any:
+        if APPLIED.get():
+            return self.app(environ, start_response)
+        token = APPLIED.set(True)
+        try:
+            return original(self, environ, start_response)
+        finally:
+            APPLIED.reset(token)
+
+    return call
+
+
+def asgi_applied_once(original: Any) -> Any:
+    async def call(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        if APPLIED.get():
+            return await self.app(scope, receive, send)
+        token = APPLIED.set(True)
+        try:
+            return await original(self, scope, receive, send)
+        finally:
+            APPLIED.reset(token)
+
+    return call
+
+
+def forgets_marker(original: Any) -> Any:
+    """Open an exchange as always, but leave no marker in the scope or environ."""
+
+    def open_exchange(self: Any, scope_or_environ: Any) -> Any:
+        exchange = original(self, scope_or_environ)
+        for key in MARKERS:
+            scope_or_environ.pop(key, None)
+        return exchange
+
+    return open_exchange
+
+
+def is_no_coroutine_function(original: Any) -> Any:
+    def is_double_callable(app: Any) -> bool:
+        return not inspect.iscoroutinefunction(app) and not inspect.iscoroutinefunction(type(app).__call__)
+
+    return is_double_callable
+
+
+# --- the transitions of the exchange ---------------------------------------------------------------------------------
+
+
+def forgets_file(original: Any) -> Any:
+    """Leave the exchange where nothing has an effect any more, without a report."""
+
+    def body_handed_over(self: Any) -> None:
+        self.state = type(self.state).CLOSED
+
+    return body_handed_over
+
+
+def forgives_streams(original: Any) -> Any:
+    def failed(self: Any, error: BaseException) -> None:
+        streaming = self.outcome.first_byte is not None
+        original(self, error)
+        if streaming:
+            self.outcome.failed = False
+
+    return failed
+
+
+def misses_exits(protocol: str) -> Callable[[Any], Any]:
+    def make(original: Any) -> Any:
+        def failed(self: Any, error: BaseException) -> None:
+            if self.request.protocol != protocol or isinstance(error, Exception):
+                original(self, error)
+
+        return failed
+
+    return make
+
+
+def ends_session_early(original: Any) -> Any:
+    def response_started(self: Any, *args: Any) -> None:
+        original(self, *args)
+        sentry_sdk.get_isolation_scope().end_session()
+
+    return response_started
+
+
+def misses_denials(original: Any) -> Any:
+    def response_started(self: Any, status: Any, *args: Any) -> None:
+        # 101: accepted, 403: closed before it was accepted; neither is a denial response
+        if self.request.kind != "websocket" or status in (101, 403):
+            original(self, status, *args)
+
+    return response_started
+
+
+def misses_end_of_body(original: Any) -> Any:
+    def body_ended(self: Any) -> None:
+        original(self)
+        if self.open:
+            self.outcome.ended = None
+
+    return body_ended
+
+
+def only_closes(original: Any) -> Any:
+    def closed_by_server(self: Any, ended: float | None = None) -> None:
+        self.close(ended)
+
+    return closed_by_server
+
+
+def drops_successfully(original: Any) -> Any:
+    def abandoned(self: Any) -> None:
+        self.close(self.outcome.last_byte)
+
+    return abandoned
+
+
+def handles_nothing(original: Any) -> Any:
+    def handled(self: Any, error: BaseException) -> None:
+        self.failed(error)
+
+    return handled
+
+
+def forgives_1011(original: Any) -> Any:
+    def websocket_closed(self: Any, code: int, closed_by: str) -> None:
+        failed = self.outcome.failed
+        original(self, code, closed_by)
+        self.outcome.failed = failed
+
+    return websocket_closed
+
+
+def forgets_close_code(original: Any) -> Any:
+    def websocket_closed(self: Any, code: int, closed_by: str) -> None:
+        original(self, code, closed_by)
+        self.outcome.close_code = None
+
+    return websocket_closed
+
+
+# --- the verdict on an exception -------------------------------------------------------------------------------------
+
+
+def takes_for_an_error(kind: str) -> Callable[[Any], Any]:
+    """Judge exceptions whose class has this name to be errors."""
+
+    def make(original: Any) -> Any:
+        def judge(error: BaseException, lost: BaseException | None = None) -> Any:
+            verdict = original(error, lost)
+            return type(verdict).ERROR if type(error).__name__ == kind else verdict
+
+        return judge
+
+    return make
+
+
+def misses_disconnects(original: Any) -> Any:
+    """Judge without a look at what the server raised out of ``send``."""
+
+    def judge(error: BaseException, lost: BaseException | None = None) -> Any:
+        return original(error)
+
+    return judge
+
+
+# --- the readers of a request ----------------------------------------------------------------------------------------
+
+
+def reads_late(original: Any) -> Any:
+    """Read each attribute of the request from the scope or environ as it is when somebody asks."""
+
+    class Late:
+        def __init__(self, scope_or_environ: Any) -> None:
+            self.scope_or_environ = scope_or_environ
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(original(self.scope_or_environ), name)
+
+    return Late
+
+
+def keeps_case(original: Any) -> Any:
+    """Leave the names of ASGI headers as the server wrote them."""
+
+    class AsWritten(original):
+        def __init__(self, scope: Any) -> None:
+            super().__init__(scope)
+            names = [name.decode("latin-1") for name, _ in scope.get("headers", ())]
+            self.written = {name.lower(): name for name in names}
+
+        @property
+        def headers(self) -> Any:
+            return [(self.written.get(name, name), value) for name, value in super().headers]
+
+        def header(self, name: str) -> Any:
+            return dict(self.headers).get(name)
+
+    return AsWritten
+
+
+def looks_up_as_written(original: Any) -> Any:
+    return lambda self, name: dict(self.headers).get(name)
+
+
+def unquotes_scope(original: Any) -> Any:
+    def init(self: Any, scope: Any) -> None:
+        original(self, {**scope, "query_string": unquote_to_bytes(scope.get("query_string", b""))})
+
+    return init
+
+
+def unquotes_environ(original: Any) -> Any:
+    def init(self: Any, environ: Any) -> None:
+        original(self, {**environ, "QUERY_STRING": unquote(environ.get("QUERY_STRING", ""))})
+
+    return init
+
+
+def has_server(original: Any) -> Any:
+    """Take the server's name and port as they are, also those of a unix socket."""
+
+    class Socket(original):
+        def __init__(self, scope: Any) -> None:
+            super().__init__(scope)
+            self.socket = tuple(scope.get("server") or ()) or None
+
+        #: What the reader finds is ignored.
+        server = property(lambda self: self.socket, lambda self, found: None)
+
+    return Socket
+
+
+def has_host(original: Any) -> Any:
+    """Make a host of it, too."""
+
+    class Host(has_server(original)):
+        @property
+        def host(self) -> Any:
+            return super().host or ("{}:{}".format(*self.socket) if self.socket else None)
+
+    return Host
+
+
+def needs_reason(original: Any) -> Any:
+    def parse_status(status: Any) -> Any:
+        if isinstance(status, str):
+            status.index(" ")
+        return original(status)
+
+    return parse_status
+
+
+# --- names and routes ------------------------------------------------------------------------------------------------
+
+
+class Renaming:
+    """What an output asks for the name of its request, with some of the answers replaced."""
+
+    def __init__(self, naming: Any, **members: Any) -> None:
+        self.naming = naming
+        vars(self).update(members)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.naming, name)
+
+
+def names_without_route(rename: Callable[[Any], str]) -> Callable[[Any], Any]:
+    """Let an output find ``rename(request)`` for the name of a request whose route is not known."""
+
+    def make(original: Any) -> Any:
+        def start(self: Any, request: Any, naming: Any, *args: Any) -> Any:
+            def find() -> Any:
+                name = naming.find()
+                return type(name)(rename(request), "url") if name.source == "url" else name
+
+            return original(self, request, Renaming(naming, find=find), *args)
+
+        return start
+
+    return make
+
+
+def routes_by_path(original: Any) -> Any:
+    def start(self: Any, request: Any, naming: Any, *args: Any) -> Any:
+        return original(self, request, Renaming(naming, find_route=lambda: request.path), *args)
+
+    return start
+
+
+def leaves_out_mount(original: Any) -> Any:
+    """Find only the route's own template."""
+
+    def look(scope: Any, *args: Any) -> Any:
+        found = original(scope, *args)
+        if found is not None and found.route is not None:
+            found.route = getattr(scope.get("route"), "path", found.route)
+        return found
+
+    return look
+
+
+# --- what is recorded ------------------------------------------------------------------------------------------------
+
+
+def is_streaming() -> bool:
+    return bool(sentry_sdk.get_client().options.get("trace_lifecycle") == "stream")
+
+
+def ends_now(outcome: Any) -> None:
+    outcome.ended = perf_counter()
+
+
+def forgets_500(outcome: Any) -> None:
+    """Take the status away that no response had."""
+    if outcome.failed and not outcome.headers and not outcome.body_size:
+        outcome.status = None
+
+
+def blames_server(outcome: Any) -> None:
+    if is_streaming() and 400 <= (outcome.status or 0) < 500:
+        outcome.failed = True
+
+
+def ignores_no_status(original: Any) -> Any:
+    def get(self: Any, client: Any) -> Any:
+        settings = original(self, client)
+        if settings.streaming:
+            settings.ignored_statuses = ()
+        return settings
+
+    return get
+
+
+class NeverLeft:
+    """A context that is entered, and not left."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+    def __enter__(self) -> Any:
+        return self.context.__enter__()
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
+def never_leaves(original: Any) -> Any:
+    return lambda self: NeverLeft(original(self))
+
+
+def believes_content_length(request: Any, outcome: Any, *args: Any) -> None:
+    headers: Iterable[Any] = outcome.headers
+    for name, value in headers:
+        if name.lower() in ("content-length", b"content-length"):
+            outcome.body_size = int(value)
+
+
+def stays_active(original: Any) -> Any:
+    """Count the request as begun once more when it ends."""
+
+    def finish(self: Any, request: Any, outcome: Any, known: Any, *args: Any) -> None:
+        try:
+            original(self, request, outcome, known, *args)
+        finally:
+            self.begin(request, known)
+
+    return finish
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def fault(defect: int, what: str, *changes: Replace | Edit) -> Fault:
+    return Fault(defect, what, changes)
+
+
+ASGI, WSGI = "SentryAsgiMiddleware.__call__", "SentryWsgiMiddleware.__call__"
+#: Options that an application gives to our middlewares.
+OPTIONS = ("SentryAsgiMiddleware.__init__", "SentryWsgiMiddleware.__init__")
+OTEL_OPTIONS = ("instrument_asgi", "instrument_wsgi")
 
 FAULTS: tuple[Fault, ...] = (
-    # --- what application and server see -----------------------------------------------------------------------------
-    (1, "a scope without headers raises", (SCOPE, 'get("headers")', 'scope["headers"]'), ("_guard.py", "        report(function)\n        return None", "        raise")),
-    (1, "an environ without QUERY_STRING raises", (ENVIRON, 'text(get("QUERY_STRING"))', 'self._strings["QUERY_STRING"]'), ("_guard.py", "        report(function)\n        return None", "        raise")),
-    (1, "an environ without QUERY_STRING is not reported", (ENVIRON, 'text(get("QUERY_STRING"))', 'self._strings["QUERY_STRING"]')),
-    (1, "a scope without client is not reported", (SCOPE, '_peer(client)', 'client[0]')),
-    (2, "receive() is drained before the application runs", (ASGI, _AWAIT, "            await receive() if kind == 'http' else None\n" + _AWAIT)),
-    (2, "wsgi.input is read before the application runs", (WSGI, "            watch_input(environ, exchange.body_read)\n", "            environ['wsgi.input'].read()\n")),
-    (7, "WSGI: raise … from None", (WSGI, "a server could close\n            raise\n", "a server could close\n            " + _SAME_WITHOUT_CHAIN + "\n")),
-    (7, "ASGI: raise … from None", (ASGI, "            call(pass_on, exchange.failed)\n        raise\n", "            call(pass_on, exchange.failed)\n        " + _SAME_WITHOUT_CHAIN + "\n")),
-    (23, "a sized response loses its length", (WSGI, '_SizedBody if hasattr(type(response), "__len__") else _Body', "_Body")),
-    (23, "lists are wrapped, too", (WSGI, "type(response) in (list, tuple) or not call(", "not call(")),
-    (24, "close() swallows an AttributeError", (WSGI, "        close()\n", "        try:\n            close()\n        except AttributeError:\n            pass\n")),
-    (25, "the file wrapper is wrapped", (ENVIRON, "(isinstance(wrapper, type) and isinstance(response, wrapper))", "False")),
-    (25, "the transaction of a file never ends", (WSGI, "        _end_now(exchange, response)\n", "")),
-    (38, "the response is a generator, whose close() runs nothing before iteration", (WSGI, _WRAPPED, "        return response if body is None else (part for part in body)\n")),
-    (49, "what is no coroutine function is taken for ASGI 2", (SCOPE, "    return len(positional) == 1 and not", "    return True or not")),
-    (51, "a status line without a reason is not understood", ("_http.py", "    code = status.strip()[:3]\n", '        code, _ = status.split(" ", 1)\n')),
-    # --- how it ended ------------------------------------------------------------------------------------------------
-    (8, "the transaction ends when the application returns", (WSGI, _WRAPPED, "        call(exchange.close)\n" + _WRAPPED)),
-    (8, "an abandoned stream never ends", (WSGI, "                finish_dropped(self, self._exchange.abandoned)\n", "                pass\n")),
-    (9, "an error in mid-stream leaves the transaction ok", (EXCHANGE, "            self.outcome.failed = True\n            self._capture(error, handled=False)", "            self.outcome.failed = self.state < _STREAMING\n            self._capture(error, handled=False)")),
-    (9, "the session ends before the body", (SCOPES, "                isolation.start_session(session_mode=\"request\")\n", "                isolation.start_session(session_mode=\"request\")\n                isolation.end_session()\n")),
-    (10, "the transaction ends now", (SPANS, "ended = transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0)\n        event", "ended = type(transaction.start_timestamp).now(transaction.start_timestamp.tzinfo)\n        event")),
-    (10, "the end of the body is not noted", (EXCHANGE, "            self.outcome.ended = perf_counter()\n", "            pass\n")),
-    (26, "OSError out of send is an error", ("_errors.py", "if error is lost or any(kind", "if any(kind")),
-    (26, "cancellation is an error", ("_errors.py", '"asyncio.exceptions.CancelledError", ', "")),
-    (26, "a framework's ClientDisconnect is an error", ("_errors.py", "if error is lost or any(kind.__name__ in _DISCONNECTS for kind in type(error).__mro__):", "if error is lost:")),
-    (26, "close() amid the stream is a success", (EXCHANGE, "            self.client_gone()\n        self.close(ended)", "            pass\n        self.close(ended)")),
-    (26, "a dropped stream is a success", (EXCHANGE, "self.closed_by_server(ended=", "self.close(ended=")),
-    (27, "ASGI: SystemExit passes unseen", (ASGI, "    except BaseException:\n        # Servers", "    except Exception:\n        # Servers")),
-    (27, "WSGI: SystemExit passes unseen", (WSGI, "        except BaseException:\n            call(pass_on, exchange.failed)\n            call(exchange.close)", "        except Exception:\n            call(pass_on, exchange.failed)\n            call(exchange.close)")),
-    (27, "SystemExit(0) is an error", ("_errors.py", "isinstance(error, SystemExit) and error.code in (0, None)", "False")),
-    (28, "GeneratorExit is an error", ("_errors.py", '"builtins.GeneratorExit", ', "")),
-    (28, "GreenletExit is an error", ("_errors.py", '"greenlet.GreenletExit", ', "")),
-    (29, "start_response(…, exc_info) is not captured", (WSGI, "self._exchange.handled(exc_info[1])", "pass")),
-    (29, "start_response(…, exc_info) counts as unhandled", (EXCHANGE, "self._capture(error, handled=True)", "self._capture(error, handled=False)")),
-    (30, "a handled 5xx is invisible", ("_parties.py", 'tell(exchange, [party], "capture_failure", outcome)', "pass")),
-    (31, "an exception before the response leaves no status", (EXCHANGE, "            outcome.status = 500 ", "            pass ")),
-    (32, "a 404 makes the streamed span an error", (STREAMED, "(outcome.status or 0) >= 500", "(outcome.status or 0) >= 400")),
-    (32, "trace_ignore_status_codes is ignored in stream mode", (STREAMED, "outcome.status in self._ignored", "outcome.status in ()")),
-    (33, "the refusal of a lifespan is reported", (ASGI, 'if kind != "lifespan" or ', "if True or ")),
-    (35, "close code 1011 is a success", (EXCHANGE, '(code == 1011 and closed_by == "server")', "False")),
-    (35, "the status of a denial is not recorded", (ASGI, '"websocket.http.response.start"', '"never"')),
-    (35, "the close code is not recorded", (EXCHANGE, "            self.outcome.close_code = code\n", "")),
-    # --- which request it was ----------------------------------------------------------------------------------------
-    (12, "the name's sources are kept after the end", (NAMING, "        self._live = self._inside = self._behind = None\n        self._told = ()", "        self._inside = None")),
-    (12, "the sampler's scope stays in the trace", (STREAMED, "            private.forget_sampling_context(scope)", "            pass")),
-    (13, "the live scope is read late", (ENTRY, "exchange = Exchange(request, ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(live), name)})(), "), (ENTRY, "exchange = Exchange(self._read(live), ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(live), name)})(), ")),
-    (14, "WSGI's name is a constant", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name("generic WSGI request" if self._request.protocol == "wsgi" else self._request.path, "url")')),
-    (14, "the rule that Flask leaves is not looked at", ("_frameworks/__init__.py", "    pallets.look,\n", "")),
-    (15, "ASGI's name is the URL", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name(self._request.url, "url")')),
-    (15, "the route that Starlette leaves is not looked at", ("_frameworks/__init__.py", "    starlette.look,\n", "")),
-    (18, "the prefix of a mount is left out", ("_frameworks/starlette.py", "    return templated(mount_of(scope, \"\"), outer)", "    return \"\"")),
-    (19, "HEAD and OPTIONS do not continue the trace", ("_sentry/scopes.py", "incoming = incoming_trace(self.request)\n", "incoming = incoming_trace(self.request) if self.request.method in self.config.methods else {}\n")),
-    (20, "the mark is in a ContextVar", (ENTRY, "marked = live.get(self._mark)", "marked = current()")),
-    (21, "the mark is not kept", (ENTRY, "        live[self._mark] = exchange\n        exchange.start(", "        exchange.start("), (ENTRY, "        live[self._mark] = exchange\n        try:\n            exchange.start_one(", "        try:\n            exchange.start_one(")),
-    (21, "the mark is gone before iteration", (WSGI, _WRAPPED, "        environ.pop('sentry_web.exchange', None)\n" + _WRAPPED)),
-    (22, "a bridge is not recognised", (ENTRY, "taken = self._bridged(request, live)", "pass")),
-    # --- OpenTelemetry -----------------------------------------------------------------------------------------------
-    (16, "the span is named by its path", ("_otel/recording.py", 'found = span_name(self._method, ending.get("http.route"), self._naming.chosen)', 'found = span_name(self._method, self._request.path, self._naming.chosen)')),
-    (36, "messages have spans unasked", (EXCHANGE, "if config.asks_of_span:", "if True:"), (EXCHANGE, "self.traces_messages or config.record_send_receive", "True"), ("_parties.py", " if party.config.record_send_receive]", "]"), ("_otel/settings.py", 'if asked else', "if True else")),
-    (37, "the context is not put back", ("_otel/recording.py", "        context_api.attach(self._former)\n", "")),
-    (52, "the size is what is claimed", ("_otel/metrics.py", "self._response_size.record(outcome.body_size, told)", "self._response_size.record(4711, told)")),
-    (54, "a hook may fail the request's recording", ("_otel/recording.py", "                call(hook, span, live)", "                hook(span, live)")),
-    (55, "headers are captured everywhere", ("_otel/settings.py", '        everything = [re.compile("")] if flag(', '        everything = [re.compile("")] if True or flag(')),
-    (56, "an ended request stays active", ("_otel/metrics.py", "self._active).add(-1, known)", "self._active).add(0, known)")),
-    # --- what it was -------------------------------------------------------------------------------------------------
-    (41, "headers are decoded again and again", (SCOPE, "for name, value in raw]", "for name, value in raw if text(name) or text(value)]")),
-    (41, "headers are decoded without a client", (ENTRY, "        outputs = self._waiting(taken)\n", "        self._read(live).headers\n        outputs = self._waiting(taken)\n")),
-    (42, "WSGI: a frame of ours has the exception for a local", (WSGI, "        except BaseException:\n            call(pass_on, exchange.failed)\n            call(exchange.close)", "        except BaseException as error:\n            call(exchange.failed, error)\n            call(exchange.close)")),
-    (42, "ASGI: a frame of ours has the exception for a local", (ASGI, "    except BaseException:\n        # Servers", "    except BaseException as error:\n        # Servers"), (ASGI, "            call(pass_on, exchange.failed)\n        raise\n", "            call(exchange.failed, error)\n        raise\n")),
-    (46, "names are taken as they come", (SCOPE, '(name.decode("latin-1").lower(), ', '(name.decode("latin-1"), ')),
-    (46, "names are looked up as they are written", ("_http.py", "{key.lower(): value for", "{key: value for")),
-    (47, "ASGI: the query is unquoted as a whole", (SCOPE, "text(query)", '__import__("urllib.parse").parse.unquote(text(query))')),
-    (47, "WSGI: the query is unquoted as a whole", (ENVIRON, 'text(get("QUERY_STRING"))', '__import__("urllib.parse").parse.unquote(text(get("QUERY_STRING")))')),
-    (48, "the path of a unix socket is a host", (SCOPE, "return (name, port) if isinstance(name, str) and isinstance(port, int) else None", "return name, port"), ("_http.py", 'if not name or port is None or name.startswith("/"):', "if False:")),
-    (48, "a socket without a port has one", (SCOPE, "return (name, port) if isinstance(name, str) and isinstance(port, int) else None", "return name, port")),
-)  # fmt: skip
+    # What application and server see
+    fault(1, "a scope without headers raises", Replace(ASGI, before(itemgetter("headers")))),
+    fault(1, "an environ without QUERY_STRING raises", Replace(WSGI, before(itemgetter("QUERY_STRING")))),
+    fault(
+        1,
+        "an environ without QUERY_STRING is not reported",
+        Replace("EnvironRequest.__init__", before(itemgetter("QUERY_STRING"))),
+    ),
+    fault(
+        1,
+        "a scope without client is not reported",
+        Replace("ScopeRequest.__init__", before(lambda scope: scope["client"][0])),
+    ),
+    fault(2, "receive() is drained before the application runs", Replace(ASGI, drains_receive)),
+    fault(2, "wsgi.input is read before the application runs", Replace(WSGI, before(reads_input))),
+    fault(7, "WSGI: raise … from None", Replace(WSGI, wsgi_raises_from_none)),
+    fault(7, "ASGI: raise … from None", Replace(ASGI, asgi_raises_from_none)),
+    fault(23, "a sized response loses its length", Replace(WSGI, answering(without_length))),
+    fault(23, "lists are wrapped, too", Replace(WSGI, answering(wrapped_list))),
+    fault(24, "close() swallows an AttributeError", Replace(WSGI, answering(closed_with_suppression))),
+    fault(25, "the file wrapper is wrapped", Replace(WSGI, answering(wrapped_file))),
+    fault(25, "the transaction of a file never ends", Replace("Exchange.body_handed_over", forgets_file)),
+    fault(
+        38,
+        "the response is a generator, whose close() runs nothing before iteration",
+        Replace(WSGI, answering(generated)),
+    ),
+    fault(
+        49,
+        "what is no coroutine function is taken for ASGI 2",
+        Replace("is_double_callable", is_no_coroutine_function),
+    ),
+    fault(51, "a status line without a reason is not understood", Replace("parse_status", needs_reason)),
+    # How it ended
+    fault(8, "the transaction ends when the application returns", Replace(WSGI, answering(with_closed_exchange))),
+    fault(8, "an abandoned stream never ends", Replace("Exchange.abandoned", does_nothing)),
+    fault(9, "an error in mid-stream leaves the transaction ok", Replace("Exchange.failed", forgives_streams)),
+    fault(9, "the session ends before the body", Replace("Exchange.response_started", ends_session_early)),
+    fault(10, "the transaction ends when it is reported", Replace("SentryRecording.finish", before(ends_now))),
+    fault(10, "the end of the body is not noted", Replace("Exchange.body_ended", misses_end_of_body)),
+    fault(26, "an OSError out of send is an error", Replace("judge", misses_disconnects)),
+    fault(26, "cancellation is an error", Replace("judge", takes_for_an_error("CancelledError"))),
+    fault(26, "a framework's ClientDisconnect is an error", Replace("judge", takes_for_an_error("ClientDisconnect"))),
+    fault(26, "close() amid the stream is a success", Replace("Exchange.closed_by_server", only_closes)),
+    fault(26, "a dropped stream is a success", Replace("Exchange.abandoned", drops_successfully)),
+    fault(27, "ASGI: SystemExit passes unseen", Replace("Exchange.failed", misses_exits("asgi"))),
+    fault(27, "WSGI: SystemExit passes unseen", Replace("Exchange.failed", misses_exits("wsgi"))),
+    fault(27, "SystemExit(0) is an error", Replace("is_quiet_exit", answers(False))),
+    fault(28, "GeneratorExit is an error", Replace("judge", takes_for_an_error("GeneratorExit"))),
+    fault(28, "GreenletExit is an error", Replace("judge", takes_for_an_error("GreenletExit"))),
+    fault(29, "start_response(…, exc_info) is not captured", Replace("Exchange.handled", does_nothing)),
+    fault(29, "start_response(…, exc_info) counts as unhandled", Replace("Exchange.handled", handles_nothing)),
+    fault(30, "a handled 5xx is invisible", Replace("SentryRecording.capture_failure", does_nothing)),
+    fault(
+        31,
+        "an exception before the response leaves no status",
+        Replace("SentryRecording.finish", before(forgets_500)),
+    ),
+    fault(32, "a 404 makes the streamed span an error", Replace("SentryRecording.finish", before(blames_server))),
+    fault(
+        32,
+        "trace_ignore_status_codes is ignored in stream mode",
+        Replace("SettingsCache.get", ignores_no_status),
+    ),
+    fault(33, "the refusal of a lifespan is reported", Replace(ASGI, reports_refusal)),
+    fault(35, "close code 1011 is a success", Replace("Exchange.websocket_closed", forgives_1011)),
+    fault(35, "the status of a denial is not recorded", Replace("Exchange.response_started", misses_denials)),
+    fault(35, "the close code is not recorded", Replace("Exchange.websocket_closed", forgets_close_code)),
+    # Which request it was
+    fault(12, "the name's sources are kept after the end", Replace("Naming.freeze", does_nothing)),
+    fault(12, "the sampler's scope stays in the trace", Replace("forget_sampling_context", does_nothing)),
+    fault(
+        13,
+        "the live scope is read late",
+        Replace("ScopeRequest", reads_late),
+        Replace("EnvironRequest", reads_late),
+    ),
+    fault(
+        14,
+        "WSGI's name is a constant",
+        Replace(
+            "SentryRecorder.start",
+            names_without_route(lambda request: "generic WSGI request" if request.protocol == "wsgi" else request.path),
+        ),
+    ),
+    fault(14, "the rule that Flask leaves is not looked at", Replace("pallets:look", does_nothing)),
+    fault(
+        15,
+        "ASGI's name is the URL",
+        Replace("SentryRecorder.start", names_without_route(lambda request: request.url)),
+    ),
+    fault(15, "the route that Starlette leaves is not looked at", Replace("starlette:look", does_nothing)),
+    fault(18, "the prefix of a mount is left out", Replace("starlette:look", leaves_out_mount)),
+    fault(
+        19,
+        "HEAD and OPTIONS do not continue the trace",
+        *[
+            Replace(name, given(continue_traces=lambda request: request.method not in ("HEAD", "OPTIONS")))
+            for name in OPTIONS
+        ],
+    ),
+    fault(
+        20,
+        "the marker is in a ContextVar",
+        Replace(ASGI, asgi_applied_once),
+        Replace(WSGI, wsgi_applied_once),
+    ),
+    fault(21, "the marker is not kept", Replace("Entry.open", forgets_marker)),
+    fault(21, "the marker is gone before iteration", Replace(WSGI, answering(without_marker))),
+    fault(22, "a bridge is not recognised", Replace("Request.same_as", answers(False))),
+    # OpenTelemetry
+    fault(16, "the span is named by its path", Replace("OpenTelemetryRecorder.start", routes_by_path)),
+    fault(
+        36,
+        "messages have spans unasked",
+        Replace("SentryAsgiMiddleware.__init__", given(record_send_receive=True)),
+        Replace("instrument_asgi", given(record_send_receive=True)),
+    ),
+    fault(37, "the context is not put back", Replace("OpenTelemetryRecording.running", never_leaves)),
+    fault(52, "the size is what is claimed", Replace("Metrics.finish", before(believes_content_length))),
+    fault(
+        54,
+        "a hook may fail the request's recording",
+        Edit("OpenTelemetryRecording.begin", "call(hook, span, live)", "hook(span, live)"),
+    ),
+    fault(
+        55,
+        "headers are captured everywhere",
+        *[Replace(name, given(capture_headers=True)) for name in OTEL_OPTIONS],
+    ),
+    fault(56, "an ended request stays active", Replace("Metrics.finish", stays_active)),
+    # What it was
+    fault(41, "headers are decoded again and again", Replace("ScopeRequest.__init__", before(decodes_headers))),
+    fault(41, "headers are decoded without a client", Replace(ASGI, before(decodes_headers_idly))),
+    fault(42, "WSGI: a frame of ours has the exception for a local", Replace(WSGI, wsgi_frame_holds_error)),
+    fault(42, "ASGI: a frame of ours has the exception for a local", Replace(ASGI, asgi_frame_holds_error)),
+    fault(46, "names are taken as they come", Replace("ScopeRequest", keeps_case)),
+    fault(46, "names are looked up as they are written", Replace("EnvironRequest.header", looks_up_as_written)),
+    fault(47, "ASGI: the query is unquoted as a whole", Replace("ScopeRequest.__init__", unquotes_scope)),
+    fault(47, "WSGI: the query is unquoted as a whole", Replace("EnvironRequest.__init__", unquotes_environ)),
+    fault(48, "the path of a unix socket is a host", Replace("ScopeRequest", has_host)),
+    fault(48, "a socket without a port has one", Replace("ScopeRequest", has_server)),
+)
