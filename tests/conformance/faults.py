@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from operator import itemgetter
 from time import perf_counter
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_to_bytes
 
 import sentry_sdk
@@ -576,13 +576,12 @@ def blames_server(outcome: Any) -> None:
 
 
 def ignores_no_status(original: Any) -> Any:
-    def get(self: Any, client: Any) -> Any:
-        settings = original(self, client)
-        if settings.streaming:
-            settings.ignored_statuses = ()
-        return settings
+    def start(start: Any, scope: Any) -> Any:
+        segment = original(start, scope)
+        segment._ignored_statuses = ()
+        return segment
 
-    return get
+    return start
 
 
 class NeverLeft:
@@ -696,7 +695,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         32,
         "trace_ignore_status_codes is ignored in stream mode",
-        Replace("SettingsCache.get", ignores_no_status),
+        Replace("start_segment", ignores_no_status),
     ),
     fault(33, "the refusal of a lifespan is reported", Replace(ASGI, reports_refusal)),
     fault(35, "close code 1011 is a success", Replace("Exchange.websocket_closed", forgives_1011)),
@@ -704,7 +703,11 @@ FAULTS: tuple[Fault, ...] = (
     fault(35, "the close code is not recorded", Replace("Exchange.websocket_closed", forgets_close_code)),
     # Which request it was
     fault(12, "the name's sources are kept after the end", Replace("Naming.freeze", does_nothing)),
-    fault(12, "the sampler's scope stays in the trace", Replace("forget_sampling_context", does_nothing)),
+    fault(
+        12,
+        "the sampler's scope stays in the trace",
+        Edit("Segment.start", "scope.set_custom_sampling_context({})", "pass"),
+    ),
     fault(
         13,
         "the live scope is read late",

@@ -37,6 +37,10 @@ def client_with(factor: int | None = None, **options: Any) -> Any:
 
 def drawn(number: float = 0.5, parent: bool | None = None, baggage: Any = None) -> Any:
     recorders: list[int] = []
+
+    def init_span_recorder(maxlen: int) -> None:
+        recorders.append(maxlen)
+
     return SimpleNamespace(
         parent_sampled=parent,
         _baggage=baggage,
@@ -44,7 +48,7 @@ def drawn(number: float = 0.5, parent: bool | None = None, baggage: Any = None) 
         sampled=None,
         sample_rate=None,
         recorders=recorders,
-        init_span_recorder=lambda maxlen: recorders.append(maxlen),
+        init_span_recorder=init_span_recorder,
     )
 
 
