@@ -7,24 +7,52 @@ time nothing is checked again. Nothing is read from the environment.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
 from re import Pattern
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ._address import Forwarding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from ._recorder import Recording
+    from ._request import Outcome, Request
 
-    from ._options import OnRequest, OnResponse, RouteResolver
-    from ._request import Request
+Style = Literal["endpoint", "url"]
+BodyMode = Literal["never", "errors", "always"]
+OnRequest = Callable[["Recording", "Request"], None]
+OnResponse = Callable[["Recording", "Request", "Outcome"], None]
+RouteResolver = Callable[["Request"], str | None]
+TrustedProxies = int | str | Sequence[str] | None
 
 #: sentry-sdk's default: every method but HEAD and OPTIONS makes a transaction.
 DEFAULT_METHODS = ("CONNECT", "DELETE", "GET", "PATCH", "POST", "PUT", "TRACE")
 STYLES = ("endpoint", "url")
 TRACE_RESPONSE_HEADERS = ("server-timing", "traceresponse")
 BODY_MODES = ("never", "errors", "always")
+
+
+class OptionTypes(TypedDict, total=False):
+    """The keyword options every middleware takes; the README's options table explains each."""
+
+    excluded_urls: str | Iterable[str] | None
+    trusted_proxies: TrustedProxies
+    continue_traces: bool | Callable[[Request], bool]
+    failed_request_status_codes: Container[int]
+    capture_body: BodyMode
+    capture_response_headers: Iterable[str]
+    record_send_receive: bool
+    route_resolver: RouteResolver | None
+    on_request: OnRequest | None
+    on_response: OnResponse | None
+    max_path_names: int | None
+    trace_response_headers: Iterable[str]
+
+
+class StyledOptionTypes(OptionTypes, total=False):
+    """The options of middlewares that have no positional ``transaction_style``."""
+
+    transaction_style: Style
 
 
 class Config:

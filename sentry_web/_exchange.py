@@ -17,7 +17,7 @@ from ._context import NOTHING_AMBIENT, Surrounded
 from ._errors import Verdict, is_quiet_exit, judge
 from ._guard import call, report
 from ._http import content_length
-from ._naming import Naming
+from ._naming import Names, Naming
 from ._parties import NO_HEADERS, Party
 from ._recorder import Captured, MessageSpan, Recorder
 from ._request import Outcome, Request
@@ -82,7 +82,9 @@ class Exchange(Surrounded):
     def start_one(self, recorder: Recorder, config: Config, live: Any) -> None:
         """Start a recording with this output, and no more; it raises what the output raises."""
         captured = _parties.captured_for(recorder, self._outer.parties) if self._outer is not None else Captured()
-        naming = self.naming if config is self._config else self.naming.styled(config)
+        naming: Names = self.naming
+        if config is not self._config:
+            naming = naming.styled(config.transaction_style, config.max_path_names)
         recording = recorder.start(self.request, naming, captured, self.outcome, live)
         if recording is not None:
             self.parties = (*self.parties, Party(recorder.key, recording, config, captured))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from . import _frameworks, _paths
-from ._config import Config
 from ._request import Name, Request
 
 _WRITTEN = _frameworks.WRITTEN
@@ -153,9 +152,8 @@ class Naming:
         """See :class:`Names`; unlike :meth:`find`, it neither reads the path nor keeps count of such names."""
         return (self._observed or self._look()).route or self._resolved
 
-    def styled(self, config: Config) -> Names:
-        """What another middleware's output asks: one request, one route, but names as that one was told."""
-        style, most_paths = config.transaction_style, config.max_path_names
+    def styled(self, style: str, most_paths: int | None) -> Names:
+        """Return the names of the same request as the options of another middleware want them."""
         return self if (style, most_paths) == (self._style, self._most_paths) else Styled(self, style, most_paths)
 
     def observe(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_web import SentryAsgiMiddleware, SentryMiddleware, SentryWsgiMiddleware
-from sentry_web._config import DEFAULT_METHODS, Config, build_config
-from sentry_web._options import Options
+from sentry_web._address import Forwarding
+from sentry_web._config import DEFAULT_METHODS, Config, OptionTypes, StyledOptionTypes, build_config
 
 
 def function(*args: object) -> None:
@@ -153,10 +154,18 @@ def test_a_comma_separated_string_is_the_list_of_its_parts(parts: list[str]) -> 
 
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.binary(), st.lists(st.text())))
 def test_any_value_is_taken_or_refused_by_name(value: object) -> None:
-    for option in (*Options.__annotations__, "transaction_style"):
+    for option in (*OptionTypes.__annotations__, "transaction_style"):
         complaint = option
         try:
             build_config(**{option: value})
         except (TypeError, ValueError) as error:
             complaint = str(error)
         assert option in complaint
+
+
+def test_every_keyword_option_is_in_the_typed_dict_and_refused_under_no_other_name() -> None:
+    """The names that ``_config`` keeps to itself are no options."""
+    with pytest.raises(TypeError, match=r"unknown option 'forwarding'") as caught:
+        build_config(forwarding=Forwarding())
+    known = set(re.findall(r"\w+", str(caught.value).partition("known: ")[2]))
+    assert known == set(OptionTypes.__annotations__) | {"transaction_style"} == set(StyledOptionTypes.__annotations__)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from sentry_web._config import Config
 from sentry_web._frameworks import Found
 from sentry_web._naming import Naming
 from sentry_web._request import Request
@@ -114,8 +113,8 @@ def test_what_a_framework_tells_counts_if_it_is_of_this_request() -> None:
 
 def test_the_output_of_another_middleware_has_names_as_that_one_was_told() -> None:
     naming = Naming(Request(protocol="asgi", path="/u/1"), "endpoint", {})
-    assert naming.styled(Config(max_path_names=None)) is naming
-    other = naming.styled(Config(transaction_style="url", max_path_names=5))
+    assert naming.styled("endpoint", None) is naming
+    other = naming.styled("url", 5)
     naming.resolve_early("/u/{id}")
     assert other.initial().value == other.find().value == "/u/{id}"
     other.choose("mine")
@@ -125,7 +124,7 @@ def test_the_output_of_another_middleware_has_names_as_that_one_was_told() -> No
 
 def test_who_needs_no_name_made_of_the_path_asks_for_the_parts() -> None:
     naming = naming_of({"route": Route, "endpoint": view})
-    other = naming.styled(Config(transaction_style="url", max_path_names=5))
+    other = naming.styled("url", 5)
     for each in (naming, other):
         assert (each.early_route, each.find_route(), each.chosen) == (None, "/u/{id}", None)
     naming.resolve_early("/u/{number}")

@@ -11,7 +11,7 @@ from ..asgi import AsgiMiddleware
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._options import Options, Style, StyledOptions
+    from .._config import OptionTypes, Style, StyledOptionTypes
 
 
 class SentryAsgiMiddleware(AsgiMiddleware):
@@ -44,7 +44,7 @@ class SentryAsgiMiddleware(AsgiMiddleware):
         http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
         asgi_version: int | None = None,
         root_path_in_path: Any = None,
-        **options: Unpack[Options],
+        **options: Unpack[OptionTypes],
     ) -> None:
         config = build_config(
             transaction_style=transaction_style,
@@ -65,5 +65,5 @@ class SentryMiddleware(SentryAsgiMiddleware):
 
     __slots__ = ()
 
-    def __init__(self, app: Any, **options: Unpack[StyledOptions]) -> None:
+    def __init__(self, app: Any, **options: Unpack[StyledOptionTypes]) -> None:
         super().__init__(app, **options)

@@ -11,7 +11,7 @@ from ..wsgi import WsgiMiddleware
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._options import StyledOptions
+    from .._config import StyledOptionTypes
 
 
 class SentryWsgiMiddleware(WsgiMiddleware):
@@ -36,7 +36,7 @@ class SentryWsgiMiddleware(WsgiMiddleware):
         use_x_forwarded_for: bool = False,
         span_origin: str = "manual",
         http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
-        **options: Unpack[StyledOptions],
+        **options: Unpack[StyledOptionTypes],
     ) -> None:
         config = build_config(
             mechanism_type="wsgi",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._options import Options, Style
+from .._config import OptionTypes, Style
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider
@@ -21,7 +21,7 @@ MessageHook = Callable[["Span", Any, Any], None]
 SpanDetails = Callable[[Any], "tuple[str, Mapping[str, Any]]"]
 
 
-class CommonOptions(Options, total=False):
+class CommonOptions(OptionTypes, total=False):
     """The options that both protocols take; the README's table explains each."""
 
     transaction_style: Style

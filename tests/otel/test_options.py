@@ -8,13 +8,13 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
-from sentry_web._options import Options
+from sentry_web._config import OptionTypes
 from sentry_web._otel import settings
 from sentry_web._otel.options import AsgiOptions, CommonOptions
 
 
 def test_the_types_name_every_option() -> None:
-    told = set(AsgiOptions.__annotations__) - set(Options.__annotations__) - {"asgi_version", "transaction_style"}
+    told = set(AsgiOptions.__annotations__) - set(OptionTypes.__annotations__) - {"asgi_version", "transaction_style"}
     assert told == settings._OWN - {"capture_headers"}  # which is a parameter of its own
     assert set(AsgiOptions.__annotations__) - set(CommonOptions.__annotations__) == {"asgi_version", *settings._OF_ASGI}
 
