@@ -17,7 +17,7 @@ from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.serializer import global_repr_processors, serialize
 from sentry_sdk.utils import disable_capture_event
 
-from .._guard import call
+from .._core.guard import call
 from . import innards, plain
 from .client_facts import Client, client_facts
 from .private import AnnotatedValue

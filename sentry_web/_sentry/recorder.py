@@ -7,11 +7,11 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk import Scope
 
-from .._config import Config
-from .._guard import call
-from .._naming import Names
-from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
+from .._core.guard import call
+from .._naming.naming import Names
+from .._options import Options
 from .._request import Name, Outcome, Request, Trace
+from ..recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from . import private, untouched
 from .events import RequestProcessor, capture_error
 from .root_attributes import root_attributes
@@ -38,8 +38,8 @@ class SentryRecorder:
 
     key = "sentry"
 
-    def __init__(self, config: Config | None = None) -> None:
-        self._config = Config() if config is None else config
+    def __init__(self, config: Options | None = None) -> None:
+        self._config = Options() if config is None else config
         self._settings = SettingsCache(self._config.forwarding)
 
     def active(self, protocol: str) -> bool:
@@ -49,14 +49,14 @@ class SentryRecorder:
         return any_client and not private.taken_by_sdk(protocol)
 
     def incoming(self, request: Request) -> Trace | None:
-        """The trace that the request's headers name, where it is to be continued (see ``_recorder.Recorder``)."""
+        """The trace that the request's headers name, where it is to be continued (see ``recorder.Recorder``)."""
         headers = incoming_trace(request)
         return trace_of_headers(headers) if headers and continues(self._config, request) else None
 
     def start(
-        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> SentryRecording:
-        """Begin to record (see ``_recorder.Recorder``)."""
+        """Begin to record (see ``recorder.Recorder``)."""
         around = Scope.get_isolation_scope(), Scope.get_current_scope()
         client = client_on(around)
         settings = self._settings.get(client)
@@ -65,7 +65,7 @@ class SentryRecorder:
             return SentryRecording(opening, opening.bare())
         recording = SentryRecording(opening, opening.scopes())
         if opening.processor is not None:  # its scopes are made
-            recording.begin(live)
+            recording.begin(scope_or_environ)
         return recording
 
 
@@ -80,11 +80,11 @@ class SentryRecording(BaseRecording):
         self._left_out = False
         self._messages = 0
 
-    def begin(self, live: Any) -> None:
+    def begin(self, scope_or_environ: Any) -> None:
         """Begin the root span, where there is to be one that is not decided on yet."""
         opening = self._opening
         if opening.late is None and opening.traced():
-            call(self._start_span, opening, live)
+            call(self._start_span, opening, scope_or_environ)
 
     @property
     def idle(self) -> bool:
@@ -96,7 +96,7 @@ class SentryRecording(BaseRecording):
 
     @property
     def ambient(self) -> Any:
-        """The scopes and the claims (see ``_recorder.Recording``)."""
+        """The scopes and the claims (see ``recorder.Recording``)."""
         return private.ambient(self._isolation, self._current)
 
     @property
@@ -109,12 +109,12 @@ class SentryRecording(BaseRecording):
         return private.ambient_scopes(self._isolation, self._current)
 
     def running(self) -> Running:
-        """The request's scopes, for the time that application code runs (see ``_recorder.Recording``)."""
+        """The request's scopes, for the time that application code runs (see ``recorder.Recording``)."""
         return Running(self._isolation, self._current)
 
-    def _start_span(self, opening: Opening, live: Any) -> None:
+    def _start_span(self, opening: Opening, scope_or_environ: Any) -> None:
         request, name = opening.request, opening.naming.initial()
-        sampling = {_SAMPLING_KEYS[request.protocol]: live, "request": request}
+        sampling = {_SAMPLING_KEYS[request.protocol]: scope_or_environ, "request": request}
         parameters = StartParameters(
             request,
             name,
@@ -143,7 +143,7 @@ class SentryRecording(BaseRecording):
         return self._opening.root
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
-        """Send an error event (see ``_recorder.Recording``)."""
+        """Send an error event (see ``recorder.Recording``)."""
         capture_error(error, self._opening.client.options, self._opening.config.mechanism_type, handled)
 
     def body_limit(self) -> int:
@@ -160,18 +160,18 @@ class SentryRecording(BaseRecording):
         sentry_sdk.capture_event({"level": "error", "message": message})
 
     def trace(self) -> Trace | None:
-        """The trace on the request's scope, or of its root span (see ``_recorder.Recording``)."""
+        """The trace on the request's scope, or of its root span (see ``recorder.Recording``)."""
         with self.running():
             header = sentry_sdk.get_current_scope().get_traceparent()
         return trace_of_headers({"sentry-trace": header}) if header else None
 
     def trace_headers(self) -> dict[str, str]:
-        """The root span's identity as response headers (see ``_recorder.Recording``)."""
+        """The root span's identity as response headers (see ``recorder.Recording``)."""
         root = self._root()
         return root.trace_headers() if root is not None else {}
 
     def message_span(self, op: str) -> MessageSpan | None:
-        """A child span for one ASGI message (see ``_recorder.Recording``)."""
+        """A child span for one ASGI message (see ``recorder.Recording``)."""
         root = self._root()
         if root is None or self._messages >= MOST_MESSAGE_SPANS:
             return None
@@ -189,7 +189,7 @@ class SentryRecording(BaseRecording):
         self._opening.naming.choose(name)
 
     def finish(self, outcome: Outcome) -> None:
-        """Send the root span and the session (see ``_recorder.Recording``)."""
+        """Send the root span and the session (see ``recorder.Recording``)."""
         if is_waiting(self._isolation) and call(self._finish_untouched, outcome):
             return
         try:

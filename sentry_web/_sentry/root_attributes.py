@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._conventions import captured_headers, outcome_attributes
-from .._http import header_pairs
 from .._request import Name, Outcome
+from .._request.http import header_pairs
 from .scopes import Opening
 
 

@@ -12,11 +12,11 @@ from typing import Any, cast
 from sentry_sdk import Scope
 from sentry_sdk.client import NonRecordingClient
 
-from .._config import Config
-from .._guard import call
-from .._naming import Names
-from .._recorder import Captured
+from .._core.guard import call
+from .._naming.naming import Names
+from .._options import Options
 from .._request import Name, Outcome, Request
+from ..recorder import Captured
 from . import private, waiting
 from .events import RequestProcessor
 from .late import Late, LateSegment, LateTransaction
@@ -57,7 +57,7 @@ class Opening:
         self,
         request: Request,
         naming: Names,
-        config: Config,
+        config: Options,
         settings: Settings,
         client: Any,
         captured: Captured,
@@ -247,7 +247,7 @@ def client_on(around: tuple[Scope, Scope]) -> Any:
     return Scope.get_client()
 
 
-def continues(config: Config, request: Request) -> bool:
+def continues(config: Options, request: Request) -> bool:
     """Whether ``continue_traces`` lets the request's headers name its trace."""
     wanted = config.continue_traces
     return bool(wanted(request)) if callable(wanted) else wanted

@@ -13,9 +13,9 @@ import sentry_sdk
 from sentry_sdk import Scope
 from sentry_sdk.tracing import Span, Transaction
 
-from .._guard import call
-from .._http import outgoing_trace
+from .._core.guard import call
 from .._request import Name, Outcome, Request
+from .._request.http import outgoing_trace
 from . import inner_spans, private
 
 
@@ -89,7 +89,7 @@ class ChildSpan:
         self._span = span
 
     def end(self, name: str, message: Any = None) -> None:
-        """Name and end the span (see ``_recorder.MessageSpan``)."""
+        """Name and end the span (see ``recorder.MessageSpan``)."""
         if isinstance(self._span, Span):
             self._span.description = name
             self._span.finish()

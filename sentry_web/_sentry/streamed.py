@@ -7,8 +7,8 @@ from typing import Any
 
 import sentry_sdk
 
-from .._http import outgoing_trace
 from .._request import Name, Outcome, Request
+from .._request.http import outgoing_trace
 from . import inner_segments, private
 from .spans import ChildSpan, StartParameters
 

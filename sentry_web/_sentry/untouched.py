@@ -14,7 +14,7 @@ from typing import Any
 from sentry_sdk.session import Session
 from sentry_sdk.tracing import get_span_status_from_http_code
 
-from .._guard import call
+from .._core.guard import call
 from .._request import Name, Outcome
 from . import inner_segments
 from .client_facts import client_facts

@@ -14,7 +14,7 @@ from typing import Any
 from sentry_sdk import Scope
 from sentry_sdk.envelope import Envelope
 
-from .._guard import call
+from .._core.guard import call
 
 #: What an envelope consists of; both are there once one is asked for.
 _PARTS = frozenset(("headers", "items"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from sentry_sdk import Scope
 
-from .._guard import call
+from .._core.guard import call
 from . import slots
 from .redaction import RedactingScope
 from .streamed import StreamedRoot

@@ -10,8 +10,8 @@ import pytest
 import sentry_sdk
 from sentry_sdk.tracing import Transaction
 
-from sentry_web._address import Forwarding
 from sentry_web._request import Name, Request
+from sentry_web._request.forwarding import Forwarding
 from sentry_web._sentry import innards, inner_segments, inner_spans
 from sentry_web._sentry.late import LateSegment, LateTransaction
 from sentry_web._sentry.settings import Settings

@@ -19,7 +19,7 @@ from sentry_web.testing import (
     Driver,
     Events,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     SetTag,
@@ -183,7 +183,7 @@ def test_a_request_is_reported_without_each_of_them(
         (SetTag("a", "b"), StartResponse(), CaptureMessage("here"), ChildSpan("inside", (SendChunk(),)), Raise())
     )
     with recording(traces_sample_rate=1.0, **sdk) as events:
-        transcript = driver.run(script, Request(path="/books/7"), Wrap.ours())
+        transcript = driver.run(script, RequestSpec(path="/books/7"), Wrap.ours())
     assert transcript.scope_restored
     reported: Events = events
     assert len(reported.errors) == len(reported.messages) == 1
@@ -309,7 +309,7 @@ def test_the_sdk_starts_the_same(incoming: Any, monkeypatch: pytest.MonkeyPatch)
     from sentry_web.testing import WSGI
 
     script = Script((StartResponse(), ChildSpan("inner"), SetTag("a", "1"), SendChunk(b"body")))
-    request = Request(headers=incoming)
+    request = RequestSpec(headers=incoming)
     sent = []
     for ours in (True, False):
         if not ours:
