@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web.testing import ASGI3, WSGI, Driver, Request, Wrap, recording
+from sentry_web.testing import ASGI3, WSGI, Driver, RequestSpec, Wrap, recording
 from sentry_web.testing.places import PLACES, Place, basic_credentials, traces_of
 
 HERE = Path(__file__).resolve().parent
@@ -128,7 +128,7 @@ def new_secret(place: Place) -> str:
 def leaks(place: Place, driver: Driver, wrap: Wrap, collect: Any) -> bool:
     """Send one request with a secret in this place; whether the secret is in what leaves the process."""
     secret = new_secret(place)
-    request = place.plant(Request(path="/orders/17", query="page=2"), secret)
+    request = place.plant(RequestSpec(path="/orders/17", query="page=2"), secret)
     make = wsgi_app if driver is WSGI else asgi_app
     with collect() as sent:
         driver.run_app(make(place, secret), request, wrap)

@@ -37,7 +37,18 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from sentry_web import instrument_asgi, instrument_wsgi
-from sentry_web.testing import ASGI3, WSGI, Driver, Raise, ReadBody, Request, Script, SendChunk, StartResponse, Wrap
+from sentry_web.testing import (
+    ASGI3,
+    WSGI,
+    Driver,
+    Raise,
+    ReadBody,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+)
 
 HERE = Path(__file__).resolve().parent
 
@@ -50,13 +61,16 @@ ASKED = {
     "client": ("203.0.113.9", 4711),
     "headers": (("User-Agent", "agent/1"), ("X-Thing-One", "1")),
 }
-SCENARIOS: dict[str, tuple[Script, Request]] = {
-    "answers": (ANSWER, Request(method="POST", body=(b"one", b"two"), **ASKED)),
-    "other method": (ANSWER, Request(method="PURGE", **ASKED)),
-    "503": (Script((StartResponse(503),)), Request(**ASKED)),
-    "raises": (Script((Raise(LookupError),)), Request(**ASKED)),
-    "secret": (ANSWER, Request(**{**ASKED, "query": "page=2&token=very-secret"})),
-    "two sizes": (Script((StartResponse(200, (("Content-Length", "4711"),)), SendChunk(b"hello"))), Request(**ASKED)),
+SCENARIOS: dict[str, tuple[Script, RequestSpec]] = {
+    "answers": (ANSWER, RequestSpec(method="POST", body=(b"one", b"two"), **ASKED)),
+    "other method": (ANSWER, RequestSpec(method="PURGE", **ASKED)),
+    "503": (Script((StartResponse(503),)), RequestSpec(**ASKED)),
+    "raises": (Script((Raise(LookupError),)), RequestSpec(**ASKED)),
+    "secret": (ANSWER, RequestSpec(**{**ASKED, "query": "page=2&token=very-secret"})),
+    "two sizes": (
+        Script((StartResponse(200, (("Content-Length", "4711"),)), SendChunk(b"hello"))),
+        RequestSpec(**ASKED),
+    ),
 }
 
 

@@ -19,7 +19,7 @@ class AccessLog:
     def active(self, protocol: str) -> bool:
         return logger.isEnabledFor(logging.INFO)
 
-    def start(self, request: Request, naming: Any, captured: Any, outcome: Outcome, live: Any) -> Line:
+    def start(self, request: Request, naming: Any, captured: Any, outcome: Outcome, scope_or_environ: Any) -> Line:
         return Line(request, naming)
 
 

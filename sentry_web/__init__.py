@@ -10,14 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._instrument import instrument_asgi, instrument_wsgi
     from ._middlewares.asgi import SentryAsgiMiddleware, SentryMiddleware
+    from ._middlewares.instrument import instrument_asgi, instrument_wsgi
     from ._middlewares.wsgi import SentryWsgiMiddleware
     from ._otel import OpenTelemetryRecorder as OpenTelemetryRecorder
-    from ._recorder import BaseRecording, Recorder, Recording
     from ._request import Outcome, Request
     from ._sentry import SentryRecorder
     from .asgi import AsgiMiddleware
+    from .recorder import BaseRecording, Recorder, Recording
     from .wsgi import WsgiMiddleware
 
 __all__ = [
@@ -40,19 +40,19 @@ __all__ = [
 #: Where each name lives.
 _HOMES = {
     "AsgiMiddleware": "asgi",
-    "BaseRecording": "_recorder",
+    "BaseRecording": "recorder",
     "OpenTelemetryRecorder": "_otel",
     "Outcome": "_request",
-    "Recorder": "_recorder",
-    "Recording": "_recorder",
+    "Recorder": "recorder",
+    "Recording": "recorder",
     "Request": "_request",
     "SentryAsgiMiddleware": "_middlewares.asgi",
     "SentryMiddleware": "_middlewares.asgi",
     "SentryRecorder": "_sentry",
     "SentryWsgiMiddleware": "_middlewares.wsgi",
     "WsgiMiddleware": "wsgi",
-    "instrument_asgi": "_instrument",
-    "instrument_wsgi": "_instrument",
+    "instrument_asgi": "_middlewares.instrument",
+    "instrument_wsgi": "_middlewares.instrument",
 }
 
 

@@ -1,6 +1,6 @@
 """The ASGI adapter (ASGI 2 and 3): scope, receive and send turned into calls of the Exchange; nothing else.
 
-No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_guard``);
+No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_core.guard``);
 what the server passes is passed on as it is, and what the application raises leaves by a bare ``raise``.
 """
 
@@ -10,12 +10,12 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ._config import Config, build_config
-from ._entry import Entry
-from ._guard import call, pass_on, report
-from ._joined import Watched
-from ._recorder import Recorder, end_message
-from ._scope import ScopeRequest, is_double_callable, message_size
+from ._core.entry import Entry
+from ._core.guard import call, pass_on, report
+from ._core.nested import AnyExchange
+from ._options import Options, build_options
+from ._request.scope import ScopeRequest, is_double_callable, message_size
+from .recorder import Recorder, end_message
 
 # As wide as asgiref's, Starlette's and uvicorn's own types of the same things
 Message = Any
@@ -42,14 +42,14 @@ class AsgiMiddleware:
         app: Any,
         *,
         recorders: Sequence[Recorder],
-        config: Config | None = None,
+        config: Options | None = None,
         asgi_version: int | None = None,
         **options: Any,
     ) -> None:
         if asgi_version not in (None, 2, 3):
             raise ValueError(f"invalid value for asgi_version: {asgi_version!r} (expected 2, 3 or None)")
         self.app = app
-        config = build_config(**options) if config is None else config
+        config = build_options(**options) if config is None else config
         self._entry = Entry(app, config, recorders, "asgi", ScopeRequest)
         if asgi_version == 2 or (asgi_version is None and is_double_callable(app)):
             # The version is a matter of the signature of __call__, which Python looks up on the class
@@ -100,7 +100,7 @@ def _double_callable(single: Any) -> Any:
     return type(single.__name__, (_DoubleCallable, single), {"__slots__": (), "__module__": single.__module__})
 
 
-async def _converse(exchange: Watched, app: Any, scope: tuple[Any, ...], receive: Receive, send: Send) -> Any:
+async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], receive: Receive, send: Send) -> Any:
     """Run the application to its end, whichever it is, and see what it receives and sends."""
     __traceback_hide__ = True  # noqa: F841
     kind = exchange.request.kind
@@ -139,7 +139,7 @@ class _Connection:
 
     __slots__ = ("listened", "_exchange", "_receive", "_send", "_passing", "_counted")
 
-    def __init__(self, exchange: Watched, receive: Receive, send: Send) -> None:
+    def __init__(self, exchange: AnyExchange, receive: Receive, send: Send) -> None:
         #: Whether the application has called ``receive``.
         self.listened = False
         self._exchange = exchange

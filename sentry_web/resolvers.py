@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ._frameworks.django import match_path, route_of
+from ._naming.frameworks.django import match_path, route_of
 from ._request import Request
 
 __all__ = ["django_resolver", "starlette_resolver", "werkzeug_resolver"]

@@ -1,6 +1,6 @@
 """The WSGI adapter (PEP 3333): environ, ``start_response`` and the response iterable turned into calls of the Exchange.
 
-No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_guard``);
+No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_core.guard``);
 what the server passes is passed on as it is, and what the application raises leaves by a bare ``raise``.
 """
 
@@ -11,14 +11,14 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._body import watch_input
-from ._config import Config, build_config
-from ._entry import Entry
-from ._environ import EnvironRequest, may_be_wrapped
-from ._guard import call, finish_dropped, pass_on, report
-from ._http import parse_status
-from ._joined import Watched
-from ._recorder import Recorder
+from ._core.entry import Entry
+from ._core.guard import call, finish_dropped, pass_on, report
+from ._core.nested import AnyExchange
+from ._options import Options, build_options
+from ._request.body import watch_input
+from ._request.environ import EnvironRequest, may_be_wrapped
+from ._request.http import parse_status
+from .recorder import Recorder
 
 
 class WsgiMiddleware:
@@ -35,10 +35,10 @@ class WsgiMiddleware:
     __slots__ = ("app", "_entry", "__weakref__")
 
     def __init__(
-        self, app: Any, *, recorders: Sequence[Recorder], config: Config | None = None, **options: Any
+        self, app: Any, *, recorders: Sequence[Recorder], config: Options | None = None, **options: Any
     ) -> None:
         self.app = app
-        config = build_config(mechanism_type="wsgi", **options) if config is None else config
+        config = build_options(mechanism_type="wsgi", **options) if config is None else config
         self._entry = Entry(app, config, recorders, "wsgi", EnvironRequest)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -73,7 +73,7 @@ class WsgiMiddleware:
         return response if body is None else body
 
 
-def _run(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
+def _run(exchange: AnyExchange, function: Callable[..., Any], *args: Any) -> Any:
     """Run application code inside the request's context; an exception is an error of the request, and passes."""
     __traceback_hide__ = True  # noqa: F841
     entered = call(exchange.enter)
@@ -87,7 +87,7 @@ def _run(exchange: Watched, function: Callable[..., Any], *args: Any) -> Any:
         raise
 
 
-def _watched(exchange: Watched, response: Any, environ: Any) -> _Body | None:
+def _watched(exchange: AnyExchange, response: Any, environ: Any) -> _Body | None:
     """What the server gets in the response's place; ``None``: the very object, and the exchange has ended."""
     # A list or tuple runs no application code any more, and wsgiref asks for its ``len()``
     if type(response) in (list, tuple) or not call(may_be_wrapped, response, environ):
@@ -96,7 +96,7 @@ def _watched(exchange: Watched, response: Any, environ: Any) -> _Body | None:
     return (_SizedBody if hasattr(type(response), "__len__") else _Body)(exchange, response)
 
 
-def _end_now(exchange: Watched, response: Any) -> None:
+def _end_now(exchange: AnyExchange, response: Any) -> None:
     """End the exchange of a response that is not watched; the parts of a list are counted, a file is not read."""
     try:
         if type(response) in (list, tuple):
@@ -120,7 +120,7 @@ class _StartResponse:
 
     __slots__ = ("_exchange", "_start_response", "_server_write")
 
-    def __init__(self, exchange: Watched, start_response: Any) -> None:
+    def __init__(self, exchange: AnyExchange, start_response: Any) -> None:
         self._exchange = exchange
         self._start_response = start_response
         self._server_write: Any = None
@@ -180,7 +180,7 @@ class _Body:
 
     __slots__ = ("_exchange", "_response", "_iterator", "_begun", "__weakref__")
 
-    def __init__(self, exchange: Watched, response: Any) -> None:
+    def __init__(self, exchange: AnyExchange, response: Any) -> None:
         self._exchange = exchange
         self._response = response
         #: Until ``__iter__``; a server that calls next() at once relies on the application's having made an iterator.

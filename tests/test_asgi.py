@@ -14,7 +14,7 @@ import pytest
 import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware, SentryMiddleware
-from sentry_web._entry import MARKERS
+from sentry_web._core.entry import MARKERS
 from sentry_web.asgi import is_double_callable
 from sentry_web.testing import (
     ASGI2,
@@ -28,7 +28,7 @@ from sentry_web.testing import (
     Peer,
     Raise,
     Receive,
-    Request,
+    RequestSpec,
     Script,
     Send,
     SendChunk,
@@ -64,7 +64,7 @@ def serve(app: Any, scope: dict[str, Any] | None = None, receive: Any = None, se
     async def nothing() -> Any:
         return {"type": "http.disconnect"}
 
-    asyncio.run(app(make_scope(Request()) if scope is None else scope, receive or nothing, send or take))
+    asyncio.run(app(make_scope(RequestSpec()) if scope is None else scope, receive or nothing, send or take))
     return sent
 
 
@@ -175,7 +175,7 @@ def test_without_a_client_the_application_gets_the_very_same_objects() -> None:
         seen.append(scope)
         return "instance"
 
-    scope, receive, send = make_scope(Request()), object(), object()
+    scope, receive, send = make_scope(RequestSpec()), object(), object()
     assert not sentry_sdk.get_client().is_active()
     assert asyncio.run(SentryAsgiMiddleware(app)(scope, receive, send)) == "returned"  # type: ignore[arg-type]
     double_middleware: Any = SentryAsgiMiddleware(double)
@@ -198,7 +198,7 @@ def test_scope_messages_and_results_are_handed_through_as_they_are(events: Event
     async def send(message: Any) -> str:
         return "taken"
 
-    scope = make_scope(Request())
+    scope = make_scope(RequestSpec())
     assert asyncio.run(SentryAsgiMiddleware(app)(scope, receive, send)) == "returned"
     assert seen[0] is scope
     assert seen[1] is message
@@ -214,7 +214,7 @@ def test_receive_is_called_by_the_application_alone(events: Events) -> None:
         calls.append(None)
         return {"type": "http.disconnect"}
 
-    serve(SentryAsgiMiddleware(three), make_scope(Request(method="POST", body=(b"abc",))), receive)
+    serve(SentryAsgiMiddleware(three), make_scope(RequestSpec(method="POST", body=(b"abc",))), receive)
     assert calls == []
 
 
@@ -244,7 +244,7 @@ def test_a_scope_of_an_unknown_type_has_its_errors_reported(events: Events) -> N
 
 def test_a_response_is_watched_and_passed_on(driver: Any, events: Events) -> None:
     script = Script(steps=(StartResponse(201), SendChunk(b"abc"), SendChunk(b"de")))
-    transcript = driver.run(script, Request(path="/a"), Wrap.ours())
+    transcript = driver.run(script, RequestSpec(path="/a"), Wrap.ours())
     assert (transcript.status, transcript.body, transcript.violations) == (201, b"abcde", ())
     (transaction,) = events.transactions
     assert transaction.status == "ok"
@@ -254,7 +254,7 @@ def test_a_response_is_watched_and_passed_on(driver: Any, events: Events) -> Non
 
 
 def test_an_error_is_reported_once_and_passes(driver: Any, events: Events) -> None:
-    transcript = driver.run(Script(steps=(Raise(ValueError, ("boom",)),)), Request(), Wrap.ours())
+    transcript = driver.run(Script(steps=(Raise(ValueError, ("boom",)),)), RequestSpec(), Wrap.ours())
     assert transcript.exceptions[0].own
     assert [error.exception for error in events.errors] == [("ValueError", "boom")]
     assert events.errors[0].mechanism["type"] == "asgi"
@@ -268,14 +268,14 @@ def test_an_asgi_2_application_that_cannot_be_made_is_reported(events: Events) -
 
     app: Any = SentryAsgiMiddleware(double)
     with pytest.raises(ValueError, match="not made"):
-        app(make_scope(Request()))
+        app(make_scope(RequestSpec()))
     assert [error.exception for error in events.errors] == [("ValueError", "not made")]
     assert len(events.transactions) == 1
 
 
 def test_a_client_that_went_away_is_no_error(driver: Any, events: Events) -> None:
     script = Script(steps=(StartResponse(), SendChunk(b"a"), SendChunk(b"b")), peer=Peer(gone_after=1))
-    driver.run(script, Request(), Wrap.ours())
+    driver.run(script, RequestSpec(), Wrap.ours())
     (transaction,) = events.transactions
     assert events.errors == []
     assert transaction.status == "cancelled"
@@ -320,7 +320,7 @@ def test_a_disconnect_told_while_the_server_takes_the_last_part_is_no_news(event
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    asyncio.run(SentryAsgiMiddleware(app)(make_scope(Request()), receive, send))
+    asyncio.run(SentryAsgiMiddleware(app)(make_scope(RequestSpec()), receive, send))
     assert events.transactions[0].status == "ok"
 
 
@@ -367,7 +367,7 @@ def test_what_is_set_in_the_lifespan_stays_there(driver: Any, events: Events) ->
     script = LifespanScript(startup=(SetTag("phase", "startup"), CaptureMessage("starting")), state=(("db", 1),))
     transcript = driver.run_lifespan(script, Wrap.ours())
     assert [call.details for call in transcript.calls if call.name == "state"] == [({"db": 1},)]
-    driver.run(Script(steps=(CaptureMessage("serving"), StartResponse())), Request(), Wrap.ours())
+    driver.run(Script(steps=(CaptureMessage("serving"), StartResponse())), RequestSpec(), Wrap.ours())
     first, second = events.messages
     assert first.tags["phase"] == "startup"
     assert "phase" not in second.tags
@@ -379,7 +379,7 @@ def test_what_is_set_in_the_lifespan_stays_there(driver: Any, events: Events) ->
 
 def websocket(driver: Any, events: Events, *steps: Any, **script: Any) -> dict[str, Any]:
     """Run it; the trace context of its transaction."""
-    driver.run_websocket(WsScript(steps=steps, **script), Request(path="/chat"), Wrap.ours())
+    driver.run_websocket(WsScript(steps=steps, **script), RequestSpec(path="/chat"), Wrap.ours())
     (transaction,) = events.transactions
     assert transaction.trace["op"] == "websocket.server"
     return {"status": transaction.status, **transaction.trace["data"]}
@@ -453,7 +453,7 @@ def test_odd_websocket_messages_do_no_harm(events: Events) -> None:
     async def receive() -> Any:
         return incoming.pop(0)
 
-    serve(SentryAsgiMiddleware(app), make_scope(Request(), kind="websocket"), receive)
+    serve(SentryAsgiMiddleware(app), make_scope(RequestSpec(), kind="websocket"), receive)
     data = events.transactions[0].trace["data"]
     assert (data["websocket.messages.received"], data["websocket.bytes.received"]) == (1, 0)
     assert data["websocket.close_code"] == 1005  # RFC 6455, 7.1.5: a close frame without a code
@@ -465,7 +465,7 @@ def test_odd_websocket_messages_do_no_harm(events: Events) -> None:
 
 def test_twice_wrapped_is_once_reported(driver: Any, events: Events) -> None:
     ours = Wrap.ours()
-    driver.run(Script(steps=(StartResponse(), Raise())), Request(), ours.around(ours))
+    driver.run(Script(steps=(StartResponse(), Raise())), RequestSpec(), ours.around(ours))
     assert (len(events.errors), len(events.transactions)) == (1, 1)
 
 
@@ -473,12 +473,12 @@ def test_twice_wrapped_is_once_reported(driver: Any, events: Events) -> None:
 def test_a_request_inside_a_request_has_its_own_data_and_trace(events: Events, in_task: bool) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/outer":
-            call = wrapped(make_scope(Request(path="/inner")), receive, send)
+            call = wrapped(make_scope(RequestSpec(path="/inner")), receive, send)
             await (asyncio.ensure_future(call) if in_task else call)
         sentry_sdk.capture_message("at " + scope["path"])
 
     wrapped = SentryAsgiMiddleware(app)
-    serve(wrapped, make_scope(Request(path="/outer")))
+    serve(wrapped, make_scope(RequestSpec(path="/outer")))
     for path in ("/outer", "/inner"):
         (message,) = [message for message in events.messages if message.message == "at " + path]
         (transaction,) = [transaction for transaction in events.transactions if transaction.name == path]
@@ -492,11 +492,11 @@ def test_one_error_through_nested_requests_is_reported_once(events: Events) -> N
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/inner":
             raise ValueError("once")
-        await wrapped(make_scope(Request(path="/inner")), receive, send)
+        await wrapped(make_scope(RequestSpec(path="/inner")), receive, send)
 
     wrapped = SentryAsgiMiddleware(app)
     with pytest.raises(ValueError, match="once"):
-        serve(wrapped, make_scope(Request(path="/outer")))
+        serve(wrapped, make_scope(RequestSpec(path="/outer")))
     assert len(events.errors) == 1
     assert [transaction.status for transaction in events.transactions] == ["internal_error"] * 2
 
@@ -522,7 +522,7 @@ def test_everything_of_a_failed_request_dies_by_reference_count(options: dict[st
     references: list[weakref.ref[Any]] = []
 
     def one_request() -> None:
-        scope = Weak(make_scope(Request(headers=(("X-A", "b"),))))
+        scope = Weak(make_scope(RequestSpec(headers=(("X-A", "b"),))))
         references.append(weakref.ref(scope))
         wrapped = SentryAsgiMiddleware(watched(references))
         coroutine = wrapped(scope, None, take)  # type: ignore[arg-type]

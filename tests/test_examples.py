@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentry_web.testing import ASGI3, WSGI, Request
+from sentry_web.testing import ASGI3, WSGI, RequestSpec
 from sentry_web.testing.transport import recording
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ def check(name: str) -> None:
     driver: Any = DRIVERS[name]
     application = load(name).application
     with recording(traces_sample_rate=1.0, default_integrations=False) as events:
-        answer = driver.run_app(application, Request(path="/hello/you"))
+        answer = driver.run_app(application, RequestSpec(path="/hello/you"))
         assert str(answer.status).startswith("200"), answer
         assert answer.body.strip(b'"').startswith(b"hello"), answer
-        driver.run_app(application, Request(path=FAILS.get(name, "/fails")))
+        driver.run_app(application, RequestSpec(path=FAILS.get(name, "/fails")))
         assert [error.exception for error in events.errors] == [("RuntimeError", "as asked")]
         assert events.transactions[0].name == NAMES.get(name, "/hello/you")
         assert [transaction.status for transaction in events.transactions] == ["ok", "internal_error"]
@@ -125,7 +125,7 @@ def test_the_access_log_has_a_line_for_each_request_with_the_trace_that_sentry_h
     application = load("custom_recorder").application
     with caplog.at_level(logging.INFO, logger="access"), recording(traces_sample_rate=1.0) as events:
         for path in ("/hello", "/fails"):
-            WSGI.run_app(application, Request(path=path))
+            WSGI.run_app(application, RequestSpec(path=path))
         traces = [transaction.trace["trace_id"] for transaction in events.transactions]
     lines = [record.getMessage() for record in caplog.records if record.name == "access"]
     told = [re.fullmatch(r"GET - (\d+) (\d+) bytes [\d.]+ ms trace=(\w+)", line) for line in lines]

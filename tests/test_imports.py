@@ -1,8 +1,9 @@
-"""The arrows between the rooms of the house (design, 2), as a table; and what `import sentry_web` may load.
+"""Which module may import which, as a table; and what `import sentry_web` may load.
 
-A room is a top-level module or package of `sentry_web`, with all that is in it. Imports inside functions
-count like those at the top. The tables list what is allowed, so that a new room or a new vendor must be
-written here first.
+A unit is what has a line of its own in the table: a top-level module or package of `sentry_web`, or a module of a
+package that others may import by itself. A file belongs to the longest name that it is in. Imports inside functions
+count like those at the top. The tables list what is allowed, so that a new unit or a new vendor must be written here
+first.
 """
 
 from __future__ import annotations
@@ -23,87 +24,72 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(sentry_web.__file__).parent
 
-LEAVES = {"_address", "_config", "_errors", "_guard", "_http", "_request"}
-MIDDLE = {"_body", "_frameworks", "_naming", "_privacy", "_recorder"}
+# What is below everything: HTTP semantics on primitives, the values of a request, and the guard around our own calls.
+PRIMITIVES = {"_core.guard", "_request"}
+# What is known of a request, what may be sent of it, what it is called, and what an output is.
+MIDDLE = {"_naming", "_options", "_privacy", "recorder"} | PRIMITIVES
 
-# room: the rooms it may import. "" is the package's own `__init__`, that is, its public names.
+# unit: the units it may import. "" is the package's own `__init__`, that is, its public names.
 EDGES: dict[str, set[str]] = {
-    "": {"_instrument", "_middlewares", "_otel", "_recorder", "_request", "_sentry", "asgi", "wsgi"},
-    # The composition root: the one place that knows both protocols and the vendors' recorders.
-    "_middlewares": {"_config", "_sentry", "asgi", "wsgi"},
-    # The same for OpenTelemetry, an extra: its room is loaded when one of the functions is called.
-    "_instrument": {"_config", "_otel", "asgi", "wsgi"},
-    # The adapters. They never import each other, and reach the vendors through the Exchange only.
-    "asgi": {"_entry", "_exchange", "_joined", "_scope"} | MIDDLE | LEAVES,
-    "wsgi": {"_entry", "_environ", "_exchange", "_joined"} | MIDDLE | LEAVES,
-    "_entry": {"_context", "_exchange", "_joined"} | MIDDLE | LEAVES,
-    "_joined": {"_context", "_exchange"} | MIDDLE | LEAVES,
-    "_scope": {"_address", "_http", "_request"},
-    "_environ": {"_address", "_http", "_request"},
-    "_exchange": {"_context", "_parties", "_states"} | MIDDLE | LEAVES,
-    "_parties": {"_recorder"} | LEAVES,
-    "_context": {"_guard", "_recorder"},
-    "_states": set(),
-    # What all vendors' rooms say alike.
+    "": {"_middlewares", "_middlewares.instrument", "_otel", "_request", "_sentry", "asgi", "recorder", "wsgi"},
+    # The composition root: the one place that knows both protocols and the outputs.
+    "_middlewares": {"_options", "_sentry", "asgi", "wsgi"},
+    # OpenTelemetry is an extra: its output is loaded when one of the functions is called.
+    "_middlewares.instrument": {"_otel", "asgi", "wsgi"},
+    # The adapters. They never import each other, and reach the outputs through the exchange only.
+    "asgi": {"_core", "_options", "recorder"} | PRIMITIVES,
+    "wsgi": {"_core", "_options", "recorder"} | PRIMITIVES,
+    # The life of one request.
+    "_core": {"_naming", "_options", "recorder"} | PRIMITIVES,
+    # The outputs.
+    "_sentry": {"_conventions"} | MIDDLE,
+    "_otel": {"_conventions"} | MIDDLE,
+    # What all outputs call alike.
     "_conventions": {"_request"},
-    # The vendors' rooms.
-    "_sentry": {"_conventions", "_header_kinds", "_naming", "_privacy", "_recorder", "_redactor", "_rules", "_secrets"}
-    | LEAVES,
-    "_otel": {"_conventions", "_naming", "_options", "_privacy", "_recorder", "_redactor", "_secrets"} | LEAVES,
-    # The middle. `_recorder` hands a recording the naming it may ask.
-    "_recorder": {"_naming"} | LEAVES,
-    "_naming": {"_frameworks", "_paths"} | LEAVES,
-    "_paths": set(),
-    "_privacy": {"_header_kinds", "_rules"} | LEAVES,
-    "_header_kinds": {"_rules"},
-    "_rules": set(),
-    "_redactor": {"_privacy"},
-    "_secrets": {"_privacy", "_redactor", "_rules"} | LEAVES,
-    "_body": LEAVES,
-    "_frameworks": {"_guard", "_http", "_request"},
-    # The leaves.
-    "_config": {"_address", "_http"},
-    "_options": set(),
-    "_request": {"_http"},
-    "_address": {"_http"},
-    "_errors": set(),
-    "_http": set(),
-    "_guard": set(),
+    # The options of a middleware name what they are called with.
+    "_options": {"_request", "recorder"},
+    # An output is given the names of its request, to be asked when it needs one.
+    "recorder": {"_naming", "_request"},
+    "_naming": PRIMITIVES,
+    "_privacy": {"_request"},
+    "_request": {"_core.guard"},
+    "_core.guard": set(),
     # For users to name in the option ``route_resolver``; imported by nobody.
-    "resolvers": {"_frameworks", "_request"},
+    "resolvers": {"_naming", "_request"},
     # Built on top of the public names; imported by nobody but each other, as said here.
     "testing": {""},
-    "demo": {"", "_run", "testing"},
-    "_run": {""},
-    "cli": {"", "_run", "demo", "testing"},
+    "demo": {"", "cli.cards", "cli.readings", "cli.servers", "testing"},
+    "cli": {"", "cli.cards", "cli.readings", "cli.servers", "demo", "testing"},
+    # What the demo uses of the command line.
+    "cli.cards": {"cli.readings"},
+    "cli.readings": set(),
+    "cli.servers": set(),
 }
 
 # The same for imports under `if TYPE_CHECKING:`, on top of EDGES: names of types, no code.
 TYPE_EDGES: dict[str, set[str]] = {
-    "_options": {"_recorder", "_request"},  # the options that are callables say what they are called with
-    "_config": {"_options", "_request"},
-    "_middlewares": {"_options"},
+    "_middlewares.instrument": {"_options"},
 }
 
-# vendor: the rooms that may import it. Every other package that is not the standard library is refused.
+# vendor: the units that may import it. Every other package that is not the standard library is refused.
 VENDORS: dict[str, set[str]] = {
     "asgiref": {"_middlewares", "asgi", "testing"},
     "brotli": {"demo"},  # where it is installed, sentry-sdk compresses with it
-    "click": {"_run", "cli"},
+    "click": {"cli"},
     "django": {"resolvers"},  # inside functions, as with the others there
-    "flask": {"_run", "cli", "demo"},
+    "flask": {"cli", "demo"},
     "hypothesis": {"testing"},
     "opentelemetry": {"_otel"},
     "pytest": {"testing"},
-    "rich": {"_run", "cli", "demo"},
-    "sentry_sdk": {"_run", "_sentry", "cli", "demo", "testing"},
-    "starlette": {"_run", "cli", "demo", "resolvers"},
-    "uvicorn": {"_run", "cli", "demo"},
+    "rich": {"cli", "cli.cards", "demo"},
+    "sentry_sdk": {"_sentry", "cli", "cli.cards", "cli.readings", "demo", "testing"},
+    "starlette": {"cli", "demo", "resolvers"},
+    "uvicorn": {"cli", "cli.servers", "demo"},
     "websockets": {"demo"},
-    "werkzeug": {"_body", "_http", "_privacy", "_run", "cli", "demo", "resolvers"},  # rooms of ours: inside functions
+    "werkzeug": {"_privacy", "_request", "cli", "cli.servers", "demo", "resolvers"},  # modules of ours: in functions
 }
 
-# Under `if TYPE_CHECKING:` any room may: type checkers bring it along, nothing imports it at run time.
+# Under `if TYPE_CHECKING:` any module may: type checkers bring it along, nothing imports it at run time.
 TYPE_VENDORS = {"_typeshed", "typing_extensions"}
 
 # What `import sentry_web` must not load: no framework, no vendor but sentry-sdk, nothing of an extra.
@@ -133,7 +119,7 @@ def imports(tree: ast.AST, module: str, *, package: bool, type_only: bool = Fals
                 parts = module.split(".")
                 parts = parts[: len(parts) - node.level + package]
                 base = ".".join([*parts, base] if base else parts)
-            # `from . import _naming` imports a room, `from ._naming import Naming` the same one.
+            # `from . import _naming` imports a module, `from ._naming import Naming` from the same one.
             for alias in node.names:
                 yield Import(node.lineno, f"{base}.{alias.name}", type_only)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
@@ -147,28 +133,36 @@ def imports(tree: ast.AST, module: str, *, package: bool, type_only: bool = Fals
 
 def forbidden_imports(package: Path) -> list[str]:
     """Name every import that the tables do not allow."""
-    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
-    complaints = [f"{room} is in no table" for room in sorted(rooms - {"__init__"} - set(EDGES))]
+    top_level = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    complaints = [f"{unit} is in no table" for unit in sorted(top_level - {"__init__"} - set(EDGES))]
     for path in sorted(package.rglob("*.py")):
         inside = path.relative_to(package)
         dotted = [package.name, *inside.with_suffix("").parts]
         is_package = dotted[-1] == "__init__"
         if is_package:
             dotted.pop()
-        room = dotted[1] if len(dotted) > 1 else ""
+        unit = unit_of(dotted[1:], top_level)
         tree = ast.parse(path.read_text("utf-8"))
         for found in imports(tree, ".".join(dotted), package=is_package):
             top, *rest = found.module.split(".")
             if top == package.name:
-                target = rest[0] if rest and rest[0] in rooms else ""
-                allowed = EDGES.get(room, set()) | (TYPE_EDGES.get(room, set()) if found.type_only else set())
-                refused = target not in allowed | {room}
+                target = unit_of(rest, top_level)
+                allowed = EDGES.get(unit, set()) | (TYPE_EDGES.get(unit, set()) if found.type_only else set())
+                refused = target not in allowed | {unit}
             else:
                 typing = found.type_only and top in TYPE_VENDORS
-                refused = not (typing or _is_standard(top) or room in VENDORS.get(top, set()))
+                refused = not (typing or _is_standard(top) or unit in VENDORS.get(top, set()))
             if refused:
                 complaints.append(f"{inside.as_posix()}:{found.line}: {found.module}")
     return complaints
+
+
+def unit_of(parts: list[str], top_level: set[str]) -> str:
+    """Return the unit that a module, or a name in one, belongs to: the longest name in the table."""
+    for length in range(len(parts), 1, -1):
+        if (name := ".".join(parts[:length])) in EDGES:
+            return name
+    return parts[0] if parts and parts[0] in top_level else ""
 
 
 def _is_standard(top: str) -> bool:
@@ -182,19 +176,19 @@ def test_imports_follow_the_arrows() -> None:
 
 
 def test_the_arrows_have_no_circle() -> None:
-    """A room never reaches itself, and the adapters never reach each other."""
+    """A unit never reaches itself, by types neither; and the adapters never reach each other."""
 
-    def reachable(room: str) -> set[str]:
+    def reachable(unit: str) -> set[str]:
         seen: set[str] = set()
-        todo = list(EDGES[room])
+        todo = list(EDGES[unit])
         while todo:
             here = todo.pop()
             if here not in seen:
                 seen.add(here)
-                todo.extend(EDGES[here])
+                todo.extend(EDGES[here] | TYPE_EDGES.get(here, set()))
         return seen
 
-    assert [room for room in EDGES if room in reachable(room)] == []
+    assert [unit for unit in EDGES if unit in reachable(unit)] == []
     assert "wsgi" not in reachable("asgi")
     assert "asgi" not in reachable("wsgi")
 
@@ -202,17 +196,19 @@ def test_the_arrows_have_no_circle() -> None:
 def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
     package = tmp_path / "sentry_web"
     for name, text in {
-        "__init__.py": "from ._middlewares import SentryAsgiMiddleware\nfrom ._http import hub\n",
+        "__init__.py": "from ._middlewares import SentryAsgiMiddleware\nfrom ._core.guard import call\n",
         "asgi.py": "def app():\n    from .wsgi import WsgiMiddleware\n",
-        "wsgi.py": "from sentry_web import _exchange, asgi\nimport sentry_sdk.utils\n",
-        "_http.py": "import urllib.parse\nfrom . import _config\nfrom werkzeug import http\n",
-        "_config.py": "if TYPE_CHECKING:\n    from ._request import Request\nfrom ._request import Name\n",
-        "_exchange.py": "import importlib\nimportlib.import_module('.cli', __name__)\n__import__('click')\n",
+        "wsgi.py": "from sentry_web import _core, asgi\nimport sentry_sdk.utils\n",
+        "_request/__init__.py": "import urllib.parse\nfrom .. import _options\nfrom werkzeug import http\n",
+        "_request/body.py": "from .._core.guard import call\nfrom .._core.exchange import Exchange\n",
+        "_options.py": "if TYPE_CHECKING:\n    from .recorder import Recording\nfrom ._core import exchange\n",
+        "_core/__init__.py": "",
+        "_core/exchange.py": "import importlib\nimportlib.import_module('.cli', __name__)\n__import__('click')\n",
+        "_core/guard.py": "from .exchange import Exchange\nfrom .guard import call\n",
         "_middlewares.py": "import asgiref, sentry_sdk\n",
-        "_sentry/__init__.py": "import sentry_sdk\nfrom ._scopes import fork\nfrom .._scope import read\n",
-        "_sentry/_scopes.py": "from .. import _http, _scope\nfrom . import fork\n",
-        "_request.py": "",
-        "_scope.py": "",
+        "_sentry/__init__.py": "import sentry_sdk\nfrom ._scopes import fork\nfrom .._core.context import read\n",
+        "_sentry/_scopes.py": "from .. import _core, _request\nfrom . import fork\n",
+        "recorder.py": "",
         "_parlour.py": "import requests\n",
         "cli.py": "import click, rich.table\nfrom sentry_web import SentryAsgiMiddleware\n",
     }.items():
@@ -220,15 +216,17 @@ def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
         (package / name).write_text(text, encoding="utf-8")
     expected = [
         "_parlour is in no table",
-        "__init__.py:2: sentry_web._http.hub",
-        "_config.py:3: sentry_web._request.Name",
-        "_exchange.py:2: sentry_web.cli",
-        "_exchange.py:3: click",
-        "_http.py:2: sentry_web._config",
+        "__init__.py:2: sentry_web._core.guard.call",
+        "_core/exchange.py:2: sentry_web.cli",
+        "_core/exchange.py:3: click",
+        "_core/guard.py:1: sentry_web._core.exchange.Exchange",
         "_middlewares.py:1: sentry_sdk",
+        "_options.py:3: sentry_web._core.exchange",
         "_parlour.py:1: requests",
-        "_sentry/__init__.py:3: sentry_web._scope.read",
-        "_sentry/_scopes.py:1: sentry_web._scope",
+        "_request/__init__.py:2: sentry_web._options",
+        "_request/body.py:2: sentry_web._core.exchange.Exchange",
+        "_sentry/__init__.py:3: sentry_web._core.context.read",
+        "_sentry/_scopes.py:1: sentry_web._core",
         "asgi.py:2: sentry_web.wsgi.WsgiMiddleware",
         "wsgi.py:1: sentry_web.asgi",
         "wsgi.py:2: sentry_sdk.utils",
@@ -296,7 +294,7 @@ def test_importing_takes_nothing_that_sentry_sdk_has_not_loaded(tmp_path: Path) 
     }
 
 
-def test_the_package_by_itself_loads_no_room(tmp_path: Path) -> None:
+def test_the_package_by_itself_loads_no_other_module(tmp_path: Path) -> None:
     """The pytest plugin and the command line begin with it."""
     code = "import json, sys, sentry_web; print(json.dumps([n for n in sys.modules if n.startswith('sentry_')]))"
     assert json.loads(ran(code, tmp_path)) == ["sentry_web"]

@@ -1,4 +1,4 @@
-"""The house's order (design, 2): a test file for each module, short modules, adapters that name no vendor.
+"""The order of the package: tests for each module, adapters that name no vendor.
 
 The rules are functions from directories to a list of complaints, so that each is also run on a small tree
 that breaks it. The last tests hold the gate to its word: what CI makes of a skip, what the wheel holds.
@@ -21,9 +21,11 @@ import sentry_web
 PACKAGE = Path(sentry_web.__file__).parent  # the installed one where the wheel is under test
 TESTS = Path(__file__).parent
 
-MAX_LINES = 300
 VENDORS = re.compile(r"sentry_sdk|opentelemetry")
 VENDOR_FREE = ("asgi.py", "wsgi.py")
+
+# Folders of tests, and the package of ours whose modules their files are named after.
+FOLLOWING = {"core": "_core", "request": "_request", "privacy": "_privacy", "naming": "_naming"}
 
 # Modules with no test file of their own, each with the reason.
 UNTESTED = {
@@ -32,22 +34,25 @@ UNTESTED = {
 
 
 def modules_without_tests(package: Path, tests: Path) -> list[str]:
-    """Name the top-level rooms that neither a `tests/test_<room>.py` nor a folder `tests/<room>/` is for."""
+    """Name the top-level modules and packages that have no `tests/test_<name>.py` and no folder `tests/<name>`."""
     missing = []
     for path in sorted(package.iterdir()):
         if not (path.suffix == ".py" or (path / "__init__.py").is_file()) or path.stem in UNTESTED:
             continue
         name = path.stem.lstrip("_")
-        folders = (tests / name, tests / f"test_{name}")
-        if not (tests / f"test_{name}.py").is_file() and not any(any(f.glob("test_*.py")) for f in folders):
+        if not (tests / f"test_{name}.py").is_file() and not any((tests / name).glob("test_*.py")):
             missing.append(f"{path.name} has no tests/test_{name}.py")
     return missing
 
 
-def long_modules(package: Path) -> list[str]:
-    """Name the modules of more than MAX_LINES lines."""
-    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in sorted(package.rglob("*.py"))}
-    return [f"{path.relative_to(package)} has {n} lines" for path, n in lengths.items() if n > MAX_LINES]
+def misnamed_tests(package: Path, tests: Path) -> list[str]:
+    """Name the test files of `FOLLOWING` packages that are named after no module of theirs."""
+    return [
+        f"{folder}/{test.name} is for no module of {name}"
+        for folder, name in FOLLOWING.items()
+        for test in sorted((tests / folder).glob("test_*.py"))
+        if not any((package / name / f"{test.stem.removeprefix('test_')}{end}").exists() for end in ("", ".py"))
+    ]
 
 
 def vendors_in_adapters(package: Path) -> list[str]:
@@ -64,8 +69,8 @@ def test_every_module_has_its_test_file() -> None:
     assert modules_without_tests(PACKAGE, TESTS) == []
 
 
-def test_no_module_is_longer_than_the_limit() -> None:
-    assert long_modules(PACKAGE) == []
+def test_every_test_file_is_named_after_its_module() -> None:
+    assert misnamed_tests(PACKAGE, TESTS) == []
 
 
 def test_the_adapters_name_no_vendor() -> None:
@@ -88,19 +93,20 @@ def test_the_rules_see_a_tree_that_breaks_them(tmp_path: Path) -> None:
             "__init__.py": "",
             "asgi.py": "import sentry_sdk\n",
             "wsgi.py": "x = 1\n# opentelemetry\n",
-            "_long.py": "x = 1\n" * (MAX_LINES + 1),
-            "_room/__init__.py": "",
-            "_room/_long.py": "x = 1\n" * (MAX_LINES + 1),
+            "_core/__init__.py": "",
+            "_core/states.py": "",
+            "_naming/__init__.py": "",
             "lodge/__init__.py": "",
             "no_package/data.txt": "",
         },
     )
-    tests = write(tmp_path / "tests", {"test_asgi.py": "", "test_long.py": "", "lodge/test_guests.py": ""})
+    files = ("test_asgi.py", "core/test_states.py", "core/test_state.py", "lodge/test_guests.py")
+    tests = write(tmp_path / "tests", dict.fromkeys(files, ""))
     assert modules_without_tests(package, tests) == [
-        "_room has no tests/test_room.py",
+        "_naming has no tests/test_naming.py",
         "wsgi.py has no tests/test_wsgi.py",
     ]
-    assert long_modules(package) == ["_long.py has 301 lines", f"{Path('_room/_long.py')} has 301 lines"]
+    assert misnamed_tests(package, tests) == ["core/test_state.py is for no module of _core"]
     assert vendors_in_adapters(package) == ["asgi.py:1: import sentry_sdk", "wsgi.py:2: # opentelemetry"]
 
 

@@ -1,4 +1,4 @@
-"""``_recorder``: each exception is reported once, whatever nests. The protocols are proved by type checkers."""
+"""``recorder``: each exception is reported once, whatever nests. The protocols are proved by type checkers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from sentry_web._recorder import BaseRecording, Captured, CapturedInside, _mark_of
 from sentry_web._request import Outcome
+from sentry_web.recorder import BaseRecording, Captured, CapturedInside, _mark_of
 
 
 class Equal(Exception):  # noqa: N818

@@ -18,7 +18,7 @@ from sentry_web import SentryAsgiMiddleware
 from sentry_web._request import Request
 from sentry_web.resolvers import starlette_resolver, werkzeug_resolver
 from sentry_web.testing import ASGI3
-from sentry_web.testing import Request as AskedFor
+from sentry_web.testing import RequestSpec as AskedFor
 from sentry_web.testing.transport import recording
 
 

@@ -14,7 +14,7 @@ import pytest
 import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware
-from sentry_web._entry import MARKERS
+from sentry_web._core.entry import MARKERS
 from sentry_web.testing import (
     WSGI,
     WSGI_VALIDATED,
@@ -23,7 +23,7 @@ from sentry_web.testing import (
     Events,
     Peer,
     Raise,
-    Request,
+    RequestSpec,
     RestartWithExcInfo,
     Returns,
     Script,
@@ -61,7 +61,7 @@ class Server:
 
 def call(app: Any, environ: dict[str, Any] | None = None, server: Any = None) -> Any:
     """Call an application, wrapped; its response object."""
-    return SentryWsgiMiddleware(app)(make_environ(Request()) if environ is None else environ, server or Server())
+    return SentryWsgiMiddleware(app)(make_environ(RequestSpec()) if environ is None else environ, server or Server())
 
 
 def returning(response: Any) -> Callable[..., Any]:
@@ -90,7 +90,7 @@ def test_without_a_client_the_application_gets_the_very_same_objects() -> None:
         seen.extend(args)
         return response
 
-    environ, server, response = make_environ(Request()), Server(), object()
+    environ, server, response = make_environ(RequestSpec()), Server(), object()
     assert not sentry_sdk.get_client().is_active()
     assert call(app, environ, server) is response
     assert seen[0] is environ
@@ -203,7 +203,7 @@ def test_bytes_are_the_servers_to_refuse(events: Events) -> None:
 
 def test_a_file_wrapper_is_returned_as_it_is(events: Events, tmp_path: Any) -> None:
     (tmp_path / "file").write_bytes(b"abc")
-    environ = make_environ(Request())
+    environ = make_environ(RequestSpec())
 
     class Wrapper(FileWrapper):
         pass
@@ -220,7 +220,7 @@ def test_a_file_wrapper_is_returned_as_it_is(events: Events, tmp_path: Any) -> N
 
 
 def test_without_a_file_wrapper_or_with_another_one_a_file_is_watched(events: Events) -> None:
-    environ = make_environ(Request())
+    environ = make_environ(RequestSpec())
     for wrapper in (None, lambda file: file, FileWrapper):
         environ["wsgi.file_wrapper"] = wrapper
         body = call(returning(generator()), environ)
@@ -254,7 +254,7 @@ VALIDATED = WSGI_VALIDATED
 @pytest.mark.parametrize("returns", [kind for kind in Returns if kind is not Returns.NOTHING])
 def test_every_kind_of_response_is_reported_the_same(driver: Any, returns: Returns, events: Events) -> None:
     script = Script(steps=(StartResponse(201), SendChunk(b"abc"), SendChunk(b"de")), returns=returns)
-    transcript = driver.run(script, Request(path="/a"), Wrap.ours())
+    transcript = driver.run(script, RequestSpec(path="/a"), Wrap.ours())
     assert transcript.body == b"abcde"
     assert transcript.violations == ()
     (transaction,) = events.transactions
@@ -295,7 +295,7 @@ def test_an_error_while_iterating_is_reported_once_and_passes(returns: Returns, 
         returns=returns,
         peer=Peer(thread_hopping=hopping),
     )
-    transcript = WSGI.run(script, Request(path="/a"), Wrap.ours())
+    transcript = WSGI.run(script, RequestSpec(path="/a"), Wrap.ours())
     assert transcript.exceptions[0].own
     assert transcript.scope_restored
     (error,) = events.errors
@@ -332,7 +332,7 @@ def test_an_error_in_close_is_reported(events: Events) -> None:
     script = Script(
         steps=(StartResponse(), SendChunk()), after=(CaptureMessage("closing"), Raise()), returns=Returns.ITERATOR
     )
-    transcript = WSGI.run(script, Request(path="/a"), Wrap.ours())
+    transcript = WSGI.run(script, RequestSpec(path="/a"), Wrap.ours())
     assert transcript.exceptions[0].where == "close"
     assert events.messages[0]["request"]["url"].endswith("/a")
     assert len(events.errors) == 1
@@ -351,7 +351,7 @@ def test_an_attribute_error_inside_close_is_the_applications_own(events: Events)
 @pytest.mark.parametrize("close", [Close.BEFORE, Close.DURING])
 def test_a_response_closed_early_was_left_by_its_client(close: Close, events: Events) -> None:
     script = Script(steps=(StartResponse(), SendChunk(), SendChunk()), returns=Returns.ITERATOR, peer=Peer(close=close))
-    transcript = WSGI.run(script, Request(), Wrap.ours())
+    transcript = WSGI.run(script, RequestSpec(), Wrap.ours())
     assert transcript.closed == 1
     (transaction,) = events.transactions
     assert transaction.status == "cancelled"
@@ -370,14 +370,16 @@ def test_closing_twice_reaches_the_application_twice(events: Events) -> None:
 
 def test_an_abandoned_response_is_reported_when_it_is_dropped(events: Events) -> None:
     script = Script(steps=(StartResponse(), SendChunk(b"abc")), returns=Returns.ITERATOR, peer=Peer(close=Close.NEVER))
-    transcript = WSGI.run(script, Request(), Wrap.ours())
+    transcript = WSGI.run(script, RequestSpec(), Wrap.ours())
     assert transcript.closed == 0
     assert size(events) == 3
 
 
 def streaming() -> Any:
     """A response of two parts, of which the first was taken."""
-    body = SentryWsgiMiddleware(lambda environ, start_response: iter([b"a", b"b"]))(make_environ(Request()), Server())
+    body = SentryWsgiMiddleware(lambda environ, start_response: iter([b"a", b"b"]))(
+        make_environ(RequestSpec()), Server()
+    )
     next(iter(body))
     return body
 
@@ -517,7 +519,7 @@ def test_a_client_gone_while_writing_is_no_error(events: Events, error: type[Exc
 
 def test_an_error_given_to_start_response_is_reported_as_handled(events: Events) -> None:
     script = Script(steps=(StartResponse(), RestartWithExcInfo(error=Raise(ValueError)), SendChunk(b"sorry")))
-    transcript = WSGI.run(script, Request(), Wrap.ours())
+    transcript = WSGI.run(script, RequestSpec(), Wrap.ours())
     assert transcript.status == "500 Status"
     (error,) = events.errors
     assert error.mechanism["handled"] is True
@@ -542,7 +544,7 @@ def test_an_error_in_the_call_is_reported_and_passes(events: Events, error: Base
 
 def test_twice_wrapped_is_once_reported(events: Events) -> None:
     ours = Wrap.ours()
-    WSGI.run(Script(steps=(StartResponse(), SendChunk(), Raise())), Request(), ours.around(ours))
+    WSGI.run(Script(steps=(StartResponse(), SendChunk(), Raise())), RequestSpec(), ours.around(ours))
     assert (len(events.errors), len(events.transactions)) == (1, 1)
 
 
@@ -553,7 +555,7 @@ def nesting(seen: list[str]) -> Any:
         path = environ["PATH_INFO"]
         start_response(*OK)
         if path == "/outer":
-            list(wrapped(make_environ(Request(path="/inner")), Server()))
+            list(wrapped(make_environ(RequestSpec(path="/inner")), Server()))
         sentry_sdk.capture_message("at " + path)
         if path == "/inner" and seen:
             raise ValueError("once")
@@ -564,7 +566,7 @@ def nesting(seen: list[str]) -> Any:
 
 
 def test_a_request_inside_a_request_has_its_own_data_and_trace(events: Events) -> None:
-    nesting([])(make_environ(Request(path="/outer")), Server())
+    nesting([])(make_environ(RequestSpec(path="/outer")), Server())
     for path in ("/outer", "/inner"):
         (message,) = [message for message in events.messages if message.message == "at " + path]
         (transaction,) = [transaction for transaction in events.transactions if transaction.name == path]
@@ -576,7 +578,7 @@ def test_a_request_inside_a_request_has_its_own_data_and_trace(events: Events) -
 
 def test_one_error_through_nested_requests_is_reported_once(events: Events) -> None:
     with pytest.raises(ValueError, match="once"):
-        nesting(["fail"])(make_environ(Request(path="/outer")), Server())
+        nesting(["fail"])(make_environ(RequestSpec(path="/outer")), Server())
     assert len(events.errors) == 1
     assert [transaction.status for transaction in events.transactions] == ["internal_error"] * 2
 
@@ -591,12 +593,12 @@ def test_an_input_is_watched_where_there_may_be_a_body(events: Events) -> None:
         seen.append(environ["wsgi.input"])
         return []
 
-    environ = make_environ(Request())
+    environ = make_environ(RequestSpec())
     untouched = environ["wsgi.input"]
     call(app, environ)
     assert seen[0] is untouched
     for headers in ({"CONTENT_LENGTH": "3"}, {"HTTP_TRANSFER_ENCODING": "chunked"}):
-        call(app, {**make_environ(Request(body=(b"abc",))), "CONTENT_LENGTH": "", **headers})
+        call(app, {**make_environ(RequestSpec(body=(b"abc",))), "CONTENT_LENGTH": "", **headers})
         assert seen[-1].read(3) == b"abc"
 
 
@@ -622,7 +624,7 @@ def test_everything_of_a_failed_request_dies_by_reference_count(options: dict[st
             yield b"x"
             raise ValueError("boom")
 
-        environ = Weak(make_environ(Request()))
+        environ = Weak(make_environ(RequestSpec()))
         references.extend([weakref.ref(environ), weakref.ref(app)])
         with pytest.raises(ValueError, match="boom"):
             list(SentryWsgiMiddleware(app)(environ, Server()))
@@ -646,6 +648,6 @@ def test_parts_that_are_not_exactly_bytes_count_as_far_as_they_are(events: Event
         start_response(*OK)
         return iter([Part(b"abc"), bytearray(b"no bytes"), b"de"])
 
-    assert list(SentryWsgiMiddleware(app)(make_environ(Request()), Server())) == [b"abc", b"no bytes", b"de"]
+    assert list(SentryWsgiMiddleware(app)(make_environ(RequestSpec()), Server())) == [b"abc", b"no bytes", b"de"]
     (transaction,) = events.transactions
     assert transaction["contexts"]["trace"]["data"]["http.response.body.size"] == 5

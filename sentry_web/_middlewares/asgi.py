@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._config import DEFAULT_METHODS, build_config
+from .._options import DEFAULT_METHODS, build_options
 from .._sentry import SentryRecorder
 from ..asgi import AsgiMiddleware
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._config import OptionTypes, Style, StyledOptionTypes
+    from .._options import OptionTypes, Style, StyledOptionTypes
 
 
 class SentryAsgiMiddleware(AsgiMiddleware):
@@ -46,7 +46,7 @@ class SentryAsgiMiddleware(AsgiMiddleware):
         root_path_in_path: Any = None,
         **options: Unpack[OptionTypes],
     ) -> None:
-        config = build_config(
+        config = build_options(
             transaction_style=transaction_style,
             mechanism_type=mechanism_type,
             span_origin=span_origin,

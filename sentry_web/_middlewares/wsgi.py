@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._config import DEFAULT_METHODS, build_config
+from .._options import DEFAULT_METHODS, build_options
 from .._sentry import SentryRecorder
 from ..wsgi import WsgiMiddleware
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._config import StyledOptionTypes
+    from .._options import StyledOptionTypes
 
 
 class SentryWsgiMiddleware(WsgiMiddleware):
@@ -38,7 +38,7 @@ class SentryWsgiMiddleware(WsgiMiddleware):
         http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
         **options: Unpack[StyledOptionTypes],
     ) -> None:
-        config = build_config(
+        config = build_options(
             mechanism_type="wsgi",
             span_origin=span_origin,
             http_methods_to_capture=http_methods_to_capture,

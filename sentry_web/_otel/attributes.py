@@ -10,9 +10,9 @@ from collections.abc import ItemsView, Iterator, Mapping
 from typing import Any
 
 from .._conventions import captured_headers
-from .._guard import call
+from .._core.guard import call
 from .._request import Request
-from .settings import Settings
+from .settings import OtelSettings
 
 
 class FirstAttributes(Mapping[str, Any]):
@@ -26,7 +26,12 @@ class FirstAttributes(Mapping[str, Any]):
     __slots__ = ("_settings", "_request", "_method", "_direct", "_more", "_made")
 
     def __init__(
-        self, settings: Settings, request: Request, method: str, more: Mapping[str, Any] | None, direct: bool = False
+        self,
+        settings: OtelSettings,
+        request: Request,
+        method: str,
+        more: Mapping[str, Any] | None,
+        direct: bool = False,
     ) -> None:
         self._settings = settings
         self._request = request

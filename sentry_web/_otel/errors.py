@@ -8,12 +8,12 @@ from __future__ import annotations
 import traceback
 
 from .._conventions import class_name
-from .._guard import call
-from .._http import header_pairs
-from .._privacy import SUBSTITUTE, Policy
-from .._redactor import Redactor
+from .._core.guard import call
+from .._privacy.policy import SUBSTITUTE, Policy
+from .._privacy.redactor import Redactor
+from .._privacy.secrets import Secrets
 from .._request import Outcome, Request
-from .._secrets import Secrets
+from .._request.http import header_pairs
 
 
 class Told:
@@ -41,7 +41,7 @@ class Told:
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
-def tell(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> Told:
+def record_error(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> Told:
     """Write an exception down; where that fails, its class alone."""
     return call(_tell, error, request, policy, outcome) or Told(class_name(type(error)), SUBSTITUTE, SUBSTITUTE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._config import OptionTypes, Style
+from .._options import OptionTypes, Style
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider

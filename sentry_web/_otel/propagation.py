@@ -16,10 +16,10 @@ from opentelemetry.propagators.textmap import Getter, Setter
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from .._config import Config
-from .._guard import call
-from .._http import Header
+from .._core.guard import call
+from .._options import Options
 from .._request import Request, Trace
+from .._request.http import Header
 
 #: Under which instrumentations tell each other to be quiet (``suppress_instrumentation()``). There is no public name;
 #: a release without it has nothing that could be asked.
@@ -92,7 +92,7 @@ def is_suppressed() -> bool:
     return bool(current) and any(current.get(key) for key in _SUPPRESSED)
 
 
-def incoming_context(request: Request, config: Config, plain: bool = False) -> tuple[Context, Sequence[Link]]:
+def incoming_context(request: Request, config: Options, plain: bool = False) -> tuple[Context, Sequence[Link]]:
     """The context in which the span of a request begins, and what it is linked to; ``plain``: nothing of PROPAGATED.
 
     The trace is that of the headers; without one, the one that is current here (a request made in process). Where
@@ -133,7 +133,7 @@ def _is_silent(propagator: Any) -> bool:
     return silent
 
 
-def incoming_trace(request: Request, config: Config) -> Trace | None:
+def incoming_trace(request: Request, config: Options) -> Trace | None:
     """The trace in which the span of a request would begin; ``None``: in a new one."""
     context, _ = incoming_context(request, config)
     return as_trace(trace.get_current_span(context))
@@ -167,7 +167,7 @@ def added_headers(span: Any) -> list[Header]:
     return headers
 
 
-def _continues(config: Config, request: Request) -> bool:
+def _continues(config: Options, request: Request) -> bool:
     wanted = config.continue_traces
     return bool(wanted(request)) if callable(wanted) else wanted
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._naming import Names
-from .._recorder import Captured
+from .._naming.naming import Names
 from .._request import Outcome, Request, Trace
+from ..recorder import Captured
 from .metrics import Metrics
 from .propagation import incoming_trace, is_suppressed, response_propagator
 from .recording import AnnouncedRecording, OpenTelemetryRecording
-from .settings import Settings, build_settings
+from .settings import OtelSettings, build_settings
 
 #: After so many recorded spans in a row the next one will be, too: then its attributes are made at once, in a dict,
 #: which the SDK reads faster than a mapping of ours (2 µs of 60). At a rate of a half, one in 256 is made in vain.
@@ -34,7 +34,7 @@ class OpenTelemetryRecorder:
     #: Every server span tells the exceptions that it saw.
     shares_errors = False
 
-    def __init__(self, settings: Settings | None = None, **options: Any) -> None:
+    def __init__(self, settings: OtelSettings | None = None, **options: Any) -> None:
         self._settings = build_settings(None, **options) if settings is None else settings
         self._metrics = Metrics(self._settings.meter)
         self._recorded_in_a_row = 0
@@ -44,17 +44,17 @@ class OpenTelemetryRecorder:
         return not is_suppressed()
 
     def incoming(self, request: Request) -> Trace | None:
-        """The trace that this request would continue (see ``_recorder.Recorder``)."""
+        """The trace that this request would continue (see ``recorder.Recorder``)."""
         return incoming_trace(request, self._settings.config)
 
     def start(
-        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> OpenTelemetryRecording | None:
-        """Begin to record (see ``_recorder.Recorder``)."""
+        """Begin to record (see ``recorder.Recorder``)."""
         if request.kind not in ("http", "websocket"):
             return None
         kind = AnnouncedRecording if response_propagator() is not None else OpenTelemetryRecording
         recording = kind(self._settings, self._metrics, request, naming, outcome)
-        recording.begin(live, self._recorded_in_a_row >= _SURE)
+        recording.begin(scope_or_environ, self._recorded_in_a_row >= _SURE)
         self._recorded_in_a_row = self._recorded_in_a_row + 1 if recording.records else 0
         return recording

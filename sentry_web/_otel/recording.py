@@ -17,18 +17,18 @@ from .._conventions import (
     outcome_attributes,
     span_name,
 )
-from .._guard import call
-from .._http import Header, header_pairs, outgoing_trace
-from .._naming import Names
-from .._privacy import FORWARDING_HEADERS
-from .._recorder import MOST_MESSAGE_SPANS, BaseRecording
+from .._core.guard import call
+from .._naming.naming import Names
+from .._privacy.policy import FORWARDING_HEADERS
 from .._request import Outcome, Request, Trace
+from .._request.http import Header, header_pairs, outgoing_trace
+from ..recorder import MOST_MESSAGE_SPANS, BaseRecording
 from .attributes import FirstAttributes
-from .errors import tell
+from .errors import record_error
+from .message_spans import OtelMessageSpan, status_line
 from .metrics import Metrics
 from .propagation import PROPAGATED, added_headers, as_trace, incoming_context
-from .settings import Settings
-from .telling import Message, status_line
+from .settings import OtelSettings
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -79,7 +79,9 @@ class OpenTelemetryRecording(BaseRecording):
     #: Attributes of all metrics: method and scheme.
     _known: dict[str, Any]
 
-    def __init__(self, settings: Settings, metrics: Metrics, request: Request, naming: Names, outcome: Outcome) -> None:
+    def __init__(
+        self, settings: OtelSettings, metrics: Metrics, request: Request, naming: Names, outcome: Outcome
+    ) -> None:
         #: Whether there is nothing to finish: nobody would see the span, and nobody counts (5 µs of 28).
         self.idle = False
         #: Whether :meth:`finish` needs no context but its own: no hook is called there.
@@ -95,7 +97,7 @@ class OpenTelemetryRecording(BaseRecording):
         self._failure = False
         self._messages = 0
 
-    def begin(self, live: Any, is_sure: bool = False) -> None:
+    def begin(self, scope_or_environ: Any, is_sure: bool = False) -> None:
         """Start the span, call the request hooks, count the request; the last, so that what is counted is finished.
 
         :param is_sure: the span will be recorded, as far as one can tell.
@@ -104,7 +106,7 @@ class OpenTelemetryRecording(BaseRecording):
         self._method = method = known_method(request.method, settings.known_methods)
         plain = not request.may_have(_TELLING_HEADERS)
         self._name = span_name(method, self._naming.early_route)
-        chosen = call(settings.span_details, live) if settings.span_details is not None else None
+        chosen = call(settings.span_details, scope_or_environ) if settings.span_details is not None else None
         if chosen is not None:
             self._naming.choose(chosen[0])
             self._name = chosen[0]
@@ -122,25 +124,25 @@ class OpenTelemetryRecording(BaseRecording):
         self.context = trace.set_span_in_context(span, context)
         for hook in settings.request_hooks:
             with self.running():
-                call(hook, span, live)
+                call(hook, span, scope_or_environ)
         if settings.has_live_hooks:
-            self._live = live
+            self._live = scope_or_environ
         elif not counts:
             self.idle = type(span) is NonRecordingSpan
         if counts:
             self._metrics.begin(request, self._known)
 
     def running(self) -> Running:
-        """The request's context, for the time that application code runs (see ``_recorder.Recording``)."""
+        """The request's context, for the time that application code runs (see ``recorder.Recording``)."""
         return Running(self)
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
-        """Tell an exception as an event of the span (see ``_recorder.Recording``)."""
+        """Tell an exception as an event of the span (see ``recorder.Recording``)."""
         if not handled:
             self._exception = class_name(type(error))
         if not self._span.is_recording():
             return
-        told = tell(error, self._request, self._settings.policy, self._outcome)
+        told = record_error(error, self._request, self._settings.policy, self._outcome)
         if not handled:
             self._description = told.description
         self._span.record_exception(error, told.attributes)
@@ -158,12 +160,12 @@ class OpenTelemetryRecording(BaseRecording):
         return as_trace(self._span)
 
     def trace_headers(self) -> dict[str, str]:
-        """The span's identity as response headers (see ``_recorder.Recording``)."""
+        """The span's identity as response headers (see ``recorder.Recording``)."""
         here = as_trace(self._span)
         return {} if here is None else outgoing_trace(here.trace_id, here.span_id, bool(here.sampled))
 
-    def message_span(self, op: str) -> Message | None:
-        """A child span for one ASGI message, and the user's hook for it (see ``_recorder.Recording``)."""
+    def message_span(self, op: str) -> OtelMessageSpan | None:
+        """A child span for one ASGI message, and the user's hook for it (see ``recorder.Recording``)."""
         settings, what = self._settings, op.rpartition(".")[2]
         hook = settings.message_hooks[what]
         span: Any = None
@@ -173,7 +175,7 @@ class OpenTelemetryRecording(BaseRecording):
             span = settings.tracer.start_span(name, trace.set_span_in_context(self._span, self.context))
         if span is None and hook is None:
             return None
-        return Message(span, hook, self._span, self._live)
+        return OtelMessageSpan(span, hook, self._span, self._live)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute of the span."""
@@ -184,7 +186,7 @@ class OpenTelemetryRecording(BaseRecording):
         self._naming.choose(name)
 
     def finish(self, outcome: Outcome) -> None:
-        """End the span and count the request (see ``_recorder.Recording``)."""
+        """End the span and count the request (see ``recorder.Recording``)."""
         ending: dict[str, Any] = {}
         former = context_api.get_current()
         try:

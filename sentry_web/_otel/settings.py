@@ -15,9 +15,9 @@ from typing import Any, cast
 
 from opentelemetry import metrics, trace
 
-from .._config import Config, bad, build_config, flag, optional_callable, patterns
 from .._conventions import KNOWN_METHODS
-from .._privacy import Policy
+from .._options import Options, bad, build_options, flag, optional_callable, patterns
+from .._privacy.policy import Policy
 
 SCOPE_NAME = "sentry_web"
 #: The conventions' version in which all that is told here is stable.
@@ -62,7 +62,7 @@ _OWN = {*_HOOKS, *_HEADERS, *_OBJECTS, "exclude_spans", "capture_headers", "send
 MESSAGES = ("receive", "send")
 
 
-class Settings:
+class OtelSettings:
     """What one middleware was told, ready for use.
 
     :param options: those of the README's table, OpenTelemetry's and our own.
@@ -132,12 +132,12 @@ class Settings:
         _warn_of_old_conventions()
 
 
-def build_settings(protocol: str | None = None, **options: Any) -> Settings:
-    """Check the options of a middleware; see :class:`Settings`."""
-    return Settings(protocol, options)
+def build_settings(protocol: str | None = None, **options: Any) -> OtelSettings:
+    """Check the options of a middleware; see :class:`OtelSettings`."""
+    return OtelSettings(protocol, options)
 
 
-def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, Any]) -> Config:
+def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, Any]) -> Options:
     """The part of the options that every output takes."""
     excluded = options.pop("excluded_urls", None)
     if excluded is None:
@@ -146,7 +146,7 @@ def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, A
     listed: Any = None
     if callable(getattr(excluded, "url_disabled", None)):  # opentelemetry.util.http.ExcludeList
         listed, excluded = excluded, None
-    config = build_config(mechanism_type=protocol or "asgi", excluded_urls=excluded, **options)
+    config = build_options(mechanism_type=protocol or "asgi", excluded_urls=excluded, **options)
     if listed is not None:
         config = config.replace(excluded_urls=(cast("Pattern[str]", _Listed(listed)),))
     if hooks["client_request_hook"] is not None or hooks["client_response_hook"] is not None:

@@ -12,11 +12,11 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
-from .._http import build_url
-from .._naming import Names
-from .._privacy import Address, Filtered, Policy
-from .._recorder import Captured
+from .._naming.naming import Names
+from .._privacy.policy import Address, Filtered, Policy
 from .._request import Name, Outcome, Request
+from .._request.http import build_url
+from ..recorder import Captured
 from .compat import AnnotatedValue, transaction_name
 
 _TEXT = frozenset((str,))

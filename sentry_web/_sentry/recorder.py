@@ -6,13 +6,13 @@ from typing import Any
 
 import sentry_sdk
 
-from .._config import Config
 from .._conventions import captured_headers, outcome_attributes
-from .._guard import call
-from .._http import header_pairs
-from .._naming import Names
-from .._recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
+from .._core.guard import call
+from .._naming.naming import Names
+from .._options import Options
 from .._request import Name, Outcome, Request, Trace
+from .._request.http import header_pairs
+from ..recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
 from . import _speedups, compat, tracing
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
@@ -35,8 +35,8 @@ class SentryRecorder:
 
     key = "sentry"
 
-    def __init__(self, config: Config | None = None) -> None:
-        self._config = Config() if config is None else config
+    def __init__(self, config: Options | None = None) -> None:
+        self._config = Options() if config is None else config
         self._settings = SettingsCache(self._config.forwarding)
         _speedups.install()
 
@@ -50,14 +50,14 @@ class SentryRecorder:
         return tracing.trace_of_headers(headers) if headers and _may_continue(self._config, request) else None
 
     def start(
-        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, live: Any
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> SentryRecording:
         """Start to record a request: fork the scopes, continue its trace, start its session and its root span."""
         client = sentry_sdk.get_client()
         settings = self._settings.get(client)
         recording = SentryRecording(request, naming, self._config, settings, client)
         if request.kind in ("http", "websocket"):
-            recording.open(captured, outcome, live)
+            recording.open(captured, outcome, scope_or_environ)
         return recording
 
 
@@ -79,7 +79,7 @@ class SentryRecording(BaseRecording):
         "context_values",
     )
 
-    def __init__(self, request: Request, naming: Names, config: Config, settings: ClientSettings, client: Any) -> None:
+    def __init__(self, request: Request, naming: Names, config: Options, settings: ClientSettings, client: Any) -> None:
         self._request = request
         self._naming = naming
         self._config = config
@@ -94,7 +94,7 @@ class SentryRecording(BaseRecording):
         #: The scopes as context variables, where that is known to work; else ``running()`` is entered.
         self.context_values = _speedups.context_values(self._scopes.isolation, self._scopes.current)
 
-    def open(self, captured: Captured, outcome: Outcome, live: Any) -> None:
+    def open(self, captured: Captured, outcome: Outcome, scope_or_environ: Any) -> None:
         """Prepare the scopes, then start the session and the root span."""
         config, request, policy = self._config, self._request, self._settings.policy
         names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
@@ -110,7 +110,7 @@ class SentryRecording(BaseRecording):
             self._has_session = True
         if self._is_traced():
             with self.running():
-                call(self._start_root, live)
+                call(self._start_root, scope_or_environ)
 
     @property
     def finishes_in_context(self) -> bool:
@@ -133,7 +133,7 @@ class SentryRecording(BaseRecording):
         method, kind = self._request.method, self._request.kind
         return self._settings.tracing and (kind == "websocket" or method in self._config.methods)
 
-    def _start_root(self, live: Any) -> None:
+    def _start_root(self, scope_or_environ: Any) -> None:
         request, name = self._request, self._naming.initial()
         start = Start(
             name=name,
@@ -141,7 +141,7 @@ class SentryRecording(BaseRecording):
             origin=self._config.span_origin,
             method=request.method,
             protocol=request.protocol,
-            sampling_context={_SAMPLING_KEYS[request.protocol]: live, "request": request},
+            sampling_context={_SAMPLING_KEYS[request.protocol]: scope_or_environ, "request": request},
         )
         self._root = self._settings.root_span(start, self._scopes.current)
         if self._processor is not None:
@@ -225,7 +225,7 @@ class SentryRecording(BaseRecording):
         return attributes
 
 
-def _may_continue(config: Config, request: Request) -> bool:
+def _may_continue(config: Options, request: Request) -> bool:
     """Return whether ``continue_traces`` lets the request's headers name its trace."""
     wanted = config.continue_traces
     return bool(wanted(request)) if callable(wanted) else wanted

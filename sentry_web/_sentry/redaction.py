@@ -14,12 +14,12 @@ import sentry_sdk
 from sentry_sdk.scope import Scope
 from sentry_sdk.utils import current_stacktrace, safe_repr
 
-from .._guard import call
-from .._http import text
-from .._privacy import SUBSTITUTE, Policy
-from .._redactor import Redactor
+from .._core.guard import call
+from .._privacy.policy import SUBSTITUTE, Policy
+from .._privacy.redactor import Redactor
+from .._privacy.secrets import Secrets
 from .._request import Outcome, Request
-from .._secrets import Secrets
+from .._request.http import text
 from . import compat
 from .compat import AnnotatedValue
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from .._recorder import MessageSpan
 from .._request import Name, Outcome
+from ..recorder import MessageSpan
 
 
 class Start(NamedTuple):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.scrubber import DEFAULT_DENYLIST
 
-from .._address import Forwarding
-from .._header_kinds import ADDRESS_HEADERS
-from .._privacy import Policy
-from .._rules import Rule, normalise
+from .._privacy.header_kinds import ADDRESS_HEADERS
+from .._privacy.policy import Policy
+from .._privacy.rules import Rule, normalise
+from .._request.forwarding import Forwarding
 from . import compat
 from .root_span import RootSpan, Start
 
@@ -29,7 +29,7 @@ if compat.HAS_TRANSACTIONS:
 
 #: The SDK's own list, but for what it says of addresses: those are personal, not secret, and ``Policy`` knows them.
 _SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRESS_HEADERS]
-#: The SDK's ``max_request_body_size``, in bytes; ``"always"`` is bounded by ``_body``.
+#: The SDK's ``max_request_body_size``, in bytes; ``"always"`` is bounded by ``_request.body``.
 _BODY_LIMITS = {"never": 0, "small": 1_000, "medium": 10_000, "always": sys.maxsize}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk import Scope, traces
 
-from .._http import outgoing_trace
 from .._request import Name, Outcome
+from .._request.http import outgoing_trace
 from . import compat
 from .root_span import Start
 

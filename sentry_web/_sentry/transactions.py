@@ -12,9 +12,9 @@ import sentry_sdk
 from sentry_sdk import Scope
 from sentry_sdk.tracing import Transaction
 
-from .._guard import call
-from .._http import outgoing_trace
+from .._core.guard import call
 from .._request import Name, Outcome
+from .._request.http import outgoing_trace
 from . import _speedups, compat
 from .root_span import Start
 

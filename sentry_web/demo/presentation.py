@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._run import servers
+from sentry_web.cli import servers
 from sentry_web.demo import asgi_front, show, viewers, visitor, wsgi_front
 from sentry_web.demo.viewers import MissingToolError
 

@@ -14,8 +14,8 @@ from rich import box
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from sentry_web._run import readings
-from sentry_web._run.cards import milliseconds, printable
+from sentry_web.cli import readings
+from sentry_web.cli.cards import milliseconds, printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator

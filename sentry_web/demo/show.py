@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._run import readings, servers
+from sentry_web.cli import readings, servers
 from sentry_web.demo import asgi_front, shop, visitor, wsgi_front
 from sentry_web.demo.comparison import Difference, differences
 from sentry_web.demo.ingest import Ingest

@@ -1,13 +1,13 @@
 """Tools to test web applications and middlewares that report to Sentry.
 
-``recording`` and the pytest plugin show what would have been sent. ``Script``, ``Request`` and the drivers run one test
-body on WSGI, ASGI 3, ASGI 2 and a WSGI-in-ASGI bridge. Neither hypothesis nor pytest is imported here: import
+``recording`` and the pytest plugin show what would have been sent. ``Script``, ``RequestSpec`` and the drivers run
+one test body on WSGI, ASGI 3, ASGI 2 and a WSGI-in-ASGI bridge. Neither hypothesis nor pytest is imported here: import
 ``sentry_web.testing.strategies`` by itself. The rest of ``sentry_web`` may not import this package.
 
 Example:
-    >>> from sentry_web.testing import DRIVERS, Request, Script, SendChunk, StartResponse
+    >>> from sentry_web.testing import DRIVERS, RequestSpec, Script, SendChunk, StartResponse
     >>> script = Script(steps=(StartResponse(200), SendChunk(b"hello")))
-    >>> {driver.run(script, Request(path="/greeting")).body for driver in DRIVERS}
+    >>> {driver.run(script, RequestSpec(path="/greeting")).body for driver in DRIVERS}
     {b'hello'}
 """
 
@@ -39,7 +39,7 @@ from sentry_web.testing.drivers import (
     Wrap,
 )
 from sentry_web.testing.events import Events, Reported
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 from sentry_web.testing.script import Close, Peer, Protocol, Returns, Script
 from sentry_web.testing.steps import (
     Breadcrumb,
@@ -62,7 +62,7 @@ from sentry_web.testing.steps import (
     Step,
     StopReading,
 )
-from sentry_web.testing.transcript import Call, ExceptionFacts, Recorder, Transcript
+from sentry_web.testing.transcript import Call, ExceptionFacts, Transcript, TranscriptWriter
 from sentry_web.testing.transport import FAKE_DSN, RecordingTransport, recording
 
 __all__ = [
@@ -99,10 +99,9 @@ __all__ = [
     "ReadBody",
     "ReadVariable",
     "Receive",
-    "Recorder",
     "RecordingTransport",
     "Reported",
-    "Request",
+    "RequestSpec",
     "RestartWithExcInfo",
     "Returns",
     "Script",
@@ -117,6 +116,7 @@ __all__ = [
     "Step",
     "StopReading",
     "Transcript",
+    "TranscriptWriter",
     "Verdict",
     "Wrap",
     "WrongSubjectError",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentry_web.testing.request import Described, encode_header
 from sentry_web.testing.steps import Act, Step
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 if TYPE_CHECKING:
     from sentry_web.testing.apps import AsgiApp
@@ -71,7 +71,7 @@ class WsScript(Described):
     leaves_with: int = 1000
     gone_after: int | None = None
 
-    def compile(self, recorder: Recorder) -> AsgiApp:
+    def compile(self, recorder: TranscriptWriter) -> AsgiApp:
         """As an ASGI 3 application."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -128,7 +128,7 @@ class LifespanScript(Described):
     shutdown: tuple[Act, ...] = ()
     shutdown_failed: str | None = None
 
-    def compile(self, recorder: Recorder) -> AsgiApp:
+    def compile(self, recorder: TranscriptWriter) -> AsgiApp:
         """As an ASGI 3 application."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sentry_sdk.envelope import Envelope
 
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 
 SPAN_CONTENT_TYPE = "application/vnd.sentry.items.span.v2+json"
 
@@ -162,9 +162,9 @@ class Events:
         """Sessions and aggregates of sessions."""
         return [event for event in self.all if event.kind in ("session", "sessions")]
 
-    def of(self, which: Request | Callable[[Reported], bool]) -> Events:
+    def of(self, which: RequestSpec | Callable[[Reported], bool]) -> Events:
         """The part that belongs to a request (by method and path; spans by their segment) or fulfils a predicate."""
-        if not isinstance(which, Request):
+        if not isinstance(which, RequestSpec):
             return Events(self._source, lambda reported: self._kept(reported) and which(reported))
         expected = (which.method, which.wire_path)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus, unquote
 
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 
 #: The boundary of the multipart bodies made here.
 BOUNDARY = "planted-boundary"
@@ -36,7 +36,7 @@ class Place:
     """
 
     name: str
-    plant: Callable[[Request, str], Request]
+    plant: Callable[[RequestSpec, str], RequestSpec]
     answer: Callable[[str], Header] | None = None
     holds: str = "token"
     is_body: bool = False
@@ -46,15 +46,15 @@ class Place:
         return self.name
 
 
-def _header(name: str, template: str = "{}") -> Callable[[Request, str], Request]:
-    def plant(request: Request, secret: str) -> Request:
+def _header(name: str, template: str = "{}") -> Callable[[RequestSpec, str], RequestSpec]:
+    def plant(request: RequestSpec, secret: str) -> RequestSpec:
         return dataclasses.replace(request, headers=(*request.headers, (name, template.format(secret))))
 
     return plant
 
 
-def _encoded_header(name: str, template: str) -> Callable[[Request, str], Request]:
-    def plant(request: Request, secret: str) -> Request:
+def _encoded_header(name: str, template: str) -> Callable[[RequestSpec, str], RequestSpec]:
+    def plant(request: RequestSpec, secret: str) -> RequestSpec:
         return _header(name, template.replace("{}", quote(secret, safe="")))(request, "")
 
     return plant
@@ -64,12 +64,12 @@ def _basic(secret: str) -> str:
     return base64.b64encode(f"visitor:{secret}".encode()).decode("ascii")
 
 
-def _authorization(request: Request, secret: str) -> Request:
+def _authorization(request: RequestSpec, secret: str) -> RequestSpec:
     return _header("Authorization", "Basic {}")(request, _basic(secret))
 
 
-def _cookie(name: str) -> Callable[[Request, str], Request]:
-    def plant(request: Request, secret: str) -> Request:
+def _cookie(name: str) -> Callable[[RequestSpec, str], RequestSpec]:
+    def plant(request: RequestSpec, secret: str) -> RequestSpec:
         others = [value for key, value in request.headers if key == "Cookie"]
         rest = tuple(pair for pair in request.headers if pair[0] != "Cookie")
         return dataclasses.replace(request, headers=(*rest, ("Cookie", "; ".join([*others, f"{name}={secret}"]))))
@@ -77,31 +77,31 @@ def _cookie(name: str) -> Callable[[Request, str], Request]:
     return plant
 
 
-def _query(key: str, template: str = "{}") -> Callable[[Request, str], Request]:
-    def plant(request: Request, secret: str) -> Request:
+def _query(key: str, template: str = "{}") -> Callable[[RequestSpec, str], RequestSpec]:
+    def plant(request: RequestSpec, secret: str) -> RequestSpec:
         pair = f"{key}={quote_plus(template.format(secret))}"
         return dataclasses.replace(request, query=f"{request.query}&{pair}" if request.query else pair)
 
     return plant
 
 
-def _path(request: Request, secret: str) -> Request:
+def _path(request: RequestSpec, secret: str) -> RequestSpec:
     return dataclasses.replace(
         request, path=f"{request.path.rstrip('/')}/https://visitor:{quote(secret)}@other.example"
     )
 
 
-def _peer(request: Request, secret: str) -> Request:
+def _peer(request: RequestSpec, secret: str) -> RequestSpec:
     return dataclasses.replace(request, client=(secret, 49152))
 
 
-def _forwarded(request: Request, secret: str) -> Request:
+def _forwarded(request: RequestSpec, secret: str) -> RequestSpec:
     address = f"[{secret}]" if ":" in secret else secret  # RFC 7239, 6
     return _header("Forwarded", 'for="{}";proto=https, for=10.0.0.2')(request, address)
 
 
-def _body(content_type: str, content: Callable[[str], str]) -> Callable[[Request, str], Request]:
-    def plant(request: Request, secret: str) -> Request:
+def _body(content_type: str, content: Callable[[str], str]) -> Callable[[RequestSpec, str], RequestSpec]:
+    def plant(request: RequestSpec, secret: str) -> RequestSpec:
         others = tuple(pair for pair in request.headers if pair[0] != "Content-Type")
         method = "POST" if request.method in ("GET", "HEAD") else request.method
         body = (content(secret).encode("utf-8"),)
@@ -122,7 +122,7 @@ def _part(disposition: str, content: str) -> str:
     return f"{head}\r\n{content}\r\n--{BOUNDARY}--\r\n"
 
 
-def _untouched(request: Request, secret: str) -> Request:
+def _untouched(request: RequestSpec, secret: str) -> RequestSpec:
     return request
 
 

@@ -18,7 +18,7 @@ from sentry_web.testing.check.subject import subject_of
 from sentry_web.testing.drivers import Driver, Wrap
 from sentry_web.testing.events import Events
 from sentry_web.testing.places import PLACES, Place, traces_of
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 from sentry_web.testing.transport import recording
 
 #: What of the application's own ``sentry_sdk.init`` decides what is sent.
@@ -150,7 +150,7 @@ def _settings_of(client: Any) -> dict[str, Any]:
 def _found(driver: Driver, app: Any, place: Place, path: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Where a new secret in this place is found in what one request would send."""
     secret = _new_secret(place)
-    request = place.plant(Request(path=path, query="page=2"), secret)
+    request = place.plant(RequestSpec(path=path, query="page=2"), secret)
     probed = _probed_double if driver.protocol.value == "asgi2" else _probed_asgi
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the application, and of settings that are going out of use

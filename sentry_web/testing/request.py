@@ -31,7 +31,7 @@ class Described:
 
 
 @dataclass(frozen=True, repr=False)
-class Request(Described):
+class RequestSpec(Described):
     """One request as the client means it.
 
     Args:

@@ -19,7 +19,7 @@ import sentry_sdk
 from sentry_web.testing.request import Described
 
 if TYPE_CHECKING:
-    from sentry_web.testing.transcript import Recorder
+    from sentry_web.testing.transcript import TranscriptWriter
 
 LOGGER_NAME = "sentry_web.testing.app"
 
@@ -52,7 +52,7 @@ class Step(Described):
 class Act(Step):
     """A step that touches neither request nor response."""
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         """Do it now, in the current context. ``recorder`` is told what the application sees."""
         raise NotImplementedError
 
@@ -64,7 +64,7 @@ class SetTag(Act):
     key: str
     value: str
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         sentry_sdk.set_tag(self.key, self.value)
 
 
@@ -75,7 +75,7 @@ class Log(Act):
     message: str
     level: int = logging.INFO
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         logging.getLogger(LOGGER_NAME).log(self.level, self.message)
 
 
@@ -86,7 +86,7 @@ class Breadcrumb(Act):
     message: str
     category: str = "app"
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         sentry_sdk.add_breadcrumb(message=self.message, category=self.category)
 
 
@@ -96,7 +96,7 @@ class CaptureMessage(Act):
 
     message: str
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         sentry_sdk.capture_message(self.message)
 
 
@@ -107,7 +107,7 @@ class SetVariable(Act):
     name: str
     value: str
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         variable(self.name).set(self.value)
 
 
@@ -117,7 +117,7 @@ class ReadVariable(Act):
 
     name: str
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         recorder.app("variable", self.name, variable(self.name).get(None))
 
 
@@ -139,10 +139,10 @@ class Raise(Act):
     context: type[BaseException] | None = None
     suppress: bool | None = None
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         raise self.make(recorder)
 
-    def make(self, recorder: Recorder) -> BaseException:
+    def make(self, recorder: TranscriptWriter) -> BaseException:
         """The exception, with its chain, known to the recorder as the application's own."""
         error = self.kind(*self.args)
         if self.cause is not None:

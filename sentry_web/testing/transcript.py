@@ -125,7 +125,7 @@ class Transcript:
 
 
 @dataclass
-class Recorder:
+class TranscriptWriter:
     """Collects while a request runs. Safe to use from several threads: it only ever appends."""
 
     calls: list[Call] = field(default_factory=list)

@@ -31,7 +31,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from sentry_web import instrument_asgi, instrument_wsgi
-from sentry_web.testing import ASGI3, WSGI, Request, Script, SendChunk, StartResponse, Wrap, recording
+from sentry_web.testing import ASGI3, WSGI, RequestSpec, Script, SendChunk, StartResponse, Wrap, recording
 
 START = 100.0  # seconds that the server may take until it answers; it imports half of the world
 ANSWER = 20.0  # seconds that a trace may take until it can be read
@@ -129,7 +129,9 @@ def test_a_request_with_both_outputs_is_one_trace_in_the_envelope_and_in_the_rec
 
     with recording(traces_sample_rate=1.0) as events:
         script = Script((StartResponse(201), SendChunk(b"hello")))
-        driver.run(script, Request(method="POST", path="/orders", query="token=abc123secret&page=2"), both(provider))
+        driver.run(
+            script, RequestSpec(method="POST", path="/orders", query="token=abc123secret&page=2"), both(provider)
+        )
         (transaction,) = events.transactions
     provider.shutdown()
     trace_id = transaction.trace["trace_id"]

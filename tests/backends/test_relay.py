@@ -20,7 +20,7 @@ from sentry_web.testing import (
     ChildSpan,
     Raise,
     ReadBody,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     SetTag,
@@ -60,7 +60,9 @@ def corpus(driver: Any, **options: Any) -> list[dict[str, Any]]:
     found = []
     for place in PLACES:
         value = "81.123.134.145" if place.holds == "address" else "WXRTZPLKMNBVCXQS"
-        request = place.plant(Request(path="/orders/17", query="page=2", headers=(("User-Agent", "agent/1.0"),)), value)
+        request = place.plant(
+            RequestSpec(path="/orders/17", query="page=2", headers=(("User-Agent", "agent/1.0"),)), value
+        )
         with recording(traces_sample_rate=1.0, integrations=[LoggingIntegration()], **options) as events:
             driver.run(SCRIPT, request, Wrap.ours(capture_body="always", capture_response_headers=["."]))
             found += [dict(event.payload) for event in events.all if event.kind in ("event", "transaction")]
@@ -138,7 +140,7 @@ def streamed(driver: Any) -> list[dict[str, Any]]:
     found = []
     for place in PLACES:
         value = "81.123.134.145" if place.holds == "address" else "WXRTZPLKMNBVCXQS"
-        request = place.plant(Request(path="/orders/17", query="page=2"), value)
+        request = place.plant(RequestSpec(path="/orders/17", query="page=2"), value)
         with recording(traces_sample_rate=1.0, trace_lifecycle="stream", release="shop@1.0") as events:
             driver.run(SCRIPT, request, Wrap.ours(capture_body="always", capture_response_headers=["."]))
             found += [dict(event.payload) for event in events.all if event.kind == "span"]
@@ -199,7 +201,7 @@ def test_streamed_attributes_are_of_the_types_that_they_say(driver):
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_sessions_and_client_reports_are_such_as_relay_takes(driver):
     with recording(traces_sample_rate=0.0, release="shop@1.0", environment="shelf") as events:
-        driver.run(SCRIPT, Request(path="/orders/17"), Wrap.ours())
+        driver.run(SCRIPT, RequestSpec(path="/orders/17"), Wrap.ours())
         items = [(event.kind, dict(event.payload)) for event in events.all]
     (session,) = (payload for kind, payload in items if kind == "sessions")
     assert processing.parse_release(session["attrs"]["release"])["package"] == "shop"

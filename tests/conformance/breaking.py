@@ -21,11 +21,11 @@ from typing import Any, NamedTuple, Protocol
 from asgiref.sync import SyncToAsync
 
 import sentry_web
-from sentry_web import _environ
+from sentry_web._request import environ
 
-#: Rooms that no request passes through.
-_ELSEWHERE = ("testing", "cli", "demo", "_run", "_instrument", "_middlewares")
-#: Rooms of vendors that are not there.
+#: Packages that no request passes through.
+_ELSEWHERE = ("testing", "cli", "demo", "_middlewares")
+#: Packages of vendors that are not there.
 _NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
 
 
@@ -194,11 +194,11 @@ def _look(frame: types.FrameType, event: str, argument: Any) -> None:
 
 def forget_results() -> None:
     """Empty the caches of our functions: what an earlier test has asked for is found again by running."""
-    for room in [room for name, room in sys.modules.items() if name.startswith("sentry_web.")]:
-        for value in list(vars(room).values()):
+    for module in [module for name, module in sys.modules.items() if name.startswith("sentry_web.")]:
+        for value in list(vars(module).values()):
             if isinstance(value, functools._lru_cache_wrapper):
                 value.cache_clear()
-    _environ._HEADERS.clear()  # a cache, too, though not by a decorator
+    environ._HEADERS.clear()  # a cache, too, though not by a decorator
 
 
 @contextmanager

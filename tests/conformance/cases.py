@@ -33,7 +33,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     Receive,
-    Request,
+    RequestSpec,
     RestartWithExcInfo,
     Returns,
     Script,
@@ -94,7 +94,7 @@ MULTIPART = (
     b'--X\r\nContent-Disposition: form-data; name="password"\r\n\r\nhunter2-hunter2\r\n'
     b'--X\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\n\r\ndata\r\n--X--\r\n'
 )
-ASKS = Request(
+ASKS = RequestSpec(
     method="POST",
     path="/café/%20",
     query="token=secret-token&q=1",
@@ -111,20 +111,22 @@ ASKS = Request(
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ),
 )
-FORM = Request(**{**vars(ASKS), "headers": (("Content-Type", "application/x-www-form-urlencoded"),), "body": (b"a=b",)})
-JSON = Request(
+FORM = RequestSpec(
+    **{**vars(ASKS), "headers": (("Content-Type", "application/x-www-form-urlencoded"),), "body": (b"a=b",)}
+)
+JSON = RequestSpec(
     **{
         **vars(ASKS),
         "headers": (*ASKS.headers, ("Content-Type", "application/json")),
         "body": (b'{"password": ["', b'secret \\\\ \\"x"]}'),
     }
 )
-SCANNED = Request(path="/never/seen/7")
-UPLOAD = Request(
+SCANNED = RequestSpec(path="/never/seen/7")
+UPLOAD = RequestSpec(
     **{**vars(ASKS), "headers": (("Content-Type", "multipart/form-data; boundary=X"),), "body": (MULTIPART,)}
 )
 
-SCRIPTS: dict[str, tuple[Script, Request]] = {
+SCRIPTS: dict[str, tuple[Script, RequestSpec]] = {
     "generator": (Script((*ACTS, *ANSWER)), ASKS),
     "raises first": (Script((ReadBody(), *ACTS, Raise(cause=KeyError))), JSON),
     "raises amid": (Script((ReadBody(3), StartResponse(), SendChunk(), Raise(ValueError, context=KeyError))), UPLOAD),
@@ -155,7 +157,7 @@ SCRIPTS: dict[str, tuple[Script, Request]] = {
         ASKS,
     ),
     "late span": (Script((SpawnThread((OpenSpan(),)), *ANSWER)), ASKS),
-    "HEAD": (Script((*ACTS, StartResponse(204, ()))), Request(method="HEAD")),
+    "HEAD": (Script((*ACTS, StartResponse(204, ()))), RequestSpec(method="HEAD")),
 }
 WEBSOCKETS: dict[str, WsScript] = {
     "talks": WsScript(
@@ -260,7 +262,7 @@ async def routed(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"x"})
 
 
-PLAIN: tuple[tuple[tuple[Any, ...], Request], ...] = (
+PLAIN: tuple[tuple[tuple[Any, ...], RequestSpec], ...] = (
     (ANSWER, ASKS),
     ((ReadBody(), Raise()), JSON),
     ((StartResponse(500), SendChunk(), Raise()), ASKS),
@@ -316,7 +318,7 @@ def _waiting_cases() -> Iterator[Case]:
             for name in ("generator", "raises first", "raises amid", "list", "abandoned", "HEAD", "task", "thread"):
                 script, request = SCRIPTS[name]
                 headers = tuple(pair for pair in request.headers if pair[0] != "traceparent")
-                untraced = Request(**{**vars(request), "headers": headers})
+                untraced = RequestSpec(**{**vars(request), "headers": headers})
                 if script.expressible_in(driver.protocol):
                     yield Case(driver, f"{name}, waiting", mode, partial(driver.run, script, untraced), ONCE)
 
@@ -373,7 +375,7 @@ THIRD_PARTYS = Wrap(
     wsgi=lambda app: WsgiMiddleware(app, recorders=[Bare()], **BARE),
     asgi=lambda app: AsgiMiddleware(app, recorders=[Bare()], **BARE),
 )
-PROXIED = Request(
+PROXIED = RequestSpec(
     client=("10.0.0.1", 4711), headers=(("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "shop.example"))
 )
 
@@ -415,7 +417,7 @@ def _otel_cases() -> Iterator[Case]:
         record_send_receive=True,
         trace_response_headers=(),
         continue_traces=lambda request: False,
-        default_span_details=lambda live: ("asked", {}),
+        default_span_details=lambda scope_or_environ: ("asked", {}),
         failed_request_status_codes={200},
         on_request=lambda recording, request: (recording.set_attribute("a", 1), recording.set_name("b")),
         excluded_urls=Excludes(),

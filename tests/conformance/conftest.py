@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sentry_web.testing import DRIVERS, Driver, Events, Request, Script, Transcript, Wrap, recording
+from sentry_web.testing import DRIVERS, Driver, Events, RequestSpec, Script, Transcript, Wrap, recording
 from sentry_web.testing.drivers import asgi, wsgi
 
-ROOT = Request()
+ROOT = RequestSpec()
 
 
 class Run(NamedTuple):
@@ -40,7 +40,7 @@ def run() -> Callable[..., Run]:
     def run_script(
         driver: Driver,
         script: Script,
-        request: Request = ROOT,
+        request: RequestSpec = ROOT,
         sdk: dict[str, Any] | None = None,
         inner: Wrap | None = None,
         **options: Any,

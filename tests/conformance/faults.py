@@ -673,16 +673,18 @@ FAULTS: tuple[Fault, ...] = (
     fault(9, "the session ends before the body", Replace("Exchange.response_started", ends_session_early)),
     fault(10, "the transaction ends when it is reported", Replace("SentryRecording.finish", before(ends_now))),
     fault(10, "the end of the body is not noted", Replace("Exchange.body_ended", misses_end_of_body)),
-    fault(26, "an OSError out of send is an error", Replace("judge", misses_disconnects)),
-    fault(26, "cancellation is an error", Replace("judge", takes_for_an_error("CancelledError"))),
-    fault(26, "a framework's ClientDisconnect is an error", Replace("judge", takes_for_an_error("ClientDisconnect"))),
+    fault(26, "an OSError out of send is an error", Replace("classify", misses_disconnects)),
+    fault(26, "cancellation is an error", Replace("classify", takes_for_an_error("CancelledError"))),
+    fault(
+        26, "a framework's ClientDisconnect is an error", Replace("classify", takes_for_an_error("ClientDisconnect"))
+    ),
     fault(26, "close() amid the stream is a success", Replace("Exchange.closed_by_server", only_closes)),
     fault(26, "a dropped stream is a success", Replace("Exchange.abandoned", drops_successfully)),
     fault(27, "ASGI: SystemExit passes unseen", Replace("Exchange.failed", misses_exits("asgi"))),
     fault(27, "WSGI: SystemExit passes unseen", Replace("Exchange.failed", misses_exits("wsgi"))),
     fault(27, "SystemExit(0) is an error", Replace("is_quiet_exit", answers(False))),
-    fault(28, "GeneratorExit is an error", Replace("judge", takes_for_an_error("GeneratorExit"))),
-    fault(28, "GreenletExit is an error", Replace("judge", takes_for_an_error("GreenletExit"))),
+    fault(28, "GeneratorExit is an error", Replace("classify", takes_for_an_error("GeneratorExit"))),
+    fault(28, "GreenletExit is an error", Replace("classify", takes_for_an_error("GreenletExit"))),
     fault(29, "start_response(…, exc_info) is not captured", Replace("Exchange.handled", does_nothing)),
     fault(29, "start_response(…, exc_info) counts as unhandled", Replace("Exchange.handled", handles_nothing)),
     fault(30, "a handled 5xx is invisible", Replace("SentryRecording.capture_failure", does_nothing)),
@@ -760,7 +762,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         54,
         "a hook may fail the request's recording",
-        Edit("OpenTelemetryRecording.begin", "call(hook, span, live)", "hook(span, live)"),
+        Edit("OpenTelemetryRecording.begin", "call(hook, span, scope_or_environ)", "hook(span, scope_or_environ)"),
     ),
     fault(
         55,

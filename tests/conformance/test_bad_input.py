@@ -20,7 +20,7 @@ from sentry_web.testing import (
     DRIVERS,
     WSGI,
     Raise,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -33,7 +33,7 @@ FAILS = Script((StartResponse(200), SendChunk(b"hello"), Raise()))
 DIRECT = pytest.mark.parametrize("driver", [WSGI, ASGI3, ASGI2], ids=repr)  # asgiref's bridge is picky itself
 
 
-def check(run: Any, driver: Any, script: Script, request: Request = Request()) -> Any:  # noqa: B008 - a constant
+def check(run: Any, driver: Any, script: Script, request: RequestSpec = RequestSpec()) -> Any:  # noqa: B008 - a constant
     """Run with and without the middleware: nobody sees a difference. What was reported, for more."""
     transcript, events = run(driver, script, request)
     assert transcript == driver.run(script, request)
@@ -90,17 +90,17 @@ def test_headers_of_a_wrong_kind(driver, headers, run, altered):
 @pytest.mark.parametrize(
     "request_",
     [
-        Request(headers=(("X-Note", "caf\xe9 \xff\x80"), ("X-Snow", "снег"))),
-        Request(path="/caf%E9/%ff%fe"),
-        Request(path="/100%/%zz/%"),
-        Request(query="a=%zz&%=%&=&&b=%ff"),
-        Request(query="q=снег"),
-        Request(path="//double//%2F"),
-        Request(path="/" + "x" * 20_000, query="q=" + "y" * 20_000),
-        Request(headers=(("Host", "user:password@[::1"), ("Cookie", "=;;a;b=;\x80"), ("Referer", "http://[bad"))),
-        Request(headers=(("Sentry-Trace", "nonsense"), ("Baggage", "=,;;%"), ("Traceparent", "00-0-0-0"))),
-        Request(headers=(("X-Forwarded-For", "a,b,,;"), ("Forwarded", 'for="[;;,=proto="'))),
-        Request(method="BREW"),
+        RequestSpec(headers=(("X-Note", "caf\xe9 \xff\x80"), ("X-Snow", "снег"))),
+        RequestSpec(path="/caf%E9/%ff%fe"),
+        RequestSpec(path="/100%/%zz/%"),
+        RequestSpec(query="a=%zz&%=%&=&&b=%ff"),
+        RequestSpec(query="q=снег"),
+        RequestSpec(path="//double//%2F"),
+        RequestSpec(path="/" + "x" * 20_000, query="q=" + "y" * 20_000),
+        RequestSpec(headers=(("Host", "user:password@[::1"), ("Cookie", "=;;a;b=;\x80"), ("Referer", "http://[bad"))),
+        RequestSpec(headers=(("Sentry-Trace", "nonsense"), ("Baggage", "=,;;%"), ("Traceparent", "00-0-0-0"))),
+        RequestSpec(headers=(("X-Forwarded-For", "a,b,,;"), ("Forwarded", 'for="[;;,=proto="'))),
+        RequestSpec(method="BREW"),
     ],
     ids=[
         "header bytes",

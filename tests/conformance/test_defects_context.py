@@ -25,7 +25,7 @@ from sentry_web.testing import (
     LifespanScript,
     Peer,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     SetTag,
@@ -50,7 +50,7 @@ def trace_ids(events: Any) -> set[str]:
 
 
 def test_defect_06_stranger_does_not_decide_on_sampling(driver, run):
-    request = Request(headers=TRACED)
+    request = RequestSpec(headers=TRACED)
     _, events = run(driver, Script(ANSWER), request, sdk={"traces_sample_rate": 0.0}, continue_traces=False)
     assert events.transactions == []
     _, events = run(driver, Script(ANSWER), request, sdk={"traces_sample_rate": 0.0})
@@ -63,7 +63,7 @@ def test_defect_11_work_that_outlives_its_request_carries_its_data(spawn, run):
     for driver in DRIVERS:
         if not script.expressible_in(driver.protocol):
             continue
-        _, events = run(driver, script, Request(path="/orders/1"))
+        _, events = run(driver, script, RequestSpec(path="/orders/1"))
         (message,) = events.messages
         assert message.method_and_path == ("GET", "/orders/1")
         assert len(trace_ids(events)) == 1
@@ -88,7 +88,7 @@ def test_defect_13_rewritten_path_does_not_change_the_past(driver, run, meddling
     def rewrite(mapping: Any) -> None:
         mapping.update(path="/elsewhere", root_path="/x", PATH_INFO="/elsewhere", SCRIPT_NAME="/x", QUERY_STRING="")
 
-    _, events = run(driver, FAILS, Request(path="/orders/1", query="page=2"), inner=meddling(rewrite))
+    _, events = run(driver, FAILS, RequestSpec(path="/orders/1", query="page=2"), inner=meddling(rewrite))
     for event in events.errors + events.messages + events.transactions:
         assert event["request"]["url"] == "http://shop.example/orders/1"
         assert event["request"]["query_string"] == "page=2"
@@ -97,7 +97,7 @@ def test_defect_13_rewritten_path_does_not_change_the_past(driver, run, meddling
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
 def test_defect_19_every_method_continues_its_trace(driver, method, run):
-    _, events = run(driver, FAILS, Request(method=method, headers=TRACED))
+    _, events = run(driver, FAILS, RequestSpec(method=method, headers=TRACED))
     assert events.transactions == []
     assert len(events.errors) == 1
     assert trace_ids(events) == {TRACE}
@@ -107,8 +107,8 @@ def test_defect_19_every_method_continues_its_trace(driver, method, run):
 def test_defect_19_every_request_begins_a_trace_of_its_own(driver, method):
     with recording(traces_sample_rate=1.0) as events:
         sentry_sdk.capture_message("process")
-        driver.run(FAILS, Request(method=method), Wrap.ours())
-        driver.run(FAILS, Request(method=method), Wrap.ours())
+        driver.run(FAILS, RequestSpec(method=method), Wrap.ours())
+        driver.run(FAILS, RequestSpec(method=method), Wrap.ours())
     assert len(trace_ids(events)) == 3
 
 
@@ -117,7 +117,7 @@ def test_defect_19_every_request_begins_a_trace_of_its_own(driver, method):
 )  # the thread that asgiref uses is busy with the bridge
 def test_defect_20_in_process_call_from_a_child_is_a_request_of_its_own(driver, run, meddling):
     """A thread with a copy of the request's context, as tasks have, calls another application of the process."""
-    inside = Request(path="/inside")
+    inside = RequestSpec(path="/inside")
 
     def call_inside(mapping: Any) -> None:
         context = contextvars.copy_context()
@@ -126,7 +126,7 @@ def test_defect_20_in_process_call_from_a_child_is_a_request_of_its_own(driver, 
         thread.start()
         thread.join(10)
 
-    _, events = run(driver, Script(ANSWER), Request(path="/outside"), inner=meddling(call_inside))
+    _, events = run(driver, Script(ANSWER), RequestSpec(path="/outside"), inner=meddling(call_inside))
     assert sorted(transaction.name for transaction in events.transactions) == ["/inside", "/outside"]
 
 
@@ -153,7 +153,7 @@ def test_defect_21_nested_in_a_generator_is_one_transaction(driver, run):
 
 @pytest.mark.parametrize(("script", "errors"), [(Script(ANSWER), 0), (FAILS, 1)], ids=["succeeds", "fails"])
 def test_defect_22_bridged_application_is_one_transaction(script, errors, run):
-    _, events = run(BRIDGE_BOTH, script, Request(method="POST", path="/orders", query="a=1", body=(b"x",)))
+    _, events = run(BRIDGE_BOTH, script, RequestSpec(method="POST", path="/orders", query="a=1", body=(b"x",)))
     assert len(events.transactions) == 1
     assert len(events.errors) == errors
 
@@ -171,8 +171,8 @@ def test_defect_34_tags_of_the_lifespan_stay_there(driver):
 def test_defect_37_stream_leaves_no_context_behind(peer):
     script = Script((*ANSWER, SendChunk()), peer=peer)
     with recording(traces_sample_rate=1.0) as events:
-        first = WSGI.run(script, Request(path="/first"), Wrap.ours())
-        second = WSGI.run(Script(ANSWER), Request(path="/second"), Wrap.ours())
+        first = WSGI.run(script, RequestSpec(path="/first"), Wrap.ours())
+        second = WSGI.run(Script(ANSWER), RequestSpec(path="/second"), Wrap.ours())
     assert first.scope_restored
     assert second.scope_restored
     assert len(events.transactions) == 2
@@ -199,9 +199,9 @@ def test_defect_37_connection_closed_from_another_context_leaves_none_behind():
 
 
 def test_defect_39_health_checks_are_left_out(driver, run):
-    _, events = run(driver, FAILS, Request(path="/healthz"), excluded_urls="/healthz,/metrics")
+    _, events = run(driver, FAILS, RequestSpec(path="/healthz"), excluded_urls="/healthz,/metrics")
     assert events.errors + events.transactions + events.sessions == []
-    _, events = run(driver, Script(ANSWER), Request(path="/health-plans"), excluded_urls="/healthz,/metrics")
+    _, events = run(driver, Script(ANSWER), RequestSpec(path="/health-plans"), excluded_urls="/healthz,/metrics")
     assert len(events.transactions) == 1
 
 
@@ -212,7 +212,7 @@ def test_defect_40_sampler_sees_the_route(driver, run):
         seen.append(context["transaction_context"]["name"])
         return 1.0
 
-    request = Request(path="/orders/17")
+    request = RequestSpec(path="/orders/17")
     run(driver, Script(ANSWER), request, sdk={"traces_sampler": sampler}, route_resolver=lambda found: "/orders/{id}")
     assert seen == ["/orders/{id}"]
 
@@ -230,6 +230,6 @@ class AddProcessor(Act):
 
 
 def test_defect_43_processors_of_the_request_find_its_data(driver, run):
-    _, events = run(driver, Script((AddProcessor(), *FAILS.steps)), Request(path="/orders/17"))
+    _, events = run(driver, Script((AddProcessor(), *FAILS.steps)), RequestSpec(path="/orders/17"))
     assert len(events.errors) == 1
     assert all(event["request"]["url"] == "hidden" for event in events.errors + events.transactions)

@@ -19,7 +19,7 @@ import pytest
 import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web.testing import Request, recording
+from sentry_web.testing import RequestSpec, recording
 from sentry_web.testing.drivers import make_environ, make_scope
 
 STREAM = {"trace_lifecycle": "stream"}
@@ -52,7 +52,7 @@ def _outlived_by_a_task(fails: bool) -> tuple[bool, bool]:
             if fails:
                 raise RuntimeError("boom")
 
-        scope = make_scope(Request(headers=(("X-Api-Key", "1"),)))
+        scope = make_scope(RequestSpec(headers=(("X-Api-Key", "1"),)))
         scope["app"] = Application()
         pinned = weakref.ref(scope["app"])
         with suppress(RuntimeError):
@@ -78,7 +78,7 @@ def _outlived_by_a_thread(fails: bool) -> tuple[bool, bool]:
             raise RuntimeError("boom")
         return iter([b"hello"])
 
-    environ = make_environ(Request(headers=(("X-Api-Key", "1"),)))
+    environ = make_environ(RequestSpec(headers=(("X-Api-Key", "1"),)))
     environ["app"] = Application()
     pinned = weakref.ref(environ["app"])
     with suppress(RuntimeError):
@@ -114,7 +114,7 @@ def _serve_wsgi(wrap: Callable[[Any], Any]) -> Callable[[], None]:
 
     def serve() -> None:
         with suppress(RuntimeError):
-            wrapped(make_environ(Request()), lambda *args: None)
+            wrapped(make_environ(RequestSpec()), lambda *args: None)
 
     return serve
 
@@ -128,7 +128,7 @@ def _serve_asgi(wrap: Callable[[Any], Any]) -> Callable[[], None]:
     def serve() -> None:
         # A coroutine that never waits needs no event loop, which would leave cycles of its own
         with suppress(RuntimeError):
-            wrapped(make_scope(Request()), _discard, _discard).send(None)
+            wrapped(make_scope(RequestSpec()), _discard, _discard).send(None)
 
     return serve
 

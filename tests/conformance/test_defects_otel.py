@@ -18,7 +18,7 @@ from sentry_web.testing import (
     Accept,
     ReadBody,
     Receive,
-    Request,
+    RequestSpec,
     Script,
     Send,
     SendChunk,
@@ -27,13 +27,13 @@ from sentry_web.testing import (
     WsScript,
     recording,
 )
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 
 @pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
 def test_defect_36_messages_have_no_spans_unless_asked_for(driver, sdk, run):
     script = Script((ReadBody(), StartResponse(), SendChunk(), SendChunk()))
-    _, events = run(driver, script, Request(method="POST", body=(b"a", b"b")), sdk=sdk)
+    _, events = run(driver, script, RequestSpec(method="POST", body=(b"a", b"b")), sdk=sdk)
     assert [span for transaction in events.transactions for span in transaction["spans"]] == []
     assert events.spans == events.segments
 
@@ -77,7 +77,7 @@ def test_defect_52_response_size_is_of_this_response(driver):
         for size in (7, 3, 0):
             length = (("Content-Length", "4711"),)  # what is said of the size does not count
             steps = (StartResponse(200, headers=length), *[SendChunk(b"x" * size)] * (size > 0))
-            driver.run_app(driver.compile(Script(steps), Recorder()), wrap=wrap)
+            driver.run_app(driver.compile(Script(steps), TranscriptWriter()), wrap=wrap)
     assert [t.trace["data"]["http.response.body.size"] for t in events.transactions] == [7, 3, 0]
 
 

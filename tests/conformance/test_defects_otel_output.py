@@ -21,7 +21,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     Receive,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     Send,
@@ -30,7 +30,7 @@ from sentry_web.testing import (
     Wrap,
     WsScript,
 )
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 from .telemetry import OwnSpan, Telemetry, nothing_current
 
@@ -46,28 +46,28 @@ def leave_route(app: Any) -> Any:
     """Leave a route, as a framework does: PEP 333's ``wsgiorg.routing_args`` has none; Starlette's scope has one."""
 
     @functools.wraps(app)
-    def routed(live: Any, *rest: Any) -> Any:
-        if "type" in live:
-            live["route"] = type("Route", (), {"path": "/users/{id}", "path_format": "/users/{id}"})()
+    def routed(scope_or_environ: Any, *rest: Any) -> Any:
+        if "type" in scope_or_environ:
+            scope_or_environ["route"] = type("Route", (), {"path": "/users/{id}", "path_format": "/users/{id}"})()
         else:
             rule = type("Rule", (), {"rule": "/users/{id}", "endpoint": "user"})()
-            live["werkzeug.request"] = type("Request", (), {"url_rule": rule, "endpoint": "user"})()
-        return app(live, *rest)
+            scope_or_environ["werkzeug.request"] = type("Request", (), {"url_rule": rule, "endpoint": "user"})()
+        return app(scope_or_environ, *rest)
 
     return routed
 
 
 def test_defect_16_span_is_not_named_by_its_path(driver, telemetry):
-    driver.run(Script(STREAM), Request(path="/users/1"), telemetry.wrap())
-    driver.run(Script(STREAM), Request(path="/users/1", method="PURGE"), telemetry.wrap())
+    driver.run(Script(STREAM), RequestSpec(path="/users/1"), telemetry.wrap())
+    driver.run(Script(STREAM), RequestSpec(path="/users/1", method="PURGE"), telemetry.wrap())
     routed = telemetry.wrap().around(Wrap(wsgi=leave_route, asgi=leave_route))
-    driver.run(Script(STREAM), Request(path="/users/1"), routed)
+    driver.run(Script(STREAM), RequestSpec(path="/users/1"), routed)
     assert [span.name for span in telemetry.requests] == ["GET", "HTTP", "GET /users/{id}"]
     assert telemetry.requests[2].attributes["http.route"] == "/users/{id}"
 
 
 def test_defect_36_messages_have_no_spans_unless_asked_for(driver, telemetry):
-    driver.run(Script((ReadBody(), *STREAM)), Request(method="POST", body=(b"a", b"b")), telemetry.wrap())
+    driver.run(Script((ReadBody(), *STREAM)), RequestSpec(method="POST", body=(b"a", b"b")), telemetry.wrap())
     assert len(telemetry.spans) == 1
 
 
@@ -96,7 +96,7 @@ def test_defect_37_streams_that_end_elsewhere_leave_no_context_behind(driver, te
     with caplog.at_level(logging.WARNING):
         driver.run(script, wrap=telemetry.wrap())
         assert nothing_current()
-        driver.run(Script(STREAM), Request(path="/next"), telemetry.wrap())
+        driver.run(Script(STREAM), RequestSpec(path="/next"), telemetry.wrap())
     assert [record for record in caplog.records if "different Context" in str(record.exc_info or record.message)] == []
     first, second = telemetry.requests
     assert first.context.trace_id != second.context.trace_id
@@ -186,7 +186,7 @@ def test_defect_52_response_size_is_of_this_response(driver, telemetry):
     for size in (7, 3, 0):
         length = (("Content-Length", "4711"),)  # what is said of the size does not count
         steps = (StartResponse(200, headers=length), *[SendChunk(b"x" * size)] * (size > 0))
-        driver.run_app(driver.compile(Script(steps), Recorder()), wrap=wrap)
+        driver.run_app(driver.compile(Script(steps), TranscriptWriter()), wrap=wrap)
     assert [span.attributes["http.response.body.size"] for span in telemetry.requests] == [7, 3, 0]
     ((_, counted),) = telemetry.metrics()["http.server.response.body.size"]
     assert counted == (3, 10)
@@ -196,7 +196,7 @@ def test_defect_53_header_values_are_latin_1(driver, telemetry):
     # As unicode_escape the first is a tab, and the second no text at all
     headers = (("X-Path", "C:\\temp\\new\xe9"), ("X-End", "\xe9\\"))
     wrap = telemetry.wrap(http_capture_headers_server_request=["x-.*"])
-    driver.run(Script(STREAM), Request(headers=headers), wrap)
+    driver.run(Script(STREAM), RequestSpec(headers=headers), wrap)
     (span,) = telemetry.requests
     assert span.attributes["http.request.header.x-path"] == ("C:\\temp\\new\xe9",)
     assert span.attributes["http.request.header.x-end"] == ("\xe9\\",)
@@ -214,7 +214,7 @@ def test_defect_54_hook_that_raises_fails_no_request(driver, telemetry, caplog):
 
 def test_defect_55_capture_headers_is_a_matter_of_one_instance(driver, telemetry):
     environment = dict(os.environ)
-    request = Request(headers=(("X-Thing", "1"), ("X-Auth-Token", "very-secret")))
+    request = RequestSpec(headers=(("X-Thing", "1"), ("X-Auth-Token", "very-secret")))
     captures, plain = telemetry.wrap(capture_headers=True), telemetry.wrap()
     driver.run(Script(STREAM), request, captures)
     driver.run(Script(STREAM), request, plain)

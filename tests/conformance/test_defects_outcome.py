@@ -27,7 +27,7 @@ from sentry_web.testing import (
     LifespanScript,
     Peer,
     Raise,
-    Request,
+    RequestSpec,
     RestartWithExcInfo,
     Returns,
     Script,
@@ -189,7 +189,7 @@ def test_defect_29_exc_info_is_captured_as_handled(driver, run):
 @pytest.mark.parametrize(("status", "messages"), [(500, 1), (503, 1), (404, 0)])
 def test_defect_30_handled_failures_are_seen_where_asked_for(driver, status, messages, run):
     script = Script((StartResponse(status), SendChunk()))
-    _, events = run(driver, script, Request(path="/cart"), failed_request_status_codes=range(500, 600))
+    _, events = run(driver, script, RequestSpec(path="/cart"), failed_request_status_codes=range(500, 600))
     assert len(events.messages) == messages
     assert all(event.method_and_path == ("GET", "/cart") for event in events.messages)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sentry_web.testing import CaptureMessage, Raise, Request, Script, SendChunk, StartResponse
+from sentry_web.testing import CaptureMessage, Raise, RequestSpec, Script, SendChunk, StartResponse
 
 pytestmark = pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
 
@@ -38,7 +38,7 @@ def said(events: Any) -> bytes:
 @BOTH_MODES
 @pytest.mark.parametrize("key", ["password", "token", "api-key", "X_SIGNATURE", "pass%77ord"])
 def test_defect_03_secrets_of_the_query_stay_here(driver, key, sdk, run):
-    _, events = run(driver, SPEAKS, Request(query=f"page=2&{key}={SECRET}&sort=up"), sdk=sdk)
+    _, events = run(driver, SPEAKS, RequestSpec(query=f"page=2&{key}={SECRET}&sort=up"), sdk=sdk)
     assert SECRET.encode() not in said(events)
     assert b"page=2" in said(events)
     assert b"sort=up" in said(events)
@@ -47,25 +47,25 @@ def test_defect_03_secrets_of_the_query_stay_here(driver, key, sdk, run):
 @BOTH_MODES
 @pytest.mark.parametrize("header", SECRET_HEADERS, ids=lambda header: header[0])
 def test_defect_04_secret_headers_stay_here(driver, header, sdk, run):
-    _, events = run(driver, SPEAKS, Request(headers=(header,)), sdk=sdk)
+    _, events = run(driver, SPEAKS, RequestSpec(headers=(header,)), sdk=sdk)
     assert SECRET.encode() not in said(events)
 
 
 @pytest.mark.parametrize("name", ADDRESS_HEADERS)
 def test_defect_04_address_headers_stay_here(driver, name, run):
     address = "for=81.2.69.160" if name == "Forwarded" else "81.2.69.160"
-    _, events = run(driver, SPEAKS, Request(headers=((name, address),)))
+    _, events = run(driver, SPEAKS, RequestSpec(headers=((name, address),)))
     assert b"81.2.69.160" not in said(events)
 
 
 @pytest.mark.parametrize("name", ["X-Api-Key", "X-Auth-Token", "Authorization"])
 def test_defect_04_secret_headers_stay_here_with_pii_on_too(driver, name, run):
-    _, events = run(driver, SPEAKS, Request(headers=((name, SECRET),)), sdk={"send_default_pii": True})
+    _, events = run(driver, SPEAKS, RequestSpec(headers=((name, SECRET),)), sdk={"send_default_pii": True})
     assert SECRET.encode() not in said(events)
 
 
 def test_defect_59_unhandled_error_tells_no_secret_of_the_request(driver, run):
-    request = Request(query=f"token={SECRET}", headers=(("Cookie", f"session={SECRET}"), ("X-Auth-Token", SECRET)))
+    request = RequestSpec(query=f"token={SECRET}", headers=(("Cookie", f"session={SECRET}"), ("X-Auth-Token", SECRET)))
     _, events = run(driver, Script((Raise(),)), request)
     assert len(events.errors) == 1
     assert SECRET.encode() not in events.all_bytes

@@ -17,7 +17,7 @@ from sentry_web.testing import (
     WSGI,
     CaptureMessage,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     StartResponse,
@@ -56,13 +56,13 @@ FORWARDED = [
 
 @pytest.mark.parametrize(("peer", "claim", "expected"), FORWARDED)
 def test_defect_05_forwarding_headers_count_as_far_as_proxies_vouch(driver, peer, claim, expected, run):
-    request = Request(client=peer, headers=(("X-Forwarded-For", claim),))
+    request = RequestSpec(client=peer, headers=(("X-Forwarded-For", claim),))
     _, events = run(driver, SPEAKS, request, sdk=PII)
     assert {event["user"]["ip_address"] for event in reported(events)} == {expected}
 
 
 def _check_path_is_the_name(driver: Any, run: Any) -> None:
-    _, events = run(driver, SPEAKS, Request(path="/orders/17", root_path="/shop", port=8000))
+    _, events = run(driver, SPEAKS, RequestSpec(path="/orders/17", root_path="/shop", port=8000))
     for event in reported(events):
         assert (event.name, event["transaction_info"]) == ("/shop/orders/17", {"source": "url"})
 
@@ -105,7 +105,7 @@ def _starlette_app() -> Any:
 )
 def test_defect_14_wsgi_name_is_the_frameworks(style, name, source):
     with recording(traces_sample_rate=1.0) as events:
-        WSGI.run_app(_flask_app(), Request(path="/orders/17"), Wrap.ours(transaction_style=style))
+        WSGI.run_app(_flask_app(), RequestSpec(path="/orders/17"), Wrap.ours(transaction_style=style))
     assert [(event.name, event["transaction_info"]) for event in events.transactions] == [(name, {"source": source})]
 
 
@@ -115,7 +115,7 @@ def test_defect_14_wsgi_name_is_the_frameworks(style, name, source):
 )
 def test_defect_15_asgi_name_is_the_frameworks(style, name, source):
     with recording(traces_sample_rate=1.0) as events:
-        ASGI3.run_app(_starlette_app(), Request(path="/orders/17"), Wrap.ours(transaction_style=style))
+        ASGI3.run_app(_starlette_app(), RequestSpec(path="/orders/17"), Wrap.ours(transaction_style=style))
     assert [(event.name, event["transaction_info"]) for event in events.transactions] == [(name, {"source": source})]
 
 
@@ -126,12 +126,12 @@ def test_defect_15_asgi_name_is_the_frameworks(style, name, source):
 )
 def test_defect_16_streamed_span_is_named_by_its_route(driver, make, name):
     with recording(traces_sample_rate=1.0, trace_lifecycle="stream") as events:
-        driver.run_app(make(), Request(path="/orders/17"), Wrap.ours(transaction_style="url"))
+        driver.run_app(make(), RequestSpec(path="/orders/17"), Wrap.ours(transaction_style="url"))
     assert [segment.name for segment in events.segments] == [name]
 
 
 def test_defect_17_root_path_is_joined_once(driver, run, altered):
-    request = Request(root_path="/api", path="/users")
+    request = RequestSpec(root_path="/api", path="/users")
     _, events = run(driver, SPEAKS, request)
     assert {event["request"]["url"] for event in reported(events)} == {"http://shop.example/api/users"}
 
@@ -139,13 +139,13 @@ def test_defect_17_root_path_is_joined_once(driver, run, altered):
 @ASGI
 def test_defect_17_root_path_is_joined_where_the_server_left_it_out(driver, run, altered):
     altered(lambda scope: scope.update(path="/users"))  # uvicorn before 0.26
-    _, events = run(driver, SPEAKS, Request(root_path="/api", path="/users"))
+    _, events = run(driver, SPEAKS, RequestSpec(root_path="/api", path="/users"))
     assert {event["request"]["url"] for event in reported(events)} == {"http://shop.example/api/users"}
 
 
 def test_defect_18_mounted_route_keeps_its_prefix():
     with recording(traces_sample_rate=1.0) as events:
-        ASGI3.run_app(_starlette_app(), Request(path="/mounted/orders/17"), Wrap.ours(transaction_style="url"))
+        ASGI3.run_app(_starlette_app(), RequestSpec(path="/mounted/orders/17"), Wrap.ours(transaction_style="url"))
     assert [event.name for event in events.transactions] == ["/mounted/orders/{number}"]
 
 
@@ -184,7 +184,7 @@ def test_defect_41_headers_are_not_decoded_for_nothing(driver, altered):
 )
 def test_defect_44_scheme_and_host_come_from_trusted_proxies(driver, peer, expected, run):
     claims = (("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "public.example"))
-    _, events = run(driver, SPEAKS, Request(path="/a", client=peer, headers=claims))
+    _, events = run(driver, SPEAKS, RequestSpec(path="/a", client=peer, headers=claims))
     assert {event["request"]["url"] for event in reported(events)} == {expected}
 
 
@@ -197,14 +197,14 @@ def test_defect_45_client_address_is_the_users(driver, sdk, expected, run):
 @ASGI
 def test_defect_46_header_names_not_in_lower_case(driver, run, altered):
     altered(lambda scope: scope.update(headers=[(b"Host", b"other.example"), (b"X-NOTE", b"1"), (b"Cookie", b"a=1")]))
-    _, events = run(driver, SPEAKS, Request(path="/a"))
+    _, events = run(driver, SPEAKS, RequestSpec(path="/a"))
     for event in reported(events):
         assert event["request"]["url"] == "http://other.example/a"
         assert event["request"]["headers"] == {"host": "other.example", "x-note": "1", "cookie": "[Filtered]"}
 
 
 def test_defect_46_host_is_found_in_any_case(driver, run):
-    _, events = run(driver, SPEAKS, Request(path="/a", headers=(("HOST", "other.example"),)))
+    _, events = run(driver, SPEAKS, RequestSpec(path="/a", headers=(("HOST", "other.example"),)))
     assert {event["request"]["url"] for event in reported(events)} == {"http://other.example/a"}
     # Asked for once more when the headers have been read for the message
     assert events.transactions[0].trace["data"]["server.address"] == "other.example"
@@ -212,7 +212,7 @@ def test_defect_46_host_is_found_in_any_case(driver, run):
 
 @pytest.mark.parametrize("query", ["q=a%26b", "q=%20a+b&q=%C3%A4&empty=", "%zz=%", "q=a%3Db%23c"])
 def test_defect_47_query_stays_raw(driver, query, run):
-    _, events = run(driver, SPEAKS, Request(query=query))
+    _, events = run(driver, SPEAKS, RequestSpec(query=query))
     for event in reported(events):
         assert event["request"]["query_string"] == query
     assert events.transactions[0].trace["data"]["url.query"] == query
@@ -220,7 +220,7 @@ def test_defect_47_query_stays_raw(driver, query, run):
 
 def test_defect_48_unix_socket_is_no_host(driver, run, altered):
     altered(lambda mapping: mapping.update(server=("/run/u.sock", None), SERVER_NAME="/run/u.sock", SERVER_PORT=""))
-    _, events = run(driver, SPEAKS, Request(path="/a", client=None, exact_headers=True))
+    _, events = run(driver, SPEAKS, RequestSpec(path="/a", client=None, exact_headers=True))
     for event in reported(events):
         assert event["request"]["url"] == "/a"
         assert "SERVER_PORT" not in event["request"].get("env", {})
@@ -228,7 +228,7 @@ def test_defect_48_unix_socket_is_no_host(driver, run, altered):
 
 
 def test_defect_50_streamed_path_is_decoded_and_joined(driver, run):
-    request = Request(root_path="/shop", path="/caf%C3%A9")
+    request = RequestSpec(root_path="/shop", path="/caf%C3%A9")
     _, events = run(driver, SPEAKS, request, sdk={"trace_lifecycle": "stream"})
     (segment,) = events.segments
     assert segment.attributes["url.path"] == "/shop/café"
@@ -238,14 +238,14 @@ def test_defect_50_streamed_path_is_decoded_and_joined(driver, run):
 
 def test_defect_53_header_values_are_latin_1_and_no_escapes(driver, run):
     value = "café \\x41 \\u0041"
-    _, events = run(driver, SPEAKS, Request(headers=(("X-Note", value),)))
+    _, events = run(driver, SPEAKS, RequestSpec(headers=(("X-Note", value),)))
     for event in reported(events):
         found = {name.lower(): value for name, value in event["request"]["headers"].items()}
         assert found["x-note"] == value
 
 
 def test_defect_60_one_address_in_every_place(driver, run):
-    request = Request(client=PROXY, headers=(("X-Forwarded-For", "81.2.69.160"),))
+    request = RequestSpec(client=PROXY, headers=(("X-Forwarded-For", "81.2.69.160"),))
     _, events = run(driver, SPEAKS, request, sdk=PII)
     for event in reported(events):
         assert event["user"]["ip_address"] == event["request"]["env"]["REMOTE_ADDR"] == "81.2.69.160"

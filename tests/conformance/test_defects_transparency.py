@@ -24,7 +24,7 @@ from sentry_web.testing import (
     Peer,
     Raise,
     ReadBody,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -39,7 +39,7 @@ from sentry_web.testing.drivers import make_environ
 DIRECT = (WSGI, ASGI3, ASGI2)
 
 ANSWER = (StartResponse(200), SendChunk(b"hello"))
-UPLOAD = Request(method="POST", path="/upload", body=(b"one", b"two", b"three"))
+UPLOAD = RequestSpec(method="POST", path="/upload", body=(b"one", b"two", b"three"))
 
 #: What PEP 3333, CGI and the ASGI specification let a server leave out, and what careless test clients forget.
 OPTIONAL_KEYS = (
@@ -114,7 +114,7 @@ def test_defect_23_wsgiref_sends_content_length():
 
     out = io.BytesIO()
     with recording(traces_sample_rate=1.0):
-        SimpleHandler(io.BytesIO(), out, io.StringIO(), make_environ(Request())).run(SentryWsgiMiddleware(app))
+        SimpleHandler(io.BytesIO(), out, io.StringIO(), make_environ(RequestSpec())).run(SentryWsgiMiddleware(app))
     assert b"Content-Length: 5\r\n" in out.getvalue()
 
 

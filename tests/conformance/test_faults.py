@@ -54,51 +54,51 @@ ENTRY_POINTS = {
     "wsgi._SizedBody.__len__": "what the server calls",
     "wsgi._Unsized.__iter__": "what the server calls",
     "wsgi._Unsized.__next__": "what the server calls",
-    "_body.InputTee.read": "what the application calls",
-    "_body.InputTee.readline": "what the application calls",
-    "_body.InputTee.readlines": "what the application calls",
-    "_body.InputTee.__iter__": "what the application calls",
-    "_body.InputTee.__next__": "what the application calls",
-    "_body.InputTee.__getattr__": "what the application calls",
-    "_body._Lines.__iter__": "what the application calls",
-    "_body._Lines.__next__": "what the application calls",
-    "_body._Watched.__call__": "what the application calls",
-    "_body._WatchedInto.__call__": "what the application calls",
+    "_request.body.InputTee.read": "what the application calls",
+    "_request.body.InputTee.readline": "what the application calls",
+    "_request.body.InputTee.readlines": "what the application calls",
+    "_request.body.InputTee.__iter__": "what the application calls",
+    "_request.body.InputTee.__next__": "what the application calls",
+    "_request.body.InputTee.__getattr__": "what the application calls",
+    "_request.body._Lines.__iter__": "what the application calls",
+    "_request.body._Lines.__next__": "what the application calls",
+    "_request.body._Watched.__call__": "what the application calls",
+    "_request.body._WatchedInto.__call__": "what the application calls",
     "_sentry.redaction.RedactingScope._capture_span": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction.RedactingScope._merge_scopes": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction._MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
     "_sentry._speedups.serializer.serialize": "what sentry-sdk's client calls",
     "_sentry.transactions.RequestTransaction.start_child": "what the application calls, by start_span()",
-    "_guard._Probe.__del__": "run at import, for the process",
-    "_guard._count": "the same",
-    "_guard.call": "the guard itself",
-    "_guard.report": "the guard itself",
+    "_core.guard._Probe.__del__": "run at import, for the process",
+    "_core.guard._count": "the same",
+    "_core.guard.call": "the guard itself",
+    "_core.guard.report": "the guard itself",
 }
 
 #: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
 RESTORING = (
-    "_context._leave_all",
-    "_context.Surrounded.leave",
-    "_joined.Joined.leave",
+    "_core.context._leave_all",
+    "_core.context.ContextStack.leave",
+    "_core.nested.NestedExchange.leave",
     "_otel.recording.Running.__exit__",
     "_sentry.scopes.Running.__exit__",
 )
 
 #: What no case can reach, or need.
 UNREACHED = {
-    "_config.bad": "raises at construction, by intent",
-    "_config.Config.__setattr__": "the same",
-    "_recorder._Identity.__hash__": "what defines equality must have one",
-    "_paths.PathNames.__init__": "made at import, for the process",
-    "_paths.PathNames.clear": "for tests",
+    "_options.bad": "raises at construction, by intent",
+    "_options.Options.__setattr__": "the same",
+    "recorder._Identity.__hash__": "what defines equality must have one",
+    "_naming.paths.PathNames.__init__": "made at import, for the process",
+    "_naming.paths.PathNames.clear": "for tests",
     "_sentry.redaction._blank": "where redaction itself has failed: see test_several_functions_raise_now_and_then",
-    "_request.Request.__init__": "each protocol reads its own way: see tests/test_request.py",
-    "_request.Request._read": "each protocol has its own",
-    "_request.Request._read_headers": "each protocol has its own",
-    "_exchange.Exchange.body_ending": "a disconnect in the midst of the last part: see tests/test_asgi.py",
-    "_request.Request.may_have": "each protocol has its own",
-    "_joined.Joined.extra_headers": "not asked for: its flag says that there are none",
-    "_joined.Joined.message_begins": "not asked for: its flag says that there are none",
+    "_request.request.Request.__init__": "each protocol reads its own way: see tests/request/test_request.py",
+    "_request.request.Request._read": "each protocol has its own",
+    "_request.request.Request._read_headers": "each protocol has its own",
+    "_core.exchange.Exchange.body_ending": "a disconnect in the midst of the last part: see tests/test_asgi.py",
+    "_request.request.Request.may_have": "each protocol has its own",
+    "_core.nested.NestedExchange.extra_headers": "not asked for: its flag says that there are none",
+    "_core.nested.NestedExchange.message_begins": "not asked for: its flag says that there are none",
     "_sentry.compat.trace_header_of": "where a segment's name has a secret: see tests/sentry/test_redaction.py",
     "_sentry._speedups.serializer.uninstall": "for tests",
     "_sentry.compat.Marker.__bool__": "asked by the SDK's own middlewares",
@@ -106,15 +106,15 @@ UNREACHED = {
     **{
         name: "tests/frameworks/test_faults.py breaks it, with the frameworks themselves"
         for name in FUNCTIONS
-        if name.startswith("_frameworks.")
+        if name.startswith("_naming.frameworks.")
     },
-    "_secrets._as_utf8": "for a value whose bytes are UTF-8 by chance: see tests/test_secrets.py",
-    "_parties.captured_for": "a request inside another one: see tests/test_parties.py",
+    "_privacy.secrets._as_utf8": "for a value whose bytes are UTF-8 by chance: see tests/privacy/test_secrets.py",
+    "_core.recordings.captured_for": "a request inside another one: see tests/core/test_recordings.py",
     **dict.fromkeys(
-        [f"_recorder.CapturedInside.{name}" for name in ("__init__", "add", "clear")],
+        [f"recorder.CapturedInside.{name}" for name in ("__init__", "add", "clear")],
         "a request inside another one: see tests/test_recorder.py",
     ),
-    "_http.combine_headers": "where a header is repeated: see tests/test_http.py",
+    "_request.http.combine_headers": "where a header is repeated: see tests/request/test_http.py",
     "_otel.attributes.FirstAttributes.__getitem__": "what a sampler asks: see tests/otel/test_attributes.py",
     "_otel.attributes.FirstAttributes.__iter__": "what a sampler asks: see tests/otel/test_attributes.py",
     "_otel.attributes.FirstAttributes.copy": "what the SDK for Python 3.9 asks: see tests/otel/test_attributes.py",
@@ -125,12 +125,12 @@ UNREACHED = {
     "_otel.recording.AnnouncedRecording.response_headers": "the same",
     "_otel.propagation.RequestGetter.keys": "asked by few propagators: see tests/otel/test_propagation.py",
     "_otel.propagation._ListSetter.set": "needs a global response propagator: see tests/otel/test_propagation.py",
-    "_entry._note_route": "tests/frameworks/test_faults.py breaks it too",
+    "_core.entry._note_route": "tests/frameworks/test_faults.py breaks it too",
     **dict.fromkeys(
-        ("_naming.Styled.early_route", "_naming.Styled.chosen", "_naming.Styled.find_route"),
-        "asked by OpenTelemetry's output within a middleware of other options: see tests/test_naming.py",
+        ("_naming.naming.Styled.early_route", "_naming.naming.Styled.chosen", "_naming.naming.Styled.find_route"),
+        "asked by OpenTelemetry's output within a middleware of other options: see tests/naming/test_naming.py",
     ),
-    "_naming.Naming.tell": "tests/frameworks/test_faults.py breaks it too",
+    "_naming.naming.Naming.tell": "tests/frameworks/test_faults.py breaks it too",
     **{name: "a hook of the user's choice: see HOOKS" for name in FUNCTIONS if name.startswith("resolvers.")},
 }
 
@@ -256,7 +256,7 @@ def test_logging_raises(broken, monkeypatch):
     handler.handle = raising  # type: ignore[method-assign]
     monkeypatch.setattr(logger, "filters", [raising] if broken == "filter" else [])
     monkeypatch.setattr(logger, "handlers", [handler])
-    failing = FUNCTIONS["_exchange.Exchange.response_started"]
+    failing = FUNCTIONS["_core.exchange.Exchange.response_started"]
     for case in spread(CASES):
         check(case, Breaker(), [failing])
 

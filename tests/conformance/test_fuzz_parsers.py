@@ -13,13 +13,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentry_web._address import Forwarding, forwarded_addresses, parse_address, parse_forwarded
-from sentry_web._body import parse
-from sentry_web._http import split_host, split_query
-from sentry_web._privacy import Policy, Rule, scrub_path
-from sentry_web._redactor import Redactor
+from sentry_web._privacy.policy import Policy, Rule, scrub_path
+from sentry_web._privacy.redactor import Redactor
+from sentry_web._privacy.secrets import Secrets
 from sentry_web._request import Request
-from sentry_web._secrets import Secrets
+from sentry_web._request.body import parse
+from sentry_web._request.forwarding import Forwarding, forwarded_addresses, parse_address, parse_forwarded
+from sentry_web._request.http import split_host, split_query
 
 PLAIN = Rule()
 POLICY = Policy(

@@ -28,7 +28,7 @@ from sentry_web.testing import (
     Log,
     Raise,
     Reported,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SetTag,
@@ -90,9 +90,9 @@ def marked_websocket(script: WsScript, marker: str) -> WsScript:
     return replace(script, steps=(SetUser(marker), *marked_steps(script.steps, marker), CaptureMessage(marker)))
 
 
-def request_of(marker: str) -> Request:
+def request_of(marker: str) -> RequestSpec:
     """Its request."""
-    return Request(
+    return RequestSpec(
         method="POST",
         path=f"/{marker}",
         query=f"q={marker}",

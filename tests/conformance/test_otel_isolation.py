@@ -17,7 +17,7 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 
 from dataclasses import replace
 
-from sentry_web.testing import Request, Script, SpawnTask, SpawnThread
+from sentry_web.testing import RequestSpec, Script, SpawnTask, SpawnThread
 from sentry_web.testing.steps import Act
 from sentry_web.testing.strategies import odd_scripts, scripts
 
@@ -55,8 +55,10 @@ def assert_isolated(telemetry: Telemetry, most: int) -> None:
     assert nothing_current()
 
 
-def pairs_of(many: Any, telemetry: Telemetry) -> list[tuple[Script, Request]]:
-    return [(marked(script, marker, telemetry), Request(path=f"/{marker}")) for script, marker in zip(many, MARKERS)]
+def pairs_of(many: Any, telemetry: Telemetry) -> list[tuple[Script, RequestSpec]]:
+    return [
+        (marked(script, marker, telemetry), RequestSpec(path=f"/{marker}")) for script, marker in zip(many, MARKERS)
+    ]
 
 
 @pytest.mark.parametrize("driver", ALL_DRIVERS, ids=repr)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
-from sentry_web.testing import WSGI, Raise, Request, Returns, Script, SetTag, StartResponse
+from sentry_web.testing import WSGI, Raise, RequestSpec, Returns, Script, SetTag, StartResponse
 from sentry_web.testing.strategies import requests, scripts, websocket_scripts
 
 from .properties import ALL_DRIVERS, ASGI_DRIVERS, ONCE, sdk
@@ -73,7 +73,7 @@ def assert_same(drivers: Any, run: str, arguments: tuple[Any, ...], both: bool) 
             pytest.fail("\n".join(lines))
 
 
-def streamed(script: Script, request: Request) -> tuple[Script, Request]:
+def streamed(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]:
     """Of a list that an exception kept from being returned nothing is sent, where ASGI sent its first parts."""
     if script.returns in (Returns.LIST, Returns.TUPLE, Returns.SIZED) and not says_what_it_starts(script):
         script = replace(script, returns=Returns.ITERATOR if script.after else Returns.GENERATOR)
@@ -94,7 +94,7 @@ def test_all_drivers(script, request, both):
 )
 @example(  # found by nightly: a generator does nothing after the response, so it cannot stand for what does
     script=Script((StartResponse(), Raise()), Returns.SIZED, after=(SetTag("t1", "a"),)),
-    request=Request(),
+    request=RequestSpec(),
     both=False,
 )
 def test_drivers_with_code_after_the_response(script, request, both):

@@ -31,11 +31,11 @@ EVERYTHING: dict[str, Any] = {
     "record_send_receive": True,
     "send_default_pii": True,
     "trusted_proxies": "*",
-    "server_request_hook": lambda span, live: span.set_attribute("seen", 1),
-    "response_hook": lambda span, live, status, headers: span.set_attribute("status", status),
-    "client_request_hook": lambda span, live, message: span.set_attribute("type", message["type"]),
-    "client_response_hook": lambda span, live, message: span.set_attribute("type", message["type"]),
-    "default_span_details": lambda live: ("request", {"mine": True}),
+    "server_request_hook": lambda span, scope_or_environ: span.set_attribute("seen", 1),
+    "response_hook": lambda span, scope_or_environ, status, headers: span.set_attribute("status", status),
+    "client_request_hook": lambda span, scope_or_environ, message: span.set_attribute("type", message["type"]),
+    "client_response_hook": lambda span, scope_or_environ, message: span.set_attribute("type", message["type"]),
+    "default_span_details": lambda scope_or_environ: ("request", {"mine": True}),
     "on_request": lambda recording, request: recording.set_attribute("seen", request.url),
 }
 

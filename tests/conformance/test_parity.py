@@ -31,7 +31,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     Reported,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -125,7 +125,7 @@ class Report:
         return json.dumps(self.items, indent=1, sort_keys=True)
 
 
-def report(driver: Driver, script: Script, request: Request, mode: str, wrap: Any = ONCE) -> str:
+def report(driver: Driver, script: Script, request: RequestSpec, mode: str, wrap: Any = ONCE) -> str:
     """What is reported by this driver, as text, since a text shows where it differs."""
     integrations = [LoggingIntegration(level=logging.INFO, event_level=logging.ERROR)]
     with sdk(mode, integrations=integrations, max_request_body_size="always") as events:
@@ -133,7 +133,7 @@ def report(driver: Driver, script: Script, request: Request, mode: str, wrap: An
         return str(Report(events))
 
 
-def settled(script: Script, request: Request) -> tuple[Script, Request]:
+def settled(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]:
     """The script without what is left to chance, or to the way in which a protocol hands over a body.
 
     A body is read wholly or not at all: WSGI reads by bytes, ASGI by messages, and a bridge reads ahead. Of several
@@ -197,7 +197,7 @@ def flattened(steps: Iterable[Step]) -> Iterable[Step]:
             yield from flattened(step.steps)
 
 
-def assert_same(drivers: Iterable[Driver], script: Script, request: Request, mode: str, wrap: Any = ONCE) -> None:
+def assert_same(drivers: Iterable[Driver], script: Script, request: RequestSpec, mode: str, wrap: Any = ONCE) -> None:
     script, request = settled(script, request)
     expected = report(WSGI, script, request, mode, wrap)
     for driver in drivers:
@@ -214,7 +214,7 @@ def assert_same(drivers: Iterable[Driver], script: Script, request: Request, mod
 @given(script=scripts(), request=requests(), mode=modes())
 @example(  # found by nightly
     script=Script((SpawnThread((CaptureMessage("a"),)), StartResponse(), Raise()), Returns.ITERATOR),
-    request=Request(),
+    request=RequestSpec(),
     mode="transactions",
 )
 def test_all_drivers(script, request, mode):

@@ -2,7 +2,7 @@
 
 Secrets are planted in any of the places of ``sentry_web.testing.places``; the application comes by their values and
 tells Sentry, in each form and way of ``saying.py``. What counts as known, and so must not leave wherever it stands:
-values of six characters or more that are not on the list of common words (``_secrets.COMMON``). The lines of source
+values of six characters or more that are not on the list of common words (``secrets.COMMON``). The lines of source
 that the SDK sends around a frame are the user's own code and are not looked at; hence no secret here is a literal.
 A value is known once it is there to be seen: of a body what the application has read, of a response's headers what was
 handed over (asgiref's bridge hands them over with the first chunk).
@@ -19,15 +19,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sentry_sdk.integrations.logging import LoggingIntegration
 
-from sentry_web import _redactor
-from sentry_web._secrets import COMMON
+from sentry_web._privacy import redactor
+from sentry_web._privacy.secrets import COMMON
 from sentry_web.testing import (
     ASGI3,
     WSGI,
     CaptureMessage,
     Raise,
     ReadBody,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     SpawnThread,
@@ -40,7 +40,7 @@ from sentry_web.testing.places import PLACES, Place
 from .properties import ALL_DRIVERS, TRACED, sdk
 from .saying import FORMS, WAYS, Say
 
-ROOT = Request(path="/orders/17", query="page=2")
+ROOT = RequestSpec(path="/orders/17", query="page=2")
 #: Characters that are written in many ways, by what a place can hold.
 ODD = {
     "text": st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r"), max_size=4),
@@ -127,7 +127,7 @@ def script_of(secrets: tuple[Secret, ...], steps: tuple[Any, ...], raises: bool 
     return Script((ReadBody(), start, SendChunk(b"hello"), CaptureMessage("here"), *steps, *after, *end))
 
 
-def request_of(secrets: tuple[Secret, ...]) -> Request:
+def request_of(secrets: tuple[Secret, ...]) -> RequestSpec:
     request = ROOT
     for secret in secrets:
         request = secret.place.plant(request, secret.value)
@@ -265,7 +265,7 @@ def test_what_is_no_secret_arrives_as_it_was_said(driver, mode, secrets, said):
     steps = tuple(said)
     told = payloads(driver, mode, steps, secrets)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_redactor.Redactor, "search", lambda self, value: False)
+        patch.setattr(redactor.Redactor, "search", lambda self, value: False)
         expected = payloads(driver, mode, steps, secrets)
     assert told == expected
 
@@ -273,7 +273,7 @@ def test_what_is_no_secret_arrives_as_it_was_said(driver, mode, secrets, said):
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_short_and_common_values_are_not_replaced(driver, run):
     text = "true story in en: the default is accepted, 1234 times"
-    _, events = run(driver, Script((StartResponse(200), CaptureMessage(text))), Request(headers=(COMMON_COOKIES,)))
+    _, events = run(driver, Script((StartResponse(200), CaptureMessage(text))), RequestSpec(headers=(COMMON_COOKIES,)))
     assert events.messages[0].message == text
 
 

@@ -17,7 +17,7 @@ from sentry_web.testing import (
     CaptureMessage,
     Raise,
     ReadBody,
-    Request,
+    RequestSpec,
     Script,
     StartResponse,
     Wrap,
@@ -64,7 +64,7 @@ BODIES: dict[str, tuple[tuple[str, str], bytes, Any]] = {
 }
 
 
-def told(driver: Any, request: Request, **options: Any) -> Any:
+def told(driver: Any, request: RequestSpec, **options: Any) -> Any:
     """What was reported, the same seen from the server as without us."""
     expected = driver.run(READS, request)
     with recording(traces_sample_rate=1.0, max_request_body_size="always", **options) as events:
@@ -79,7 +79,7 @@ def told(driver: Any, request: Request, **options: Any) -> Any:
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_bodies(driver, name):
     content_type, body, expected = BODIES[name]
-    message = told(driver, Request(method="POST", headers=(content_type,), body=(body,)))
+    message = told(driver, RequestSpec(method="POST", headers=(content_type,), body=(body,)))
     assert "data" in message["request"]  # or a word on why it is not there
     if expected is not ...:
         assert message["request"]["data"] == expected
@@ -89,7 +89,7 @@ def test_bodies(driver, name):
 def test_a_body_over_the_limit_is_removed_with_a_remark(driver):
     body = json.dumps({"a": "x" * 2_000}).encode()
     with recording(max_request_body_size="small") as events:
-        driver.run(READS, Request(method="POST", headers=(JSON,), body=(body,)), Wrap.ours())
+        driver.run(READS, RequestSpec(method="POST", headers=(JSON,), body=(body,)), Wrap.ours())
     error = events.errors[0]
     assert error["request"]["data"] == ""
     assert error["_meta"]["request"]["data"][""]["rem"] == [["!config", "x"]]
@@ -102,7 +102,7 @@ LENGTHS = ["0", "1", "999999", "-5", "", "many", "²", "1, 1", " 3 "]
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_lying_lengths(driver, length):
     """The script reads by the length, as WSGI applications do; what it makes of a bad one is the same with us."""
-    request = Request(method="POST", headers=(JSON, ("Content-Length", length)), body=(b"[1]",))
+    request = RequestSpec(method="POST", headers=(JSON, ("Content-Length", length)), body=(b"[1]",))
     expected = driver.run(READS, request)
     with recording(traces_sample_rate=1.0) as events:
         assert driver.run(READS, request, Wrap.ours()) == expected
@@ -111,7 +111,7 @@ def test_lying_lengths(driver, length):
 
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_chunked(driver):
-    request = Request(method="POST", headers=(JSON, ("Transfer-Encoding", "chunked")), body=(b"[1", b"]"))
+    request = RequestSpec(method="POST", headers=(JSON, ("Transfer-Encoding", "chunked")), body=(b"[1", b"]"))
     expected = driver.run(READS, request)
     with recording() as events:
         assert driver.run(READS, request, Wrap.ours()) == expected
@@ -132,4 +132,4 @@ def test_chunked(driver):
 @pytest.mark.parametrize("options", [{}, {"data_collection": {"cookies": {"mode": "denylist"}}}], ids=["off", "on"])
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_cookies(driver, cookie, options):
-    assert told(driver, Request(headers=(("Cookie", cookie),)), **options)["request"]["headers"]
+    assert told(driver, RequestSpec(headers=(("Cookie", cookie),)), **options)["request"]["headers"]

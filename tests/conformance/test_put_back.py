@@ -41,7 +41,7 @@ def test_every_row_has_a_test():
     ("old", "new", "count"),
     [
         ("call(hook,  span)", "hook(span)", 1),
-        ("call(hook, live)", "hook(live)", 0),
+        ("call(hook, scope_or_environ)", "hook(scope_or_environ)", 0),
         ("1", "2", 2),
         ("number = 1  # whatever", "number = 2", 1),
         ("number = 1\nif number:\n  call(hook, span)", "pass", 1),

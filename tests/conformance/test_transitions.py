@@ -1,6 +1,6 @@
 """Every state × every input of the Exchange, and sequences of inputs, by its public methods and with a stub for output.
 
-The table itself is tested beside its module (``tests/test_states.py``); here it is what the Exchange makes of it: it
+The table itself is tested beside its module (``core/test_states.py``); here it is what the Exchange makes of it: it
 takes everything in every state, CLOSED absorbs, the outcome never goes back, and each output is finished exactly once.
 """
 
@@ -15,11 +15,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentry_web._config import build_config
-from sentry_web._context import current
-from sentry_web._exchange import Exchange
+from sentry_web._core.context import current
+from sentry_web._core.exchange import Exchange
+from sentry_web._core.states import TRANSITIONS, Input, State
+from sentry_web._options import build_options
 from sentry_web._request import Outcome, Request
-from sentry_web._states import TRANSITIONS, Input, State
 
 WRITE_ONCE = ("started", "first_byte", "ended")
 NEVER_BACK = ("failed", "cancelled", "client_gone")
@@ -116,7 +116,7 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "abandoned": (Input.CLOSE, lambda exchange: exchange.abandoned()),
 }
 #: What only asks, or comes before all states.
-QUESTIONS = {"open", "state", "records_with", "extra_headers", "start", "start_one", "surround_by"}
+QUESTIONS = {"open", "state", "records_with", "extra_headers", "start", "start_one", "add_context_of"}
 
 #: The way into each state.
 INTO: dict[State, tuple[str, ...]] = {
@@ -133,7 +133,7 @@ class Machine:
     """An Exchange, its output, and what must hold after each input."""
 
     def __init__(self, method: str = "GET", kind: str = "http") -> None:
-        config = build_config(failed_request_status_codes={503})
+        config = build_options(failed_request_status_codes={503})
         self.exchange = Exchange(Request(protocol="asgi", kind=kind, method=method), config, None, {})
         self.output = Output()
         self.exchange.start([self.output], {})

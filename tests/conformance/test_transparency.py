@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentry_web._entry import MARKERS
+from sentry_web._core.entry import MARKERS
 from sentry_web.testing import (
     ASGI2,
     ASGI3,
@@ -25,7 +25,7 @@ from sentry_web.testing import (
     Close,
     Peer,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     StartResponse,
@@ -370,9 +370,9 @@ def test_odd_messages(*, driver, kind, messages, receives, persistent, mode, wra
     peer = Peer(gone_after=None if receives < 2 else 1)
     with altered(lambda scope: scope.update(type=kind)):
         with sdk(mode):
-            expected = driver.run_app(app, Request(body=(b"a", b"b")), peer=peer)
+            expected = driver.run_app(app, RequestSpec(body=(b"a", b"b")), peer=peer)
         with sdk(mode):
-            actual = driver.run_app(app, Request(body=(b"a", b"b")), WRAPS[wrap], peer)
+            actual = driver.run_app(app, RequestSpec(body=(b"a", b"b")), WRAPS[wrap], peer)
     assert expected == actual
 
 

@@ -21,19 +21,19 @@ from alone import hide_other_frameworks
 
 from sentry_web.testing.transport import recording
 
-OURS = ("_frameworks.", "_entry._note_route", "_entry._report_swallowed", "_naming.Naming.tell")
+OURS = ("_naming.frameworks.", "_core.entry._note_route", "_core.entry._report_swallowed", "_naming.naming.Naming.tell")
 #: Frameworks call these, so that they may not fail; each makes one guarded call.
 ENTRY_POINTS = (
-    "_frameworks.blacksheep._Middleware.__call__",
-    "_frameworks.django.watch.failed",
-    "_frameworks.django.watch.started",
-    "_frameworks.falcon._asgi_handler.handle",
-    "_frameworks.falcon._wsgi_handler.handle",
-    "_frameworks.litestar._AfterException.__call__",
-    "_frameworks.pallets.watch_flask.receive",
-    "_frameworks.pallets.watch_quart.failed",
-    "_frameworks.pallets.watch_quart.started",
-    "_frameworks.pyramid._Subscriber.__call__",
+    "_naming.frameworks.blacksheep._Middleware.__call__",
+    "_naming.frameworks.django.watch.failed",
+    "_naming.frameworks.django.watch.started",
+    "_naming.frameworks.falcon._asgi_handler.handle",
+    "_naming.frameworks.falcon._wsgi_handler.handle",
+    "_naming.frameworks.litestar._AfterException.__call__",
+    "_naming.frameworks.pallets.watch_flask.receive",
+    "_naming.frameworks.pallets.watch_quart.failed",
+    "_naming.frameworks.pallets.watch_quart.started",
+    "_naming.frameworks.pyramid._Subscriber.__call__",
 )
 
 

@@ -20,7 +20,7 @@ from alone import hide_other_frameworks
 from sentry_sdk.integrations.dedupe import DedupeIntegration
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web.testing import Request
+from sentry_web.testing import RequestSpec
 from sentry_web.testing.drivers import make_environ, make_scope
 from sentry_web.testing.transport import recording
 
@@ -60,7 +60,7 @@ def ask_wsgi(app: Any, path: str) -> Answer:
         statuses.append(int(status[:3]))
         return lambda data: None
 
-    environ = make_environ(Request(path=path))
+    environ = make_environ(RequestSpec(path=path))
     environ["wsgi.errors"] = io.StringIO()
     response: Any = None
     body = b""
@@ -101,7 +101,7 @@ async def ask_asgi(app: Any, path: str, *, lifespan: bool) -> Answer:
         await start(app)
     is_websocket = path.startswith("/talk")
     incoming: asyncio.Queue[Any] = asyncio.Queue()
-    scope = make_scope(Request(path=path))
+    scope = make_scope(RequestSpec(path=path))
     if is_websocket:
         scope.update(type="websocket", scheme="ws", subprotocols=[])
         del scope["method"]

@@ -27,11 +27,11 @@ def test_every_function_runs_with_some_framework() -> None:
     assert set(broken("flask")["all"]) - ran - ELSEWHERE == set()
 
 
-#: What no shop makes run; see tests/test_frameworks.py.
+#: What no shop makes run; see tests/naming/test_frameworks.py.
 ELSEWHERE = {
-    "_frameworks._found.Listener.__init__",  # at import
-    "_frameworks._mounts.full_path",  # where a layer copies the scope
-    "_frameworks.pallets._match",  # bare werkzeug routing
-    "_frameworks.starlette._route_of",  # older Starlette
-    "_frameworks.starlette._routes",  # older Starlette
+    "_naming.frameworks._found.Listener.__init__",  # at import
+    "_naming.frameworks._mounts.full_path",  # where a layer copies the scope
+    "_naming.frameworks.pallets._match",  # bare werkzeug routing
+    "_naming.frameworks.starlette._route_of",  # older Starlette
+    "_naming.frameworks.starlette._routes",  # older Starlette
 }

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, Samp
 from sentry_web import instrument_wsgi
 from sentry_web._otel import build_settings
 from sentry_web._otel.attributes import FirstAttributes
-from sentry_web._privacy import Policy
-from sentry_web._scope import ScopeRequest
+from sentry_web._privacy.policy import Policy
+from sentry_web._request.scope import ScopeRequest
 from sentry_web.testing import DRIVERS, Script, SendChunk, StartResponse
 from sentry_web.testing.strategies import requests
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentry_web import AsgiMiddleware, OpenTelemetryRecorder, SentryRecorder, WsgiMiddleware
-from sentry_web._config import DEFAULT_METHODS
+from sentry_web._options import DEFAULT_METHODS
 from sentry_web.testing import (
     ASGI2,
     ASGI3,
@@ -23,7 +23,7 @@ from sentry_web.testing import (
     DRIVERS,
     CaptureMessage,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     StartResponse,
@@ -110,7 +110,7 @@ def test_one_request_is_one_trace_in_both_outputs(driver: Any, way: str, new_tel
     ):
         telemetry = new_telemetry()
         with recording(**SDK[sdk]) as events:
-            driver.run(SCRIPT, Request(headers=incoming), wraps(telemetry)[way])
+            driver.run(SCRIPT, RequestSpec(headers=incoming), wraps(telemetry)[way])
             told = trace_ids(events)
             assert len(events.errors) == len(events.messages) == 1
             assert len(events.transactions) + len(events.segments) == (sdk != "errors only")
@@ -167,7 +167,7 @@ def test_each_output_keeps_the_options_of_its_middleware(driver: Any, telemetry:
     both = telemetry.wrap(excluded_urls="/health").around(Wrap.ours(transaction_style="url", excluded_urls="/metrics"))
     with recording(traces_sample_rate=1.0) as events:
         for path in ("/health", "/metrics", "/books"):
-            driver.run(SCRIPT, Request(path=path), both)
+            driver.run(SCRIPT, RequestSpec(path=path), both)
         assert [transaction.name for transaction in events.transactions] == ["/health", "/books"]
     assert [span.attributes["url.path"] for span in telemetry.requests] == ["/metrics", "/books"]
 

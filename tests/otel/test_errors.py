@@ -11,14 +11,14 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentry_web._address import Forwarding
-from sentry_web._body import Body
-from sentry_web._otel.errors import tell
-from sentry_web._privacy import SUBSTITUTE, Policy
+from sentry_web._otel.errors import record_error
+from sentry_web._privacy.policy import SUBSTITUTE, Policy
 from sentry_web._request import Outcome, Request
-from sentry_web._scope import ScopeRequest
+from sentry_web._request.body import Body
+from sentry_web._request.forwarding import Forwarding
+from sentry_web._request.scope import ScopeRequest
 from sentry_web.testing import DRIVERS, Raise, ReadBody, Script
-from sentry_web.testing import Request as Sent
+from sentry_web.testing import RequestSpec as Sent
 from sentry_web.testing.drivers import make_scope
 
 POLICY = Policy.plain(user_info=False, forwarding=Forwarding())
@@ -40,7 +40,9 @@ def request_with(query: str = "", **headers: str) -> Request:
 @given(st.text(st.characters(min_codepoint=0x61, max_codepoint=0x7A), min_size=8, max_size=20), st.booleans())
 def test_a_secret_of_the_request_is_in_no_part_of_it(secret: str, escaped: bool) -> None:
     request = request_with(authorization="Bearer zz" + secret)
-    told = tell(raised(ValueError(repr("zz" + secret) if escaped else "zz" + secret)), request, POLICY, Outcome(0.0))
+    told = record_error(
+        raised(ValueError(repr("zz" + secret) if escaped else "zz" + secret)), request, POLICY, Outcome(0.0)
+    )
     assert secret not in told.message
     assert "[Filtered]" in told.message
     assert f"zz{secret}" not in told.stacktrace
@@ -48,13 +50,13 @@ def test_a_secret_of_the_request_is_in_no_part_of_it(secret: str, escaped: bool)
 
 
 def test_what_is_no_secret_is_told_as_it_is() -> None:
-    told = tell(raised(LookupError("no book 7")), request_with("page=2"), POLICY, Outcome(0.0))
+    told = record_error(raised(LookupError("no book 7")), request_with("page=2"), POLICY, Outcome(0.0))
     assert told.description == "LookupError: no book 7"
     assert told.stacktrace.endswith("LookupError: no book 7\n")
 
 
 def test_an_exception_without_a_text_is_called_by_its_class() -> None:
-    assert tell(raised(KeyError()), request_with(), POLICY, Outcome(0.0)).description == "KeyError"
+    assert record_error(raised(KeyError()), request_with(), POLICY, Outcome(0.0)).description == "KeyError"
 
 
 def test_one_that_cannot_be_written_is_told_by_its_class() -> None:
@@ -62,7 +64,7 @@ def test_one_that_cannot_be_written_is_told_by_its_class() -> None:
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
-    told = tell(raised(OddError()), request_with(), POLICY, Outcome(0.0))
+    told = record_error(raised(OddError()), request_with(), POLICY, Outcome(0.0))
     assert told.kind.endswith("OddError")
     assert (told.message, told.stacktrace) == (SUBSTITUTE, SUBSTITUTE)
 
@@ -73,7 +75,7 @@ def test_secrets_of_the_body_and_of_the_response_count_too() -> None:
     request.body.feed(b"password=" + SECRET.encode())
     outcome = Outcome(0.0)
     outcome.headers = [("Set-Cookie", "sid=another-secret; Path=/")]
-    told = tell(raised(ValueError(f"{SECRET} and another-secret")), request, POLICY, outcome)
+    told = record_error(raised(ValueError(f"{SECRET} and another-secret")), request, POLICY, outcome)
     assert told.message == "[Filtered] and [Filtered]"
 
 

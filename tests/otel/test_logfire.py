@@ -15,7 +15,17 @@ from opentelemetry import propagate
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from sentry_web import instrument_asgi, instrument_wsgi
-from sentry_web.testing import ASGI3, DRIVERS, WSGI, Raise, Request, Script, SendChunk, StartResponse, Wrap
+from sentry_web.testing import (
+    ASGI3,
+    DRIVERS,
+    WSGI,
+    Raise,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+)
 
 #: Logfire's numbers of levels; a span without one is "info".
 WARNING, ERROR = 13, 17
@@ -51,7 +61,7 @@ def told(exporter: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_a_request_has_a_readable_message(driver: Any, exporter: Any) -> None:
-    driver.run(Script((StartResponse(), SendChunk())), Request(path="/books/7", query="page=2"), ours())
+    driver.run(Script((StartResponse(), SendChunk())), RequestSpec(path="/books/7", query="page=2"), ours())
     (span,) = told(exporter)
     assert span["name"] == "GET"
     assert span["attributes"]["logfire.msg"].startswith("GET /books/7")  # how the query is shown is Logfire's affair
@@ -64,7 +74,7 @@ def test_the_name_has_the_route_and_the_message_the_path(driver: Any, exporter: 
         wsgi=lambda app: instrument_wsgi(app, route_resolver=lambda request: "/books/{number}"),
         asgi=lambda app: instrument_asgi(app, route_resolver=lambda request: "/books/{number}"),
     )
-    driver.run(Script((StartResponse(), SendChunk())), Request(path="/books/7"), wrap)
+    driver.run(Script((StartResponse(), SendChunk())), RequestSpec(path="/books/7"), wrap)
     (span,) = told(exporter)
     assert span["name"] == "GET /books/{number}"
     assert span["attributes"]["logfire.msg"] == "GET /books/7"
@@ -73,14 +83,14 @@ def test_the_name_has_the_route_and_the_message_the_path(driver: Any, exporter: 
 @pytest.mark.parametrize(("status", "level"), [(404, WARNING), (503, ERROR)])
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_the_level_follows_the_status(driver: Any, exporter: Any, status: int, level: int) -> None:
-    driver.run(Script((StartResponse(status), SendChunk())), Request(path="/books/7"), ours())
+    driver.run(Script((StartResponse(status), SendChunk())), RequestSpec(path="/books/7"), ours())
     (span,) = told(exporter)
     assert span["attributes"]["logfire.level_num"] == level
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_an_exception_is_an_error_with_its_traceback(driver: Any, exporter: Any) -> None:
-    driver.run(Script((Raise(ValueError),)), Request(path="/books/7"), ours())
+    driver.run(Script((Raise(ValueError),)), RequestSpec(path="/books/7"), ours())
     (span,) = told(exporter)
     assert span["attributes"]["logfire.level_num"] == ERROR
     assert span["events"][0]["name"] == "exception"
@@ -93,7 +103,7 @@ def test_spans_of_logfire_are_children_of_the_request(exporter: Any) -> None:
             start_response("200 OK", [])
         return [b""]
 
-    WSGI.run_app(app, Request(path="/books"), ours())
+    WSGI.run_app(app, RequestSpec(path="/books"), ours())
     own, request = told(exporter)
     assert own["attributes"]["logfire.msg"] == "looking for ulysses"
     assert own["parent"]["span_id"] == request["context"]["span_id"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sentry_web._otel.metrics import DURATION_BUCKETS, Metrics
 from sentry_web._request import Outcome, Request
 from sentry_web.testing import DRIVERS, ReadBody, Script, SendChunk, StartResponse
-from sentry_web.testing import Request as Sent
+from sentry_web.testing import RequestSpec as Sent
 from sentry_web.testing.strategies import odd_scripts, scripts
 
 KNOWN = {"http.request.method": "GET", "url.scheme": "http"}

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
-from sentry_web._config import OptionTypes
+from sentry_web._options import OptionTypes
 from sentry_web._otel import settings
 from sentry_web._otel.options import AsgiOptions, CommonOptions
 

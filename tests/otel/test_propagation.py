@@ -18,28 +18,28 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from sentry_web._config import build_config
+from sentry_web._options import build_options
 from sentry_web._otel.propagation import RequestGetter, incoming_context, incoming_trace
 from sentry_web._request import Trace
-from sentry_web._scope import ScopeRequest
-from sentry_web.testing import DRIVERS, Request, Script, SendChunk, StartResponse
+from sentry_web._request.scope import ScopeRequest
+from sentry_web.testing import DRIVERS, RequestSpec, Script, SendChunk, StartResponse
 from sentry_web.testing.drivers import make_scope
 
 ANSWER = Script((StartResponse(), SendChunk(b"hello")))
 TRACE, SPAN = "a" * 32, "1234567890abcdef"
-CALLED = Request(headers=(("traceparent", f"00-{TRACE}-{SPAN}-01"), ("tracestate", "a=1")))
+CALLED = RequestSpec(headers=(("traceparent", f"00-{TRACE}-{SPAN}-01"), ("tracestate", "a=1")))
 #: An identity is not zero (W3C Trace Context, 3.2.2.3).
 HEX = st.integers(1, 2**128 - 1).map(lambda number: f"{number:032x}")
 
 
-def request_of(sent: Request) -> ScopeRequest:
+def request_of(sent: RequestSpec) -> ScopeRequest:
     return ScopeRequest(make_scope(sent))
 
 
 @given(trace_id=HEX, span_id=st.integers(1, 2**64 - 1).map(lambda number: f"{number:016x}"), sampled=st.booleans())
 def test_what_a_caller_says_is_continued(trace_id: str, span_id: str, sampled: bool) -> None:
     header = f"00-{trace_id}-{span_id}-{int(sampled):02x}"
-    found = incoming_trace(request_of(Request(headers=(("TraceParent", header),))), build_config())
+    found = incoming_trace(request_of(RequestSpec(headers=(("TraceParent", header),))), build_options())
     assert found is not None
     assert (found.trace_id, found.span_id, found.sampled) == (trace_id, span_id, sampled)
 
@@ -47,14 +47,14 @@ def test_what_a_caller_says_is_continued(trace_id: str, span_id: str, sampled: b
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60))
 def test_a_malformed_header_begins_a_new_trace(header: str) -> None:
     if header.count("-") < 3:
-        assert incoming_trace(request_of(Request(headers=(("traceparent", header),))), build_config()) is None
+        assert incoming_trace(request_of(RequestSpec(headers=(("traceparent", header),))), build_options()) is None
 
 
 @given(HEX, st.sampled_from([True, False, None]))
 def test_a_settled_trace_wins_over_the_headers(trace_id: str, sampled: bool | None) -> None:
     request = request_of(CALLED)
     request.trace = Trace(trace_id, SPAN, sampled)
-    context, _ = incoming_context(request, build_config())
+    context, _ = incoming_context(request, build_options())
     place = trace.get_current_span(context).get_span_context()
     assert f"{place.trace_id:032x}" == trace_id
     assert place.is_remote
@@ -114,7 +114,7 @@ def own_propagator() -> Iterator[None]:
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 @pytest.mark.usefixtures("own_propagator")
 def test_the_globally_configured_propagator_is_asked(driver: Any, telemetry: Any) -> None:
-    driver.run(ANSWER, Request(headers=(("X-Trace", TRACE),)), telemetry.wrap())
+    driver.run(ANSWER, RequestSpec(headers=(("X-Trace", TRACE),)), telemetry.wrap())
     assert f"{telemetry.requests[0].context.trace_id:032x}" == TRACE
 
 
@@ -145,7 +145,7 @@ def test_a_propagator_is_spared_only_where_it_is_known_to_have_nothing_to_say(
     request = ScopeRequest({"type": "http"})
     for _ in range(2):
         here = get_current()
-        assert incoming_context(request, build_config(), plain=True) == (here, ())
+        assert incoming_context(request, build_options(), plain=True) == (here, ())
     assert Asked.times == 2 * times
 
 
@@ -175,6 +175,6 @@ def test_without_one_the_response_is_as_it_was(driver: Any, telemetry: Any) -> N
 
 
 def test_the_getter_reads_names_in_any_case() -> None:
-    getter, request = RequestGetter(), request_of(Request(headers=(("X-One", "1"), ("x-one", "2"))))
+    getter, request = RequestGetter(), request_of(RequestSpec(headers=(("X-One", "1"), ("x-one", "2"))))
     assert getter.get(request, "X-ONE") == ["1, 2"]
     assert getter.keys(request) == ["host", "x-one"]

@@ -29,7 +29,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     Receive,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     Send,
@@ -42,7 +42,7 @@ from sentry_web.testing.steps import Act
 from sentry_web.testing.strategies import requests, scripts
 
 ANSWER = Script((StartResponse(), SendChunk(b"hello")))
-BOOK = Request(
+BOOK = RequestSpec(
     method="POST",
     path="/books/7",
     query="page=2&token=secret-token",
@@ -166,11 +166,18 @@ def test_a_span_lasts_to_the_last_byte(driver: Any, telemetry: Any) -> None:
 def test_hooks_see_span_and_server_dict_on_both_protocols(driver: Any, telemetry: Any) -> None:
     seen: list[Any] = []
 
-    def request(span: Any, live: Any) -> None:
-        seen.append(("request", span.is_recording(), trace.get_current_span() is span, "sentry_web" in str(list(live))))
+    def request(span: Any, scope_or_environ: Any) -> None:
+        seen.append(
+            (
+                "request",
+                span.is_recording(),
+                trace.get_current_span() is span,
+                "sentry_web" in str(list(scope_or_environ)),
+            )
+        )
 
-    def response(span: Any, live: Any, status: str, headers: Any) -> None:
-        seen.append(("response", span.is_recording(), status, headers, isinstance(live, dict)))
+    def response(span: Any, scope_or_environ: Any, status: str, headers: Any) -> None:
+        seen.append(("response", span.is_recording(), status, headers, isinstance(scope_or_environ, dict)))
 
     driver.run(ANSWER, wrap=telemetry.wrap(server_request_hook=request, request_hook=request, response_hook=response))
     assert seen == [
@@ -191,7 +198,7 @@ def test_message_hooks_see_each_message(driver: Any, telemetry: Any, spans: bool
         seen.append((getattr(span, "kind", None), scope["type"], message["type"]))
 
     wrap = telemetry.wrap(client_request_hook=hook, client_response_hook=hook, record_send_receive=spans)
-    driver.run(Script((ReadBody(), *ANSWER.steps)), Request(method="POST", body=(b"a",)), wrap)
+    driver.run(Script((ReadBody(), *ANSWER.steps)), RequestSpec(method="POST", body=(b"a",)), wrap)
     kind = SpanKind.INTERNAL if spans else SpanKind.SERVER
     assert seen[0] == (kind, "http", "http.request")
     assert (kind, "http", "http.response.start") in seen
@@ -200,7 +207,9 @@ def test_message_hooks_see_each_message(driver: Any, telemetry: Any, spans: bool
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_default_span_details_name_the_span_for_good(driver: Any, telemetry: Any) -> None:
-    wrap = telemetry.wrap(default_span_details=lambda live: ("buy", {"mine": 1}), route_resolver=lambda request: "/{a}")
+    wrap = telemetry.wrap(
+        default_span_details=lambda scope_or_environ: ("buy", {"mine": 1}), route_resolver=lambda request: "/{a}"
+    )
     driver.run(ANSWER, wrap=wrap)
     (span,) = telemetry.requests
     assert (span.name, span.attributes["mine"], span.attributes["http.route"]) == ("buy", 1, "/{a}")
@@ -208,7 +217,7 @@ def test_default_span_details_name_the_span_for_good(driver: Any, telemetry: Any
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_a_name_given_meanwhile_stays(driver: Any, telemetry: Any) -> None:
-    wrap = telemetry.wrap(request_hook=lambda span, live: span.update_name("mine"), transaction_style="url")
+    wrap = telemetry.wrap(request_hook=lambda span, scope_or_environ: span.update_name("mine"), transaction_style="url")
     driver.run(ANSWER, wrap=wrap)
     wrap = telemetry.wrap(on_request=lambda recording, request: recording.set_name("chosen"))
     driver.run(ANSWER, wrap=wrap)
@@ -274,7 +283,7 @@ def test_the_sampler_sees_the_attributes_and_the_resolved_name(driver: Any, new_
 @pytest.mark.parametrize("driver", [ASGI3, ASGI2], ids=repr)
 def test_a_websocket_has_its_span_and_its_own_metrics(driver: Any, telemetry: Any) -> None:
     script = WsScript((Accept(), Receive(), Send("ü"), Send(b"xyz"), CloseSocket(1011)), messages=("hello",))
-    driver.run_websocket(script, Request(path="/talk"), telemetry.wrap())
+    driver.run_websocket(script, RequestSpec(path="/talk"), telemetry.wrap())
     (span,) = telemetry.requests
     assert span.name == "GET"
     assert span.status.status_code is StatusCode.ERROR
@@ -322,7 +331,7 @@ class Look(Act):
 def test_the_span_and_the_callers_baggage_are_current_around_application_code(driver: Any, telemetry: Any) -> None:
     seen: list[Any] = []
     steps = (Look(seen), StartResponse(), SendChunk(), Look(seen), SendChunk())
-    driver.run(Script(steps), Request(headers=(("baggage", "shop=books"),)), telemetry.wrap())
+    driver.run(Script(steps), RequestSpec(headers=(("baggage", "shop=books"),)), telemetry.wrap())
     assert {span.get_span_context().span_id for span, _ in seen} == {telemetry.requests[0].context.span_id}
     assert [dict(found) for _, found in seen] == [{"shop": "books"}] * 2
     assert trace.get_current_span() is trace.INVALID_SPAN

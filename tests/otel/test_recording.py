@@ -14,12 +14,12 @@ from opentelemetry.metrics._internal import _ProxyMeter
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from sentry_web._naming import Naming
+from sentry_web._naming.naming import Naming
 from sentry_web._otel import OpenTelemetryRecorder
-from sentry_web._recorder import Captured
 from sentry_web._request import Outcome
-from sentry_web._scope import ScopeRequest
-from sentry_web.testing import DRIVERS, Request, Script, SendChunk, StartResponse
+from sentry_web._request.scope import ScopeRequest
+from sentry_web.recorder import Captured
+from sentry_web.testing import DRIVERS, RequestSpec, Script, SendChunk, StartResponse
 
 ANSWER = Script((StartResponse(), SendChunk(b"hello")))
 SCOPE = {"type": "http", "method": "GET", "path": "/books"}
@@ -85,7 +85,7 @@ def test_a_processor_finds_the_request_current_at_its_end(driver: Any, telemetry
     sees = Sees()
     telemetry.tracer_provider.add_span_processor(sees)
     before = context.get_current()
-    driver.run(ANSWER, Request(headers=(("Baggage", "shelf=7"),)), telemetry.wrap(**options))
+    driver.run(ANSWER, RequestSpec(headers=(("Baggage", "shelf=7"),)), telemetry.wrap(**options))
     assert sees.seen == [(True, "7")]
     assert context.get_current() is before
 

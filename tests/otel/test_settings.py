@@ -17,7 +17,7 @@ from opentelemetry import trace
 
 from sentry_web import AsgiMiddleware, OpenTelemetryRecorder, instrument_asgi, instrument_wsgi
 from sentry_web._otel.settings import build_settings
-from sentry_web.testing import ASGI3, DRIVERS, WSGI, Request, Script, SendChunk, StartResponse, Wrap
+from sentry_web.testing import ASGI3, DRIVERS, WSGI, RequestSpec, Script, SendChunk, StartResponse, Wrap
 
 SCRIPT = Script((StartResponse(headers=(("X-Cache", "hit"), ("Set-Cookie", "a=b"))), SendChunk()))
 BOTH = [instrument_asgi, instrument_wsgi]
@@ -127,14 +127,14 @@ def test_urls_are_excluded_by_the_environment(
         monkeypatch.setenv(name, value)
     paths = ["/health", "/metrics", "/books"]
     for path in paths:
-        driver.run(SCRIPT, Request(path=path), telemetry.wrap())
+        driver.run(SCRIPT, RequestSpec(path=path), telemetry.wrap())
     assert {span.attributes["url.path"] for span in telemetry.requests} == set(paths) - excluded
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
 def test_the_argument_wins_over_the_environment(driver: Any, telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_EXCLUDED_URLS", "/books")
-    driver.run(SCRIPT, Request(path="/books"), telemetry.wrap(excluded_urls=""))
+    driver.run(SCRIPT, RequestSpec(path="/books"), telemetry.wrap(excluded_urls=""))
     assert len(telemetry.requests) == 1
 
 
@@ -142,7 +142,7 @@ def test_an_exclude_list_of_opentelemetrys_is_taken_too(telemetry: Any) -> None:
     http = pytest.importorskip("opentelemetry.util.http", reason="opentelemetry-util-http is not installed")
     wrap = telemetry.wrap(excluded_urls=http.ExcludeList(["/health"]))
     for driver in (WSGI, ASGI3):
-        driver.run(SCRIPT, Request(path="/health"), wrap)
+        driver.run(SCRIPT, RequestSpec(path="/health"), wrap)
     assert telemetry.requests == []
 
 
@@ -155,7 +155,7 @@ def test_headers_are_captured_and_sanitised_by_the_environment(
     monkeypatch.setenv(prefix + "SERVER_RESPONSE", "x-cache,set-cookie")
     monkeypatch.setenv(prefix + "SANITIZE_FIELDS", ".*mine.*")
     headers = (("X-One", "1"), ("X-Two-Mine", "2"), ("X-Two", "3"), ("X-One-More", "4"))
-    driver.run(SCRIPT, Request(headers=headers), telemetry.wrap())
+    driver.run(SCRIPT, RequestSpec(headers=headers), telemetry.wrap())
     (span,) = telemetry.requests
     assert {key: value for key, value in span.attributes.items() if ".header." in key} == {
         "http.request.header.x-one": ("1",),
@@ -179,7 +179,7 @@ def test_known_methods_are_those_of_the_environment(
         with monkeypatch.context() as patch:
             for name, value in variables.items():
                 patch.setenv(name, value)
-            driver.run(SCRIPT, Request(method="PURGE"), telemetry.wrap())
+            driver.run(SCRIPT, RequestSpec(method="PURGE"), telemetry.wrap())
         (span,) = telemetry.requests
         told = span.attributes
         assert (told["http.request.method"], told.get("http.request.method_original"), span.name) == expected

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from sentry_web.testing import DRIVERS, Driver, Events, Request, Script, SendChunk, StartResponse, Wrap, recording
+from sentry_web.testing import (
+    DRIVERS,
+    Driver,
+    Events,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+    recording,
+)
 
 #: Answers 200 with a body.
 ANSWER = Script((StartResponse(), SendChunk(b"hello")))
@@ -31,12 +41,12 @@ def run() -> Run:
     def run_script(
         driver: Driver,
         script: Script = ANSWER,
-        request: Request | None = None,
+        request: RequestSpec | None = None,
         sdk: dict[str, Any] | None = None,
         **options: Any,
     ) -> Events:
         with recording(**{"traces_sample_rate": 1.0, **(sdk or {})}) as events:
-            driver.run(script, request or Request(path="/books/7"), Wrap.ours(**options))
+            driver.run(script, request or RequestSpec(path="/books/7"), Wrap.ours(**options))
         return events
 
     return run_script

@@ -17,7 +17,7 @@ from sentry_web.testing import (
     Driver,
     Events,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     SetTag,
@@ -174,7 +174,7 @@ def test_a_request_is_reported_without_each_of_them(
         (SetTag("a", "b"), StartResponse(), CaptureMessage("here"), ChildSpan("inside", (SendChunk(),)), Raise())
     )
     with recording(traces_sample_rate=1.0, **sdk) as events:
-        transcript = driver.run(script, Request(path="/books/7"), Wrap.ours())
+        transcript = driver.run(script, RequestSpec(path="/books/7"), Wrap.ours())
     assert transcript.scope_restored
     reported: Events = events
     assert len(reported.errors) == len(reported.messages) == 1

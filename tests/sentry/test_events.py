@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 import sentry_sdk
 
-from sentry_web._address import Forwarding
-from sentry_web._http import text
-from sentry_web._naming import Naming
-from sentry_web._privacy import SUBSTITUTE, Filtered, Oversized, Unparsed
-from sentry_web._recorder import Captured
+from sentry_web._naming.naming import Naming
+from sentry_web._privacy.policy import SUBSTITUTE, Filtered, Oversized, Unparsed
 from sentry_web._request import Name
-from sentry_web._scope import ScopeRequest
+from sentry_web._request.forwarding import Forwarding
+from sentry_web._request.http import text
+from sentry_web._request.scope import ScopeRequest
 from sentry_web._sentry.events import RequestProcessor, annotated, request_data
 from sentry_web._sentry.settings import build_policy
+from sentry_web.recorder import Captured
 from sentry_web.testing import (
     CaptureMessage,
     Driver,
     Events,
     Raise,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -30,7 +30,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.steps import Act
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 BOTH_MODES = pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
 pytestmark = pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning")
@@ -144,7 +144,7 @@ class Choose(Act):
     def __init__(self, scope: str, source: str | None) -> None:
         self.scope, self.source = scope, source
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         scope = getattr(sentry_sdk, f"get_{self.scope}_scope")()
         scope.set_transaction_name("chosen", source=self.source)
 
@@ -175,7 +175,7 @@ def test_a_name_chosen_where_no_traces_are_made_names_events(driver: Driver, run
 class Rename(Act):
     """Rename the root span itself, as applications that know the SDK do."""
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         scope: Any = sentry_sdk.get_current_scope()
         root = getattr(scope, "streamed_span", None) or scope.transaction
         root.name = "chosen"
@@ -194,7 +194,7 @@ def test_a_name_that_was_there_before_the_request_is_no_choice(driver: Driver, s
     with recording(traces_sample_rate=1.0, **sdk) as events:
         sentry_sdk.get_current_scope().set_transaction_name("the server")
         sentry_sdk.get_isolation_scope().set_transaction_name("the process")
-        driver.run(script, Request(path="/books/7"), Wrap.ours())
+        driver.run(script, RequestSpec(path="/books/7"), Wrap.ours())
     (root,) = events.transactions + events.segments
     assert {root.name, *(message.name for message in events.messages)} == {"/books/7"}
 
@@ -203,7 +203,7 @@ def test_a_name_that_was_there_before_the_request_is_no_choice(driver: Driver, s
 
 
 def test_an_error_tells_its_request(driver: Driver, run: Any) -> None:
-    request = Request("PUT", "/books/7", query="page=2", headers=(("X-Shop", "north"),), root_path="/shop")
+    request = RequestSpec("PUT", "/books/7", query="page=2", headers=(("X-Shop", "north"),), root_path="/shop")
     (error,) = run(driver, Script((Raise(),), Returns.LAZY_GENERATOR), request).errors
     assert error["request"]["url"] == request.url
     assert error["request"]["method"] == "PUT"
@@ -219,7 +219,7 @@ def test_an_error_tells_its_request(driver: Driver, run: Any) -> None:
 
 def test_an_error_that_the_application_captured_itself_is_not_captured_again(driver: Driver, run: Any) -> None:
     class Captures(Raise):
-        def act(self, recorder: Recorder) -> None:
+        def act(self, recorder: TranscriptWriter) -> None:
             try:
                 super().act(recorder)
             except RuntimeError as error:

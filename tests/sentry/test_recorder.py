@@ -12,12 +12,12 @@ import pytest
 import sentry_sdk
 from sentry_sdk import Scope
 
-from sentry_web._config import build_config
-from sentry_web._naming import Naming
-from sentry_web._recorder import MOST_MESSAGE_SPANS, Captured
+from sentry_web._naming.naming import Naming
+from sentry_web._options import build_options
 from sentry_web._request import Outcome
-from sentry_web._scope import ScopeRequest
+from sentry_web._request.scope import ScopeRequest
 from sentry_web._sentry import SentryRecorder, compat
+from sentry_web.recorder import MOST_MESSAGE_SPANS, Captured
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -26,7 +26,7 @@ from sentry_web.testing import (
     Driver,
     Events,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     SetTag,
@@ -37,7 +37,7 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.connections import Accept, Send
 from sentry_web.testing.steps import Act
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 STREAM = {"trace_lifecycle": "stream"}
 BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
@@ -51,7 +51,7 @@ def started(**options: Any) -> Any:
     scope = {"type": "http", "method": "GET", "path": "/books/7", "headers": []}
     request = ScopeRequest(scope)
     naming = Naming(request, "endpoint", scope, None)
-    return SentryRecorder(build_config(**options)).start(request, naming, Captured(), Outcome(0.0), scope)
+    return SentryRecorder(build_options(**options)).start(request, naming, Captured(), Outcome(0.0), scope)
 
 
 def root_of(events: Events) -> Any:
@@ -67,7 +67,7 @@ def data_of(root: Any) -> dict[str, Any]:
 
 
 def test_nothing_is_done_without_a_client_that_sends() -> None:
-    recorder = SentryRecorder(build_config())
+    recorder = SentryRecorder(build_options())
     assert not recorder.active("asgi")
     with recording():
         assert recorder.active("asgi")
@@ -77,7 +77,7 @@ def test_nothing_is_done_without_a_client_that_sends() -> None:
 def test_a_request_that_a_middleware_of_the_sdk_reports_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from sentry_sdk.integrations import wsgi
 
-    recorder = SentryRecorder(build_config())
+    recorder = SentryRecorder(build_options())
     variable = wsgi._wsgi_middleware_applied
     assert variable in compat.marker_variables()
     with recording():
@@ -93,7 +93,7 @@ def test_what_is_set_in_a_request_stays_in_it(driver: Driver) -> None:
     with recording() as events:
         sentry_sdk.set_tag("server", "a")
         sentry_sdk.add_breadcrumb(message="at the start")
-        driver.run(inside, Request(path="/a"), Wrap.ours())
+        driver.run(inside, RequestSpec(path="/a"), Wrap.ours())
         sentry_sdk.capture_message("outside")
     within, without = events.messages
     assert within.tags.items() >= {"shelf": "7", "server": "a"}.items()
@@ -143,7 +143,7 @@ def test_the_lifespan_has_scopes_and_nothing_else() -> None:
     request = ScopeRequest(scope)
     with recording(traces_sample_rate=1.0) as events:
         naming = Naming(request, "endpoint", scope, None)
-        record = SentryRecorder(build_config()).start(request, naming, Captured(), Outcome(0.0), scope)
+        record = SentryRecorder(build_options()).start(request, naming, Captured(), Outcome(0.0), scope)
         with record.running():
             sentry_sdk.set_tag("lifespan", "yes")
             sentry_sdk.capture_message("starting")
@@ -165,7 +165,7 @@ SENTRY_TRACE = ("sentry-trace", f"{TRACE}-{SPAN}-0")
 
 @BOTH_MODES
 def test_an_incoming_trace_is_continued(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
-    root = root_of(run(driver, request=Request(headers=(TRACEPARENT,)), sdk=sdk))
+    root = root_of(run(driver, request=RequestSpec(headers=(TRACEPARENT,)), sdk=sdk))
     assert root.trace["trace_id"] == TRACE
     assert root.trace["parent_span_id"] == SPAN
 
@@ -175,7 +175,7 @@ def test_the_decision_of_who_came_before_counts_where_his_trace_is_continued(
     driver: Driver, run: Any, sdk: dict[str, Any]
 ) -> None:
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
-    events = run(driver, script, Request(headers=(SENTRY_TRACE,)), sdk=sdk)
+    events = run(driver, script, RequestSpec(headers=(SENTRY_TRACE,)), sdk=sdk)
     assert events.transactions == events.segments == []
     (message,) = events.messages
     assert message.trace["trace_id"] == TRACE
@@ -192,7 +192,7 @@ def test_a_trace_not_continued_is_linked_and_its_decision_ignored(
     driver: Driver, run: Any, sdk: dict[str, Any], continue_traces: Any, header: tuple[str, str]
 ) -> None:
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
-    request = Request(headers=(header, ("baggage", f"sentry-trace_id={TRACE},sentry-sample_rand=0.99")))
+    request = RequestSpec(headers=(header, ("baggage", f"sentry-trace_id={TRACE},sentry-sample_rand=0.99")))
     events: Events = run(driver, script, request, sdk=sdk, continue_traces=continue_traces)
     root = root_of(events)
     assert root.trace["trace_id"] != TRACE
@@ -204,7 +204,7 @@ def test_a_trace_not_continued_is_linked_and_its_decision_ignored(
 
 @BOTH_MODES
 def test_a_callable_may_let_a_trace_be_continued(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
-    request = Request(headers=(TRACEPARENT,))
+    request = RequestSpec(headers=(TRACEPARENT,))
     root = root_of(run(driver, request=request, sdk=sdk, continue_traces=lambda request: request.method == "GET"))
     assert root.trace["trace_id"] == TRACE
     assert "sentry.previous_trace" not in data_of(root)
@@ -219,7 +219,7 @@ def broken(*args: Any) -> Any:
 def test_a_callable_of_the_users_that_raises_does_not_lose_the_error(
     driver: Driver, run: Any, sdk: dict[str, Any], sampling: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    request = Request(query=f"token={SECRET}", headers=(TRACEPARENT,))
+    request = RequestSpec(query=f"token={SECRET}", headers=(TRACEPARENT,))
     events: Events = run(driver, Script((Raise(),)), request, sdk={**sdk, **sampling}, **options)
     (error,) = events.errors
     assert error["request"]["url"] == request.url
@@ -232,8 +232,8 @@ def test_methods_that_make_no_root_span_have_a_trace_of_their_own(
     driver: Driver, run: Any, sdk: dict[str, Any], method: str
 ) -> None:
     script = Script((StartResponse(), CaptureMessage("here")))
-    first: Events = run(driver, script, Request(method), sdk=sdk)
-    second: Events = run(driver, script, Request(method, headers=(TRACEPARENT,)), sdk=sdk)
+    first: Events = run(driver, script, RequestSpec(method), sdk=sdk)
+    second: Events = run(driver, script, RequestSpec(method, headers=(TRACEPARENT,)), sdk=sdk)
     assert first.transactions == first.segments == second.transactions == second.segments == []
     assert second.messages[0].trace["trace_id"] == TRACE
     assert first.messages[0].trace["trace_id"] != TRACE
@@ -249,8 +249,8 @@ def test_the_sampler_sees_scope_or_environ_and_the_request(driver: Driver, run: 
 
     root_of(run(driver, sdk={**sdk, "traces_sample_rate": None, "traces_sampler": sampler}))
     (context,) = seen
-    live = context.get("asgi_scope") or context.get("wsgi_environ")
-    assert live.get("path", live.get("PATH_INFO")) == "/books/7"
+    scope_or_environ = context.get("asgi_scope") or context.get("wsgi_environ")
+    assert scope_or_environ.get("path", scope_or_environ.get("PATH_INFO")) == "/books/7"
     assert context["request"].path == "/books/7"
 
 
@@ -275,7 +275,7 @@ def test_the_caller_is_told_the_trace_where_asked_for(
 ) -> None:
     with recording(traces_sample_rate=1.0, **sdk) as events:
         transcript = driver.run(
-            Script((StartResponse(), SendChunk())), Request(), Wrap.ours(trace_response_headers=names)
+            Script((StartResponse(), SendChunk())), RequestSpec(), Wrap.ours(trace_response_headers=names)
         )
     text = str(transcript.headers)
     assert [name in text.lower() for name in names] == [True] * len(names)
@@ -289,7 +289,7 @@ def test_the_caller_is_told_the_trace_where_asked_for(
 class CaptureHandled(Act):
     """Capture an exception that the application deals with."""
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         sentry_sdk.capture_exception(ValueError("handled"))
 
 
@@ -320,9 +320,9 @@ def test_no_session_where_the_application_stopped_them(driver: Driver) -> None:
     with recording() as events:
         scope = Scope.get_isolation_scope()
         scope.stop_auto_session_tracking()
-        driver.run(Script((StartResponse(), SendChunk())), Request(), Wrap.ours())
+        driver.run(Script((StartResponse(), SendChunk())), RequestSpec(), Wrap.ours())
         scope.resume_auto_session_tracking()
-        driver.run(Script((StartResponse(), SendChunk())), Request(), Wrap.ours())
+        driver.run(Script((StartResponse(), SendChunk())), RequestSpec(), Wrap.ours())
     (session,) = events.sessions
     assert [aggregate["exited"] for aggregate in session["aggregates"]] == [1]
 
@@ -408,7 +408,7 @@ def test_response_headers_are_reported_where_asked_for_and_sanitised(
 def test_the_client_is_found_behind_proxies_that_are_trusted(
     driver: Driver, run: Any, trusted: Any, address: str
 ) -> None:
-    request = Request(headers=(("X-Forwarded-For", "81.2.69.142, 8.8.8.8"),), client=("10.0.0.2", 50000))
+    request = RequestSpec(headers=(("X-Forwarded-For", "81.2.69.142, 8.8.8.8"),), client=("10.0.0.2", 50000))
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
     events: Events = run(driver, script, request, sdk={"send_default_pii": True}, trusted_proxies=trusted)
     for event in (events.messages[0], root_of(events)):
@@ -433,7 +433,7 @@ def test_messages_have_a_bounded_number_of_spans() -> None:
     messages = MOST_MESSAGE_SPANS + 10
     script = WsScript((Accept(), *(Send("x") for _ in range(messages))))
     with recording(traces_sample_rate=1.0, _experiments={"max_spans": 10_000}) as events:
-        ASGI3.run_websocket(script, Request(path="/chat"), Wrap.ours(record_send_receive=True))
+        ASGI3.run_websocket(script, RequestSpec(path="/chat"), Wrap.ours(record_send_receive=True))
     root = root_of(events)
     assert len(root["spans"]) == MOST_MESSAGE_SPANS
     assert data_of(root)["websocket.messages.sent"] == messages
@@ -473,7 +473,7 @@ class Work(Act):
     def __init__(self, unseen: bool = False) -> None:
         self.unseen = unseen
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         end = time.monotonic() + (0.05 if self.unseen else 10)
         while time.monotonic() < end and (self.unseen or samples() < 5):
             sum(range(1000))
@@ -534,7 +534,7 @@ def test_the_continuous_profiler_runs_as_long_as_the_root_span(driver: Driver, r
 
     options = {**sdk, "profile_session_sample_rate": 1.0, "profile_lifecycle": "trace"}
     with recording(traces_sample_rate=1.0, **options) as events:
-        driver.run(BUSY, Request(path="/books/7"), Wrap.ours())
+        driver.run(BUSY, RequestSpec(path="/books/7"), Wrap.ours())
         scheduler: Any = continuous_profiler._scheduler
         deadline = time.monotonic() + 5
         while scheduler.running and time.monotonic() < deadline:

@@ -15,9 +15,9 @@ import sentry_sdk
 from sentry_sdk.integrations.logging import LoggingIntegration
 
 from sentry_web import SentryWsgiMiddleware
-from sentry_web._address import Forwarding
 from sentry_web._request import Outcome
-from sentry_web._scope import ScopeRequest
+from sentry_web._request.forwarding import Forwarding
+from sentry_web._request.scope import ScopeRequest
 from sentry_web._sentry import redaction
 from sentry_web._sentry.redaction import RedactingProcessor, RedactingScope
 from sentry_web._sentry.settings import build_policy
@@ -27,7 +27,7 @@ from sentry_web.testing import (
     Events,
     Raise,
     ReadBody,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -37,14 +37,14 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.drivers import make_environ
 from sentry_web.testing.steps import Act
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 SECRET = "Hunter2-Zx81"
 PIN = "12345678"
 FILTERED = "[Filtered]"
 STREAM = {"trace_lifecycle": "stream"}
 BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
-CARRIES = Request(
+CARRIES = RequestSpec(
     "POST",
     "/books/7",
     query="page=2",
@@ -59,7 +59,7 @@ class Do(Act):
     def __init__(self, action: Callable[[], Any]) -> None:
         self.action = action
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         self.action()
 
 
@@ -213,7 +213,7 @@ def test_nowhere_in_a_span_a_secret_is_left(driver: Driver, run: Any, sdk: dict[
 
 def test_the_servers_own_dicts_in_the_frames_are_clean(driver: Driver, run: Any) -> None:
     """The application's frame holds scope or environ: raw headers, cookies, the query, the peer's address."""
-    request = Request(
+    request = RequestSpec(
         query=f"token={SECRET}-q",
         headers=(
             ("Cookie", f'session={SECRET}-c; quoted="{SECRET} d"'),
@@ -245,7 +245,7 @@ def test_the_servers_own_dicts_in_the_frames_are_clean(driver: Driver, run: Any)
     ],
 )
 def test_what_the_body_held_is_clean_in_the_frames(driver: Driver, run: Any, content_type: str, body: str) -> None:
-    request = Request("POST", headers=(("Content-Type", content_type),), body=(body.encode(),))
+    request = RequestSpec("POST", headers=(("Content-Type", content_type),), body=(body.encode(),))
     parsed: list[Any] = []
 
     def parse() -> None:
@@ -292,7 +292,7 @@ def test_what_is_no_value_stays_even_where_it_is_a_secret(driver: Driver, run: A
     def runtime() -> None:
         raise RuntimeError("plain")
 
-    request = Request(headers=(("X-Auth-Token", "RuntimeError"), ("X-Api-Key", "runtime"), ("X-Csrf", "default")))
+    request = RequestSpec(headers=(("X-Auth-Token", "RuntimeError"), ("X-Api-Key", "runtime"), ("X-Csrf", "default")))
     (error,) = run(driver, Script((Do(runtime),)), request).errors
     assert error.exception == ("RuntimeError", "plain")
     assert "runtime" in {frame["function"] for frame in error["exception"]["values"][-1]["stacktrace"]["frames"]}
@@ -301,7 +301,7 @@ def test_what_is_no_value_stays_even_where_it_is_a_secret(driver: Driver, run: A
 
 @pytest.mark.parametrize("value", ["abc", "12345", "true", "enabled", "default", "password", "Chrome"])
 def test_common_and_short_words_stay(driver: Driver, run: Any, value: str) -> None:
-    request = Request(headers=(("X-Auth-Token", value), ("Cookie", f"state={value}")))
+    request = RequestSpec(headers=(("X-Auth-Token", value), ("Cookie", f"state={value}")))
     said = doing(lambda: sentry_sdk.capture_message(f"it is {value}"))
     assert [event.message for event in run(driver, said, request).messages] == [f"it is {value}"]
 

@@ -26,7 +26,7 @@ from sentry_web.testing import (
     Peer,
     Raise,
     Receive,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     Send,
@@ -37,7 +37,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.steps import Act
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 STREAM = {"trace_lifecycle": "stream"}
 BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
@@ -127,7 +127,7 @@ def test_a_dropped_segment_leaves_nothing_behind_for_the_next_request(run: Any) 
     with recording(traces_sample_rate=1.0, trace_ignore_status_codes={404}, **STREAM) as events:
         for status in (404, 200):
             script = Script((StartResponse(status), ChildSpan("inside", (SendChunk(),))))
-            WSGI.run(script, Request(path=f"/{status}"), Wrap.ours())
+            WSGI.run(script, RequestSpec(path=f"/{status}"), Wrap.ours())
             assert sentry_sdk.get_current_span() is None
     assert root_of(events).name == "/200"
 
@@ -146,7 +146,7 @@ def test_an_unsampled_request_is_not_sent_and_does_no_harm(driver: Driver, run: 
 
 @BOTH_MODES
 def test_facts_have_opentelemetrys_names(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
-    request = Request("POST", "/books/7", query="page=2", headers=(("User-Agent", "probe/1.0"),))
+    request = RequestSpec("POST", "/books/7", query="page=2", headers=(("User-Agent", "probe/1.0"),))
     events: Events = run(driver, Script((StartResponse(201), SendChunk(b"hello"))), request, sdk=sdk)
     data = data_of(root_of(events))
     expected = {
@@ -198,7 +198,7 @@ def test_the_origin_and_operation_are_told(driver: Driver, run: Any, sdk: dict[s
 def test_a_websocket_is_one_root_span(driver: Any, sdk: dict[str, Any]) -> None:
     script = WsScript((Accept(), Receive(), Send("ä"), Send(b"abc"), Receive()), messages=("hello",), leaves_with=1001)
     with recording(traces_sample_rate=1.0, **sdk) as events:
-        driver.run_websocket(script, Request(path="/chat"), Wrap.ours())
+        driver.run_websocket(script, RequestSpec(path="/chat"), Wrap.ours())
     root = root_of(events)
     data = data_of(root)
     expected = {
@@ -219,7 +219,7 @@ def test_a_websocket_is_one_root_span(driver: Any, sdk: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("steps", "status"), [((CloseSocket(),), 403), ((Deny(401),), 401)])
 def test_a_refused_websocket_tells_its_status(driver: Any, steps: tuple[Any, ...], status: int) -> None:
     with recording(traces_sample_rate=1.0) as events:
-        driver.run_websocket(WsScript(steps), Request(path="/chat"), Wrap.ours())
+        driver.run_websocket(WsScript(steps), RequestSpec(path="/chat"), Wrap.ours())
     assert data_of(root_of(events))["http.response.status_code"] == status
 
 
@@ -228,7 +228,7 @@ def test_a_refused_websocket_tells_its_status(driver: Any, steps: tuple[Any, ...
 def test_messages_have_spans_where_asked_for(driver: Any, sdk: dict[str, Any]) -> None:
     script = WsScript((Accept(), Receive(), Send("hello"), Receive()), messages=("hello",))
     with recording(traces_sample_rate=1.0, **sdk) as events:
-        driver.run_websocket(script, Request(path="/chat"), Wrap.ours(record_send_receive=True))
+        driver.run_websocket(script, RequestSpec(path="/chat"), Wrap.ours(record_send_receive=True))
     root = root_of(events)
     spans = [span for span in events.spans if not span["is_segment"]] if sdk else root["spans"]
     named = [(span.name, span.attributes["sentry.op"]) if sdk else (span["description"], span["op"]) for span in spans]
@@ -248,7 +248,7 @@ def test_a_message_that_never_came_ends_its_span(driver: Any) -> None:
     """``receive`` was cancelled: its span is named after nothing, and sent."""
     with recording(traces_sample_rate=1.0) as events:
         script = Script((StartResponse(), SendChunk(), Cancel()))
-        driver.run(script, Request(path="/"), Wrap.ours(record_send_receive=True))
+        driver.run(script, RequestSpec(path="/"), Wrap.ours(record_send_receive=True))
     names = [span["description"] for span in root_of(events)["spans"]]
     assert names[:2] == ["http.response.start", "http.response.body"]
 
@@ -262,7 +262,7 @@ class StartSpan(Act):
     def __init__(self, transaction: list[Any], **values: Any) -> None:
         self.transaction, self.values = transaction, values
 
-    def act(self, recorder: Recorder) -> None:
+    def act(self, recorder: TranscriptWriter) -> None:
         if not self.transaction:
             self.transaction.append(sentry_sdk.get_current_scope().transaction)
         span = self.transaction[0].start_child(**self.values)
@@ -281,8 +281,8 @@ def after_the_end(run: Any, sdk: dict[str, Any] | None = None, **values: Any) ->
     script = Script((StartSpan(kept, op="inside"), StartResponse(), SendChunk()))
     options = {"traces_sampler": sampler} if sdk is None else sdk
     with recording(**{"traces_sample_rate": 1.0, **options}) as events:
-        WSGI.run(script, Request(path="/books/7"), Wrap.ours())
-        StartSpan(kept, **values).act(Recorder())
+        WSGI.run(script, RequestSpec(path="/books/7"), Wrap.ours())
+        StartSpan(kept, **values).act(TranscriptWriter())
     return events
 
 

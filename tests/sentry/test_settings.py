@@ -9,12 +9,20 @@ import pytest
 import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware
-from sentry_web._address import Forwarding
-from sentry_web._header_kinds import ADDRESS_HEADERS
-from sentry_web._privacy import Rule
+from sentry_web._privacy.header_kinds import ADDRESS_HEADERS
+from sentry_web._privacy.policy import Rule
+from sentry_web._request.forwarding import Forwarding
 from sentry_web._sentry import settings as settings_module
 from sentry_web._sentry.settings import ClientSettings, SettingsCache, build_policy
-from sentry_web.testing import CaptureMessage, ReadBody, Request, Script, SendChunk, StartResponse, recording
+from sentry_web.testing import (
+    CaptureMessage,
+    ReadBody,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    recording,
+)
 from sentry_web.testing.drivers import make_environ
 
 SECRET = "Hunter2-Zx81"
@@ -166,9 +174,9 @@ def test_no_client_is_kept_alive_and_none_mistaken_for_a_dead_one() -> None:
 def test_a_second_init_is_in_force_from_the_next_request_on() -> None:
     app = SentryWsgiMiddleware(lambda environ, start_response: [start_response("200 OK", []), b""][1:])
     with recording(send_default_pii=True, traces_sample_rate=1.0) as personal:
-        app(make_environ(Request(headers=(("Cookie", "theme=dark"),))), lambda *args: None)
+        app(make_environ(RequestSpec(headers=(("Cookie", "theme=dark"),))), lambda *args: None)
         with recording(traces_sample_rate=1.0) as plain:
-            app(make_environ(Request(headers=(("Cookie", "theme=dark"),))), lambda *args: None)
+            app(make_environ(RequestSpec(headers=(("Cookie", "theme=dark"),))), lambda *args: None)
     assert personal.transactions[0]["request"]["cookies"] == {"theme": "dark"}
     assert "cookies" not in plain.transactions[0]["request"]
 
@@ -180,7 +188,7 @@ def test_a_release_without_scrubber_terms_would_be_noticed() -> None:
 # --- on every driver -------------------------------------------------------------------------------------------------
 
 SPEAKS = Script((StartResponse(), CaptureMessage("here"), SendChunk(b"hello")))
-PERSON = Request(
+PERSON = RequestSpec(
     path="/books/7",
     query=f"page=2&token={SECRET}&sort=up",
     headers=(
@@ -277,7 +285,7 @@ def test_an_allowlist_lets_nothing_else_through_and_no_secret_either(driver: Any
     ("bodies", "sent"), [(None, True), (["incoming_request"], True), (["outgoing_request"], False), ([], False)]
 )
 def test_a_collection_of_bodies(driver: Any, run: Any, bodies: Any, sent: bool) -> None:
-    request = Request("POST", headers=(("Content-Type", "application/json"),), body=(b'{"book": 7}',))
+    request = RequestSpec("POST", headers=(("Content-Type", "application/json"),), body=(b'{"book": 7}',))
     script = Script((ReadBody(), StartResponse(), CaptureMessage("here"), SendChunk()))
     collection = {} if bodies is None else {"http_bodies": bodies}
     (message,) = run(driver, script, request, sdk={"data_collection": collection}).messages

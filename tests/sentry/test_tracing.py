@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sentry_web._http import outgoing_trace
-from sentry_web._scope import ScopeRequest
+from sentry_web._request.http import outgoing_trace
+from sentry_web._request.scope import ScopeRequest
 from sentry_web._sentry.tracing import headers_of_trace, incoming_trace, sentry_trace_from_traceparent, trace_of_headers
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

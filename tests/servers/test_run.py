@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sentry_web._run.launch import SERVERS
+from sentry_web.cli.launch import SERVERS
 
 from .client import Conversation, request_bytes
 from .processes import START, kill_group, reserve_port, wait_until
@@ -39,7 +39,7 @@ def test_run(name: str, interface: str, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
     workers = ["--workers=2"] if SERVERS[name].workers else []
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "SENTRY_"))}
-    # tests/test_cli.py has --port=0; between that being resolved and the server's start others could take the port.
+    # tests/cli/test_commands.py has --port=0; between that being resolved and the server's start others could take the port.
     port, keeper = reserve_port()
     with keeper, tempfile.TemporaryFile() as output:
         command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "run", f"shop:{interface}"]

@@ -20,7 +20,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     ReadVariable,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -69,7 +69,7 @@ def test_receive_ends_with_a_disconnect(driver: AsgiDriver) -> None:
 
 
 def test_a_reader_whose_client_is_gone_is_told_so() -> None:
-    transcript = ASGI3.run(Script((ReadBody(),), peer=Peer(gone_after=0)), Request(body=(b"abc",)))
+    transcript = ASGI3.run(Script((ReadBody(),), peer=Peer(gone_after=0)), RequestSpec(body=(b"abc",)))
     assert transcript.calls[1].details == ({"type": "http.disconnect"},)
 
 
@@ -88,7 +88,7 @@ def test_an_endless_response_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_requests_interleaved_on_one_loop() -> None:
     script = Script((SetVariable("v", "1"), *ANSWER))
     other = Script((StartResponse(), SendChunk(b"c"), ReadVariable("v"), SendChunk(b"d")))
-    first, second = ASGI3.run_interleaved([(script, Request()), (other, Request(path="/2"))])
+    first, second = ASGI3.run_interleaved([(script, RequestSpec()), (other, RequestSpec(path="/2"))])
     assert (first.body, second.body) == (b"ab", b"cd")
     assert (first.variables, second.variables) == ((("v", "1"),), ())
 
@@ -100,9 +100,9 @@ def test_an_http_application_rejects_other_scopes() -> None:
 
 
 def exchange_recorder() -> Any:
-    from sentry_web.testing import Recorder
+    from sentry_web.testing import TranscriptWriter
 
-    return Recorder()
+    return TranscriptWriter()
 
 
 def test_breaches_of_the_protocol_are_listed() -> None:
@@ -143,6 +143,6 @@ def test_returns_do_not_matter_in_asgi() -> None:
 def test_our_own_middlewares(driver: Driver) -> None:
     ours = Wrap.ours(excluded_urls="/health")
     with recording(traces_sample_rate=1.0) as events:
-        assert driver.run(Script(ANSWER), Request(path="/health"), ours).body == b"ab"
-        assert driver.run(Script(ANSWER), Request(path="/shop"), ours).body == b"ab"
+        assert driver.run(Script(ANSWER), RequestSpec(path="/health"), ours).body == b"ab"
+        assert driver.run(Script(ANSWER), RequestSpec(path="/shop"), ours).body == b"ab"
     assert [transaction.method_and_path for transaction in events.transactions] == [("GET", "/shop")]

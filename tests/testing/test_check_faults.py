@@ -22,7 +22,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     ReadVariable,
-    Request,
+    RequestSpec,
     Returns,
     Script,
     SendChunk,
@@ -197,7 +197,7 @@ def test_a_fault_for_every_aspect_of_transparency() -> None:
 @pytest.mark.parametrize("aspect", TRANSPARENT_FAULTS)
 def test_transparent(aspect: str) -> None:
     change, script = TRANSPARENT_FAULTS[aspect]
-    values = {"driver": WSGI, "script": script, "request": Request()}
+    values = {"driver": WSGI, "script": script, "request": RequestSpec()}
     assert aspect in broken(around(change), "wsgi-middleware", "transparent", aspect, **values)
     assert not broken(around(plain), "wsgi-middleware", "transparent", aspect, **values)
 
@@ -207,7 +207,7 @@ def plain(app: Any, environ: Any, start_response: Any) -> Any:
 
 
 def test_what_says_the_same_less_clearly_is_not_said() -> None:
-    values = {"driver": WSGI, "script": Script(ANSWER), "request": Request()}
+    values = {"driver": WSGI, "script": Script(ANSWER), "request": RequestSpec()}
     assert broken(around(teapot), "wsgi-middleware", "transparent", "calls", **values) == {"status"}
 
 
@@ -266,7 +266,7 @@ def unmarked(app: Any, environ: Any, start_response: Any) -> Any:
     [(one_more, "transactions"), (twice, "errors"), (unmarked, "transactions, wrapped twice")],
 )
 def test_once(change: Any, aspect: str) -> None:
-    values = {"driver": WSGI, "script": Script((Raise(),)), "request": Request()}
+    values = {"driver": WSGI, "script": Script((Raise(),)), "request": RequestSpec()}
     assert aspect in broken(reporting(change), "wsgi-middleware", "once", aspect, **values)
     assert not broken(reporting(plain), "wsgi-middleware", "once", aspect, **values)
 
@@ -356,7 +356,7 @@ def test_same(fact: str) -> None:
     )
     values = {
         "script": SPEAKING,
-        "request": Request(query="q=1", headers=(("X-Forwarded-For", "198.51.100.1"),)),
+        "request": RequestSpec(query="q=1", headers=(("X-Forwarded-For", "198.51.100.1"),)),
         "sdk": {"traces_sample_rate": 1.0, "send_default_pii": True},
     }
     ours = partial(SentryWsgiMiddleware, trusted_proxies=())

@@ -22,7 +22,7 @@ from sentry_web.testing import (
     Peer,
     Protocol,
     Raise,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     StartResponse,
@@ -148,7 +148,7 @@ def made_again(value: Any) -> Any:
 
 
 @given(strategies.odd_scripts(Protocol.WSGI), strategies.odd_requests())
-def test_scripts_and_requests_as_source(script: Script, request: Request) -> None:
+def test_scripts_and_requests_as_source(script: Script, request: RequestSpec) -> None:
     assert made_again(script) == script
     assert made_again(request) == request
 

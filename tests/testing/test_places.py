@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentry_web.testing import Request
+from sentry_web.testing import RequestSpec
 from sentry_web.testing.places import PLACES, Place, basic_credentials, traces_of
 
 SECRETS = {"address": "198.51.100.77"}
@@ -13,7 +13,7 @@ SECRETS = {"address": "198.51.100.77"}
 @pytest.mark.parametrize("place", PLACES, ids=repr)
 def test_the_secret_is_in_the_request_or_the_answer(place: Place) -> None:
     secret = SECRETS.get(place.holds, "s3cr3tV4lue")
-    bare = Request("POST", "/a")
+    bare = RequestSpec("POST", "/a")
     planted = place.plant(bare, secret)
     assert (planted == bare) is (place.answer is not None)
     if place.answer is not None:
@@ -24,7 +24,7 @@ def test_the_secret_is_in_the_request_or_the_answer(place: Place) -> None:
 
 def test_basic_credentials_are_read_back() -> None:
     (place,) = (place for place in PLACES if "Basic" in place.name)
-    ((_, header),) = place.plant(Request(), "s3cr3tV4lue").headers
+    ((_, header),) = place.plant(RequestSpec(), "s3cr3tV4lue").headers
     assert "s3cr3tV4lue" in basic_credentials(header)
 
 

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from sentry_web.cli import main
-from sentry_web.testing import Request, recording
+from sentry_web.testing import RequestSpec, recording
 from sentry_web.testing.check import WrongSubjectError
 from sentry_web.testing.places import PLACES, basic_credentials, traces_of
 from sentry_web.testing.privacy import _where, privacy_report
@@ -135,7 +135,7 @@ def test_there_are_thirty_places_with_names_of_their_own():
 @pytest.mark.parametrize("place", PLACES, ids=repr)
 def test_a_planted_secret_is_there(place):
     secret = "81.123.134.145" if place.holds == "address" else "WXRTZPLKMNBVCXQS"
-    planted = place.plant(Request(), secret)
+    planted = place.plant(RequestSpec(), secret)
     answer = place.answer(secret) if place.answer else ()
     told = repr((planted, answer)).encode()
     assert any(trace in told for trace in traces_of(place, secret))
@@ -143,7 +143,7 @@ def test_a_planted_secret_is_there(place):
 
 def test_places_add_to_what_is_there():
     cookies = [place for place in PLACES if place.name.startswith("cookie")]
-    planted = cookies[1].plant(cookies[0].plant(Request(), "one"), "two")
+    planted = cookies[1].plant(cookies[0].plant(RequestSpec(), "one"), "two")
     assert planted.headers == (("Cookie", "session=one; basket=two"),)
 
 

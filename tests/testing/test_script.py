@@ -19,8 +19,7 @@ from sentry_web.testing import (
     Raise,
     ReadBody,
     ReadVariable,
-    Recorder,
-    Request,
+    RequestSpec,
     RestartWithExcInfo,
     Returns,
     Script,
@@ -33,6 +32,7 @@ from sentry_web.testing import (
     StartResponse,
     Step,
     StopReading,
+    TranscriptWriter,
     compile_asgi2,
     compile_wsgi,
     recording,
@@ -89,7 +89,7 @@ def test_one_body_for_all_drivers(driver: Driver) -> None:
             SendChunk(b"two"),
         )
     )
-    transcript = driver.run(script, Request("POST", body=(b"a", b"bcd")))
+    transcript = driver.run(script, RequestSpec("POST", body=(b"a", b"bcd")))
     assert str(transcript.status).startswith("201")
     assert transcript.body == b"onetwo"
     assert [call.details for call in transcript.calls if call.name == "read"] == [(b"ab",), (b"cd",)]
@@ -98,7 +98,7 @@ def test_one_body_for_all_drivers(driver: Driver) -> None:
     assert transcript.violations == ()
     assert transcript.exceptions == ()
     assert transcript.scope_restored
-    assert transcript == driver.run(script, Request("POST", body=(b"a", b"bcd")))
+    assert transcript == driver.run(script, RequestSpec("POST", body=(b"a", b"bcd")))
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
@@ -176,13 +176,13 @@ def test_a_compiled_application_stands_alone() -> None:
 
 @pytest.mark.parametrize(("driver", "step"), [(WSGI, Cancel()), (ASGI3, RestartWithExcInfo())], ids=repr)
 def test_an_application_says_what_it_cannot_do(driver: Driver, step: Step) -> None:
-    transcript = driver.run_app(driver.compile(Script((step,)), Recorder()))
+    transcript = driver.run_app(driver.compile(Script((step,)), TranscriptWriter()))
     assert "NotImplementedError" in transcript.exceptions[0].what
 
 
 def test_the_base_of_acts_is_abstract() -> None:
     with pytest.raises(NotImplementedError):
-        Act().act(Recorder())
+        Act().act(TranscriptWriter())
 
 
 def test_the_bridge_never_closes() -> None:

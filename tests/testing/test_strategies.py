@@ -17,7 +17,7 @@ from sentry_web.testing import (
     Driver,
     LifespanScript,
     Protocol,
-    Request,
+    RequestSpec,
     Script,
     WsScript,
     recording,
@@ -26,7 +26,7 @@ from sentry_web.testing import strategies as make
 
 
 @given(make.scripts(), make.requests())
-def test_valid_scripts_are_valid_in_every_protocol(script: Script, request: Request) -> None:
+def test_valid_scripts_are_valid_in_every_protocol(script: Script, request: RequestSpec) -> None:
     for driver in (*DRIVERS, WSGI_VALIDATED):
         assert script.expressible_in(driver.protocol)
         with recording():
@@ -35,7 +35,7 @@ def test_valid_scripts_are_valid_in_every_protocol(script: Script, request: Requ
 
 
 @given(make.scripts(protocols=[Protocol.WSGI, Protocol.ASGI3], raising=False), make.requests())
-def test_scripts_that_do_not_raise_mean_the_same(script: Script, request: Request) -> None:
+def test_scripts_that_do_not_raise_mean_the_same(script: Script, request: RequestSpec) -> None:
     with recording():
         wsgi, asgi = WSGI.run(script, request), ASGI3.run(script, request)
     assert wsgi.exceptions == asgi.exceptions == ()

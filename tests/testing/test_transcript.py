@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sentry_web.testing import Call, ExceptionFacts, Recorder, Transcript
+from sentry_web.testing import Call, ExceptionFacts, Transcript, TranscriptWriter
 
 FACTS = ExceptionFacts("call", "KeyError('x',)", True, ("[cause=None]",), 3)
 FULL = Transcript(
@@ -46,7 +46,7 @@ def test_str_and_counts() -> None:
 def test_a_cycle_of_exceptions_ends() -> None:
     first, second = ValueError("1"), ValueError("2")
     first.__cause__, second.__cause__ = second, first
-    recorder = Recorder()
+    recorder = TranscriptWriter()
     recorder.exception("call", first, frozenset())
     recorder.raised.append(second)
     recorder.exception("close", first, frozenset())

@@ -12,7 +12,7 @@ from sentry_web.testing import (
     Peer,
     Raise,
     ReadVariable,
-    Request,
+    RequestSpec,
     RestartWithExcInfo,
     Returns,
     Script,
@@ -163,7 +163,7 @@ def test_every_read_of_the_input_is_seen() -> None:
         start_response("200 OK", [])
         return [b"".join(found)]
 
-    transcript = WSGI.run_app(app, Request(body=(b"a\nb\n", b"c")))
+    transcript = WSGI.run_app(app, RequestSpec(body=(b"a\nb\n", b"c")))
     assert transcript.body == b"a\nb\nc"
     assert [call.name for call in transcript.calls[:4]] == [
         "input.read",
@@ -177,7 +177,7 @@ def test_every_read_of_the_input_is_seen() -> None:
 def test_requests_interleaved_on_one_thread() -> None:
     script = Script((StartResponse(), SetVariable("v", "1"), SendChunk(b"a"), ReadVariable("v"), SendChunk(b"b")))
     longer = Script((StartResponse(), SendChunk(b"c"), ReadVariable("v"), SendChunk(b"d"), SendChunk(b"e")))
-    first, second = WSGI.run_interleaved([(script, Request()), (longer, Request(path="/2"))])
+    first, second = WSGI.run_interleaved([(script, RequestSpec()), (longer, RequestSpec(path="/2"))])
     assert (first.body, second.body) == (b"ab", b"cde")
     assert ("variable", ("v", "1")) in [(call.name, call.details) for call in second.calls]
 
@@ -255,4 +255,4 @@ def test_where_an_applications_frames_are() -> None:
 
 
 def test_environ_has_its_own_input_without_a_recorder() -> None:
-    assert make_environ(Request(body=(b"x",)))["wsgi.input"].read() == b"x"
+    assert make_environ(RequestSpec(body=(b"x",)))["wsgi.input"].read() == b"x"

@@ -131,7 +131,9 @@ class AccessLog:
         """Whether there is anything to do."""
         return True
 
-    def start(self, request: Request, naming: object, captured: object, outcome: Outcome, live: Any) -> Recording:
+    def start(
+        self, request: Request, naming: object, captured: object, outcome: Outcome, scope_or_environ: Any
+    ) -> Recording:
         """Begin to record."""
         return Line()
 

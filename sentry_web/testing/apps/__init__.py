@@ -12,16 +12,16 @@ from typing import Any
 from sentry_web.testing.apps.asgi import AsgiRun
 from sentry_web.testing.apps.wsgi import WsgiRun
 from sentry_web.testing.script import Script
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 WsgiApp = Callable[[Any, Any], Any]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 Asgi2App = Callable[[Any], Callable[[Any, Any], Awaitable[None]]]
 
 
-def compile_wsgi(script: Script, recorder: Recorder | None = None) -> WsgiApp:
+def compile_wsgi(script: Script, recorder: TranscriptWriter | None = None) -> WsgiApp:
     """A WSGI application (PEP 3333) that does what the script says, at every call anew."""
-    recorder = recorder or Recorder()
+    recorder = recorder or TranscriptWriter()
 
     def app(environ: Any, start_response: Any) -> Any:
         recorder.entered(environ)
@@ -31,12 +31,12 @@ def compile_wsgi(script: Script, recorder: Recorder | None = None) -> WsgiApp:
     return app
 
 
-def compile_asgi(script: Script, recorder: Recorder | None = None) -> AsgiApp:
+def compile_asgi(script: Script, recorder: TranscriptWriter | None = None) -> AsgiApp:
     """An ASGI 3 application that does what the script says, at every call anew.
 
     It raises ``ValueError`` for any scope but ``http``, as applications without lifespan support do.
     """
-    recorder = recorder or Recorder()
+    recorder = recorder or TranscriptWriter()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         recorder.entered(scope)
@@ -47,7 +47,7 @@ def compile_asgi(script: Script, recorder: Recorder | None = None) -> AsgiApp:
     return app
 
 
-def compile_asgi2(script: Script, recorder: Recorder | None = None) -> Asgi2App:
+def compile_asgi2(script: Script, recorder: TranscriptWriter | None = None) -> Asgi2App:
     """An ASGI 2 (double callable) application that does what the script says, at every call anew."""
     return double_callable(compile_asgi(script, recorder))
 

@@ -10,7 +10,7 @@ from sentry_web.testing.apps.run import BACKGROUND_TIMEOUT, Run
 from sentry_web.testing.request import encode_header
 from sentry_web.testing.script import Script
 from sentry_web.testing.steps import Act, Cancel, ChildSpan, ReadBody, SendChunk, Sleep, SpawnTask, StartResponse, Step
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 _POLL = 0.001  # seconds
 
@@ -18,7 +18,7 @@ _POLL = 0.001  # seconds
 class AsgiRun(Run):
     """One request's run of a script in ASGI."""
 
-    def __init__(self, script: Script, recorder: Recorder, receive: Any, send: Any) -> None:
+    def __init__(self, script: Script, recorder: TranscriptWriter, receive: Any, send: Any) -> None:
         super().__init__(script, recorder)
         self.receive = receive
         self.send = send

@@ -7,7 +7,7 @@ import threading
 
 from sentry_web.testing.script import Script
 from sentry_web.testing.steps import Act, SpawnThread, Step, StopReading
-from sentry_web.testing.transcript import Call, Recorder
+from sentry_web.testing.transcript import Call, TranscriptWriter
 
 BACKGROUND_TIMEOUT = 5.0  # seconds that background work waits for the end of its request
 
@@ -15,7 +15,7 @@ BACKGROUND_TIMEOUT = 5.0  # seconds that background work waits for the end of it
 class Run:
     """One request's run of a script."""
 
-    def __init__(self, script: Script, recorder: Recorder) -> None:
+    def __init__(self, script: Script, recorder: TranscriptWriter) -> None:
         self.script = script
         self.recorder = recorder
         self.reading = True
@@ -42,7 +42,7 @@ class Run:
         thread.start()
 
     def in_background(self, steps: tuple[Act, ...]) -> None:
-        aside = Recorder(calls=self.recorder.background)  # not among the calls, where its place would be chance
+        aside = TranscriptWriter(calls=self.recorder.background)  # not among the calls, where its place would be chance
         try:
             for step in steps:
                 step.act(aside)

@@ -11,13 +11,13 @@ from typing import Any
 from sentry_web.testing.apps.run import Run
 from sentry_web.testing.script import Returns, Script
 from sentry_web.testing.steps import ChildSpan, ReadBody, RestartWithExcInfo, SendChunk, Sleep, StartResponse, Step
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 
 class WsgiRun(Run):
     """One request's run of a script in WSGI."""
 
-    def __init__(self, script: Script, recorder: Recorder, environ: Any, start_response: Any) -> None:
+    def __init__(self, script: Script, recorder: TranscriptWriter, environ: Any, start_response: Any) -> None:
         super().__init__(script, recorder)
         self.environ = environ
         self.start_response = start_response

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sentry_web.testing import strategies
 from sentry_web.testing.drivers import Driver
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 from sentry_web.testing.script import CLOSABLE, Peer, Returns, Script
 from sentry_web.testing.steps import (
     Cancel,
@@ -57,12 +57,12 @@ def _fixed(drivers: Sequence[Driver], **more: st.SearchStrategy[Any]) -> Cases:
     return st.fixed_dictionaries({"driver": st.sampled_from(list(drivers)), **more})
 
 
-def requests() -> st.SearchStrategy[Request]:
+def requests() -> st.SearchStrategy[RequestSpec]:
     """Requests, of which the simplest is the plainest that there is."""
-    return st.one_of(st.just(Request()), strategies.requests(), strategies.requests())
+    return st.one_of(st.just(RequestSpec()), strategies.requests(), strategies.requests())
 
 
-def traced_requests() -> st.SearchStrategy[Request]:
+def traced_requests() -> st.SearchStrategy[RequestSpec]:
     """Requests with methods of which every middleware makes a transaction."""
     return requests().filter(lambda request: request.method not in ("HEAD", "OPTIONS", "PROPFIND"))
 
@@ -198,7 +198,7 @@ def planted(drivers: Sequence[Driver], *errors: Step) -> Cases:
     names = ["token", "a=1&password", "api_key"]
     query = st.one_of(st.just(""), st.sampled_from(names).map(lambda name: f"{name}={SECRETS['query']}"))
     scripts = st.sampled_from([Script((error,)) for error in errors])
-    return _fixed(drivers, script=scripts, request=st.builds(Request, headers=headers, query=query))
+    return _fixed(drivers, script=scripts, request=st.builds(RequestSpec, headers=headers, query=query))
 
 
 def silent(drivers: Sequence[Driver]) -> Cases:
@@ -242,7 +242,7 @@ def paths(known: tuple[str, ...]) -> st.SearchStrategy[str]:
 def addressed(drivers: Sequence[Driver], known: tuple[str, ...]) -> Cases:
     """Requests for an application's own paths, and for others."""
     addressing = st.builds(
-        Request,
+        RequestSpec,
         method=strategies.methods(),
         path=paths(known),
         query=strategies.queries(),

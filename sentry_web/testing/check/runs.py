@@ -76,10 +76,10 @@ others = str([[value for key, value in event.payload.items() if key != "exceptio
 
 INTERLEAVED = """
 with recording(**sdk) as events:
-    driver.run_interleaved([(first, Request(path="/first")), (second, Request(path="/second"))], wrap)
+    driver.run_interleaved([(first, RequestSpec(path="/first")), (second, RequestSpec(path="/second"))], wrap)
 both_tags = [event for event in events if {"first", "second"} <= set(event.tags)]
-strayed = [event for event in events.of(Request(path="/first")) if "second" in event.tags]
-strayed += [event for event in events.of(Request(path="/second")) if "first" in event.tags]
+strayed = [event for event in events.of(RequestSpec(path="/first")) if "second" in event.tags]
+strayed += [event for event in events.of(RequestSpec(path="/second")) if "first" in event.tags]
 """
 
 PARALLEL = """

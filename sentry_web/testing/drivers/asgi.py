@@ -15,9 +15,9 @@ from sentry_web.testing import apps
 from sentry_web.testing.connections import LifespanScript, WsScript
 from sentry_web.testing.drivers.base import DEFAULT_REQUEST, SCRIPT_FILES, Driver, Job, Wrap
 from sentry_web.testing.drivers.exchange import AsgiExchange, LifespanExchange, WebSocketExchange
-from sentry_web.testing.request import Request, decoded
+from sentry_web.testing.request import RequestSpec, decoded
 from sentry_web.testing.script import Peer, Protocol, Script
-from sentry_web.testing.transcript import Recorder, Transcript
+from sentry_web.testing.transcript import Transcript, TranscriptWriter
 
 
 class AsgiDriver(Driver):
@@ -35,7 +35,7 @@ class AsgiDriver(Driver):
         self.timeout = timeout
         self.version = "2.0" if protocol is Protocol.ASGI2 else "3.0"
 
-    def compile(self, script: Script, recorder: Recorder) -> Any:
+    def compile(self, script: Script, recorder: TranscriptWriter) -> Any:
         return self.in_version(apps.compile_asgi(script, recorder))
 
     def in_version(self, app: apps.AsgiApp) -> Any:
@@ -54,7 +54,7 @@ class AsgiDriver(Driver):
         _run(exchanges)
 
     def run_websocket(
-        self, script: WsScript, request: Request = DEFAULT_REQUEST, wrap: Wrap | None = None
+        self, script: WsScript, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None
     ) -> Transcript:
         """Run a websocket script, once. The status is 101 when it was accepted, else that of the denial."""
         scope = make_scope(request, self.version, "websocket")
@@ -66,13 +66,15 @@ class AsgiDriver(Driver):
     def run_lifespan(self, script: LifespanScript, wrap: Wrap | None = None) -> Transcript:
         """Run a lifespan script, once. Its last server call is the state that the application left."""
         scope = {"type": "lifespan", "asgi": {"version": self.version, "spec_version": "2.0"}, "state": {}}
-        job = self._connection(script, Request(), wrap, Peer())
+        job = self._connection(script, RequestSpec(), wrap, Peer())
         messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
         _run([LifespanExchange(job, scope, messages, self.protocol, self.timeout)])
         return job.transcript
 
-    def _connection(self, script: WsScript | LifespanScript, request: Request, wrap: Wrap | None, peer: Peer) -> Job:
-        recorder = Recorder()
+    def _connection(
+        self, script: WsScript | LifespanScript, request: RequestSpec, wrap: Wrap | None, peer: Peer
+    ) -> Job:
+        recorder = TranscriptWriter()
         app = self.wrap(self.in_version(script.compile(recorder)), wrap or Wrap())
         return Job(app, request, peer, recorder, SCRIPT_FILES)
 
@@ -85,7 +87,7 @@ def _run(exchanges: Sequence[AsgiExchange]) -> None:
     contextvars.copy_context().run(asyncio.run, main())
 
 
-def make_scope(request: Request, version: str = "3.0", kind: str = "http") -> dict[str, Any]:
+def make_scope(request: RequestSpec, version: str = "3.0", kind: str = "http") -> dict[str, Any]:
     """The scope of a request (ASGI HTTP & WebSocket 2.5). ``path`` includes ``root_path``, as the specification says.
 
     Args:
@@ -115,7 +117,7 @@ def make_scope(request: Request, version: str = "3.0", kind: str = "http") -> di
     return scope
 
 
-def request_messages(request: Request) -> list[dict[str, Any]]:
+def request_messages(request: RequestSpec) -> list[dict[str, Any]]:
     """The ``http.request`` messages of the body, one for each piece."""
     pieces = request.body or (b"",)
     last = len(pieces) - 1

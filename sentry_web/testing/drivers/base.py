@@ -16,15 +16,15 @@ from sentry_web.testing import apps, connections, steps
 from sentry_web.testing.apps.asgi import AsgiRun
 from sentry_web.testing.apps.run import Run
 from sentry_web.testing.apps.wsgi import WsgiRun
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 from sentry_web.testing.script import Peer, Protocol, Script
 from sentry_web.testing.steps import visible_variables
-from sentry_web.testing.transcript import Recorder, Transcript
+from sentry_web.testing.transcript import Transcript, TranscriptWriter
 
 MAXIMUM_CHUNKS = 10_000  # of one response, so that an endless one ends
 JOIN_TIMEOUT = 10.0  # seconds for all background threads of a request
 
-DEFAULT_REQUEST = Request()
+DEFAULT_REQUEST = RequestSpec()
 DEFAULT_PEER = Peer()
 
 # The files that hold a compiled script's frames.
@@ -89,9 +89,9 @@ class Job:
     """One request for a driver: the wrapped application, the request, the peer; and what comes of it."""
 
     app: Any
-    request: Request
+    request: RequestSpec
     peer: Peer
-    recorder: Recorder
+    recorder: TranscriptWriter
     filenames: frozenset[str]  # the application's own source
     response: Response = field(default_factory=Response)
     transcript: Transcript = field(default_factory=Transcript)
@@ -130,7 +130,7 @@ class Driver(ABC):
         return self.name  # becomes the test id when a test is parametrised over drivers
 
     @abstractmethod
-    def compile(self, script: Script, recorder: Recorder) -> Any:
+    def compile(self, script: Script, recorder: TranscriptWriter) -> Any:
         """The script as an application that this driver can wrap and serve."""
 
     @abstractmethod
@@ -141,7 +141,7 @@ class Driver(ABC):
     def serve(self, jobs: Sequence[Job]) -> None:
         """Serve the jobs, interleaved when they are several, each to its ``finish()``."""
 
-    def run(self, script: Script, request: Request = DEFAULT_REQUEST, wrap: Wrap | None = None) -> Transcript:
+    def run(self, script: Script, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None) -> Transcript:
         """Run a script as an application, once.
 
         Args:
@@ -154,23 +154,25 @@ class Driver(ABC):
         """
         return self.run_interleaved([(script, request)], wrap)[0]
 
-    def run_interleaved(self, pairs: Sequence[tuple[Script, Request]], wrap: Wrap | None = None) -> list[Transcript]:
+    def run_interleaved(
+        self, pairs: Sequence[tuple[Script, RequestSpec]], wrap: Wrap | None = None
+    ) -> list[Transcript]:
         """Run several scripts at once, step by step in turn: on one thread (WSGI) or one event loop (ASGI)."""
         jobs = []
         for script, request in pairs:
             if not script.expressible_in(self.protocol):
                 raise ValueError(f"{script!r} cannot be expressed in {self.protocol.value}")
-            recorder = Recorder()
+            recorder = TranscriptWriter()
             app = self.wrap(self.compile(script, recorder), wrap or Wrap())
             jobs.append(Job(app, request, script.peer, recorder, SCRIPT_FILES))
         self.serve(jobs)
         return [job.transcript for job in jobs]
 
     def run_app(
-        self, app: Any, request: Request = DEFAULT_REQUEST, wrap: Wrap | None = None, peer: Peer = DEFAULT_PEER
+        self, app: Any, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None, peer: Peer = DEFAULT_PEER
     ) -> Transcript:
         """Run a hand-written application, once. The transcript then holds only what the server can see."""
-        job = Job(self.wrap(app, wrap or Wrap()), request, peer, Recorder(), source_files(app))
+        job = Job(self.wrap(app, wrap or Wrap()), request, peer, TranscriptWriter(), source_files(app))
         self.serve([job])
         return job.transcript
 

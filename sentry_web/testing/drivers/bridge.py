@@ -12,7 +12,7 @@ from sentry_web.testing import apps
 from sentry_web.testing.drivers.asgi import AsgiDriver
 from sentry_web.testing.drivers.base import Job, Wrap
 from sentry_web.testing.script import Protocol, Script
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 
 class BridgeDriver(AsgiDriver):
@@ -28,7 +28,7 @@ class BridgeDriver(AsgiDriver):
         self.inside = inside
         self.outside = outside
 
-    def compile(self, script: Script, recorder: Recorder) -> Any:
+    def compile(self, script: Script, recorder: TranscriptWriter) -> Any:
         return apps.compile_wsgi(script, recorder)
 
     def wrap(self, app: Any, wrap: Wrap) -> Any:

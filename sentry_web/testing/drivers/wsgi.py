@@ -19,9 +19,9 @@ from wsgiref.util import FileWrapper
 
 from sentry_web.testing import apps
 from sentry_web.testing.drivers.base import MAXIMUM_CHUNKS, Driver, Job, Wrap
-from sentry_web.testing.request import Request, wsgi_decoded
+from sentry_web.testing.request import RequestSpec, wsgi_decoded
 from sentry_web.testing.script import Close, Protocol, Script
-from sentry_web.testing.transcript import Recorder
+from sentry_web.testing.transcript import TranscriptWriter
 
 _FAILED = object()
 _END = object()
@@ -42,7 +42,7 @@ class WsgiDriver(Driver):
         self.validate = validate
         self.name = "WSGI_VALIDATED" if validate else "WSGI"
 
-    def compile(self, script: Script, recorder: Recorder) -> Any:
+    def compile(self, script: Script, recorder: TranscriptWriter) -> Any:
         return apps.compile_wsgi(script, recorder)
 
     def wrap(self, app: Any, wrap: Wrap) -> Any:
@@ -235,7 +235,7 @@ def _validation(jobs: Sequence[Job]) -> Iterator[None]:
 class InputStream:
     """``wsgi.input``: every call is noted, since a middleware must not read in the application's place."""
 
-    def __init__(self, content: bytes, recorder: Recorder) -> None:
+    def __init__(self, content: bytes, recorder: TranscriptWriter) -> None:
         self._file = io.BytesIO(content)
         self._recorder = recorder
 
@@ -259,7 +259,7 @@ class InputStream:
         return iter(self._file)
 
 
-def make_environ(request: Request, recorder: Recorder | None = None) -> dict[str, Any]:
+def make_environ(request: RequestSpec, recorder: TranscriptWriter | None = None) -> dict[str, Any]:
     """The environ of a request (PEP 3333; RFC 3875). Repeated headers are joined with ", " (RFC 9110, 5.3)."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -271,7 +271,7 @@ def make_environ(request: Request, recorder: Recorder | None = None) -> dict[str
         "SERVER_PROTOCOL": f"HTTP/{request.http_version}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": request.scheme,
-        "wsgi.input": InputStream(request.content, recorder or Recorder()),
+        "wsgi.input": InputStream(request.content, recorder or TranscriptWriter()),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,

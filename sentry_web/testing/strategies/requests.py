@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sentry_web.testing.request import Request
+from sentry_web.testing.request import RequestSpec
 
 _SEGMENTS = st.sampled_from(["users", "42", "%20", "a%2Fb", "ü", "caf%C3%A9", "~x", "+", ";v=1", "@", "日本"])
 _ODD_SEGMENTS = st.sampled_from(
@@ -93,10 +93,10 @@ def bodies() -> st.SearchStrategy[tuple[bytes, ...]]:
     )
 
 
-def requests() -> st.SearchStrategy[Request]:
+def requests() -> st.SearchStrategy[RequestSpec]:
     """Requests that mean the same in every protocol."""
     return st.builds(
-        Request,
+        RequestSpec,
         method=methods(),
         path=paths(),
         query=queries(),
@@ -111,10 +111,10 @@ def requests() -> st.SearchStrategy[Request]:
     )
 
 
-def odd_requests() -> st.SearchStrategy[Request]:
+def odd_requests() -> st.SearchStrategy[RequestSpec]:
     """Requests that only a careless or hostile client sends, yet that servers let through."""
     return st.builds(
-        Request,
+        RequestSpec,
         method=st.one_of(methods(), st.sampled_from(["get", "X" * 40])),
         path=paths(st.one_of(_SEGMENTS, _ODD_SEGMENTS)),
         query=st.one_of(queries(), st.sampled_from(["%", "a=%ff", "&&;", "a" * 100])),

@@ -10,7 +10,17 @@ import pytest
 import sentry_sdk
 
 from sentry_web._sentry import _speedups, compat
-from sentry_web.testing import WSGI, CaptureMessage, ChildSpan, Request, Script, SendChunk, SetTag, StartResponse, Wrap
+from sentry_web.testing import (
+    WSGI,
+    CaptureMessage,
+    ChildSpan,
+    RequestSpec,
+    Script,
+    SendChunk,
+    SetTag,
+    StartResponse,
+    Wrap,
+)
 from sentry_web.testing.transport import recording
 
 if not compat.HAS_TRANSACTIONS:
@@ -134,7 +144,7 @@ def test_both_ways_send_the_same(incoming: Any, monkeypatch: pytest.MonkeyPatch)
     for ours in (True, False):
         switch(ours, monkeypatch)
         with recording(traces_sample_rate=0.999999) as events:
-            WSGI.run(script, Request(headers=incoming), wrap=Wrap.ours())
+            WSGI.run(script, RequestSpec(headers=incoming), wrap=Wrap.ours())
             (transaction,) = events.transactions
         sent.append(without_ids(transaction.payload))
     assert sent[0] == sent[1]

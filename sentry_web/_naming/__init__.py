@@ -1,0 +1,1 @@
+"""Transaction names and routes."""

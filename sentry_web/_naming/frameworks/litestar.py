@@ -1,0 +1,86 @@
+"""Litestar: it writes its route into the scope, and answers exceptions by itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ..._core.guard import call
+from ._found import Found, Listener, dotted_name, has_own_handler
+from ._mounts import join, mount_of
+from ._wrapped import WrappedApplication
+
+_DEEPEST = 10  # layers of Litestar around one exception
+
+
+def look(scope: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+    """``path_template`` and ``route_handler``, which Litestar's router writes (since 2.0)."""
+    template, handler = scope.get("path_template"), scope.get("route_handler")
+    if not isinstance(template, str) or handler is None:
+        return None
+    if getattr(handler, "is_mount", False):
+        if "endpoint" in scope:  # the mounted application has its own word
+            return None
+        template = min(getattr(handler, "paths", None) or (template,))
+    view = getattr(handler, "fn", None)
+    view = getattr(view, "value", view)  # a box around the function, before 2.2
+    return Found(join(mount_of(scope, base), template), dotted_name(handler if view is None else view))
+
+
+class _AfterException:
+    """A hook of Litestar's ``after_exception``, which is called before an exception handler answers."""
+
+    __slots__ = ("_listener",)
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    async def __call__(self, error: Exception, scope: Mapping[str, Any]) -> None:
+        call(self._hear, error, scope)
+
+    def _hear(self, error: Exception, scope: Mapping[str, Any]) -> None:
+        if _is_failure(error, scope):
+            self._listener.swallowed(error, "litestar")
+
+
+def _is_failure(error: Exception, scope: Mapping[str, Any]) -> bool:
+    """Whether the answer is a 500 that nobody meant to give.
+
+    An exception with a status below 500 is an answer, and one with a handler for its own class was expected.
+    """
+    if getattr(error, "status_code", 500) < 500:
+        return False
+    handler = scope.get("route_handler") or scope.get("litestar_app")
+    resolve = getattr(handler, "resolve_exception_handlers", None)
+    handlers = resolve() if resolve is not None else getattr(handler, "exception_handlers", None)
+    return not has_own_handler(error, handlers or {})
+
+
+def unwrap(error: BaseException) -> list[BaseException]:
+    """The exception and what is inside it, if Litestar made it of another one since the response had started already.
+
+    The innermost is what happened; sentry-sdk shows no member of an exception group that is only a cause.
+    """
+    kind = getattr(sys.modules.get("litestar.exceptions"), "LitestarException", None)
+    layers = [error]
+    while len(layers) < _DEEPEST:
+        inner = layers[-1].__cause__ if type(layers[-1]) is kind else None
+        if inner is None and len(layers) > 1:
+            inner = _only_member(layers[-1])
+        if inner is None:
+            break
+        layers.append(inner)
+    return layers
+
+
+def _only_member(error: BaseException) -> BaseException | None:
+    """What is alone in an exception group: the task group that Litestar streams in makes one of one."""
+    members = getattr(error, "exceptions", None)
+    return members[0] if isinstance(members, tuple) and len(members) == 1 else None
+
+
+def attach(app: Any, prefix: str, behind: WrappedApplication, listener: Listener) -> None:
+    """Hook into an application, once."""
+    if not any(isinstance(hook, _AfterException) for hook in app.after_exception):
+        app.after_exception.append(_AfterException(listener))

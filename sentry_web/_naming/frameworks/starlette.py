@@ -1,0 +1,89 @@
+"""Starlette and FastAPI: they write endpoint, route and mount prefix into the scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ._found import Found, dotted_name
+from ._mounts import join, mount_of, path_below, templated
+from ._wrapped import WrappedApplication
+
+_DEEPEST = 20  # mounts inside mounts
+
+
+def look(scope: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+    """The route that was chosen, joined to the prefixes of its mounts.
+
+    Before Starlette 1.0 only FastAPI writes ``route``; else it is found among the router's routes by its endpoint.
+    """
+    endpoint, route = scope.get("endpoint"), scope.get("route")
+    if endpoint is None and route is None:
+        return None
+    if route is None or (_is_mount(route) and getattr(route, "app", None) is not endpoint):
+        route = _route_of(scope, endpoint)
+    if _is_mount(route) or hasattr(endpoint, "routes"):
+        return _mounted(scope, endpoint)
+    name = dotted_name(endpoint) if endpoint is not None else None
+    path = _path_of(scope, route)
+    if path is None:
+        return Found(None, name) if name else None
+    return Found(join(_prefix(scope, route), path), name)
+
+
+def _is_mount(route: Any) -> bool:
+    """Whether this is a ``Mount`` or ``Host``: those have no endpoint, but an application."""
+    return hasattr(route, "app") and not hasattr(route, "endpoint")
+
+
+def _mounted(scope: Mapping[str, Any], endpoint: Any) -> Found | None:
+    """A mounted application that left nothing itself: files, a foreign framework.
+
+    One with routes of its own, none of which was chosen, has no such path: that is no route.
+    """
+    prefix = _prefix(scope, None)
+    if hasattr(endpoint, "routes") or not prefix:
+        return None
+    return Found(prefix, dotted_name(endpoint))
+
+
+def _path_of(scope: Mapping[str, Any], route: Any) -> str | None:
+    """The template of a route; FastAPI's included routers (since 0.12x) keep the joined one beside it."""
+    own = scope.get("fastapi")
+    context = own.get("effective_route_context") if isinstance(own, Mapping) else None
+    if context is not None and getattr(context, "original_route", None) is route:
+        route = context
+    path = getattr(route, "path", None)
+    return path if isinstance(path, str) else None
+
+
+def _prefix(scope: Mapping[str, Any], route: Any) -> str:
+    """The mounts' prefix, its parameters named again.
+
+    Only a mount writes ``app_root_path``; without it, ``root_path`` is what FastAPI's option of that name says.
+    """
+    if "app_root_path" not in scope:
+        return ""
+    inner = getattr(route, "param_convertors", {})
+    outer = {name: value for name, value in scope.get("path_params", {}).items() if name not in inner}
+    return templated(mount_of(scope, ""), outer)
+
+
+def _route_of(scope: Mapping[str, Any], endpoint: Any) -> Any:
+    """The route with this endpoint, or the mount of this application; of several, one that fits the path."""
+    found = None
+    for route in _routes(scope.get("router") or scope.get("app"), _DEEPEST):
+        if getattr(route, "app" if _is_mount(route) else "endpoint", None) is not endpoint:
+            continue
+        pattern = getattr(route, "path_regex", None)
+        # Before Starlette 0.33 a mount took its prefix off the path
+        if pattern is not None and pattern.match(path_below(scope)):
+            return route
+        found = found or route
+    return found
+
+
+def _routes(router: Any, depth: int) -> Iterator[Any]:
+    for route in (getattr(router, "routes", None) or ()) if depth else ():
+        yield route
+        yield from _routes(route, depth - 1)

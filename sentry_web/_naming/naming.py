@@ -1,0 +1,223 @@
+"""The name of a transaction: the user's, the framework's, else the path. No vendor, no protocol.
+
+Never the host, never a constant for every request (design 4, "Name and route").
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .._request import Name, Request
+from . import frameworks, paths
+
+_WRITTEN = frameworks.WRITTEN
+
+
+class Names(Protocol):
+    """What an output asks for the name of its request."""
+
+    @property
+    def early_route(self) -> str | None:
+        """The route, where it is known before the application has run; nothing of the request is read for it."""
+        ...
+
+    def initial(self) -> Name:
+        """The name before the application has run."""
+        ...
+
+    def find(self) -> Name:
+        """The best name known now."""
+        ...
+
+    def choose(self, name: str) -> None:
+        """A name set by a hook or the user: it wins."""
+        ...
+
+    @property
+    def chosen(self) -> str | None:
+        """That name, if there is one."""
+        ...
+
+    def find_route(self) -> str | None:
+        """The best route known now, for who has no use for a name made of the path."""
+        ...
+
+
+class Naming:
+    """Finds the name of one request, as often as it is asked, until the request ends and the answer is final."""
+
+    __slots__ = (
+        "_request",
+        "_style",
+        "_most_paths",
+        "_live",
+        "_inside",
+        "_behind",
+        "_only_written",
+        "_base",
+        "_told",
+        "_final",
+        "_chosen",
+        "_resolved",
+        "_observed",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        style: str,
+        scope_or_environ: Any,
+        behind: frameworks.WrappedApplication | None = None,
+        most_paths: int | None = None,
+    ) -> None:
+        self._request = request
+        self._style = style
+        self._most_paths = most_paths
+        self._live: Any = scope_or_environ
+        #: The scopes or environs that a bridge made of it; ``None`` once the name is final.
+        self._inside: tuple[Any, ...] | None = ()
+        self._behind = behind
+        #: Whether only a framework that writes into the scope or environ can say anything.
+        self._only_written = behind is None or not behind.routers
+        self._base = (
+            frameworks.base_of(scope_or_environ)
+            if scope_or_environ.get("SCRIPT_NAME") or scope_or_environ.get("root_path")
+            else ""
+        )
+        self._told: tuple[frameworks.RouteFinder, ...] = ()
+        self._final: Name | None = None
+        self._chosen: Name | None = None
+        self._resolved: str | None = None
+        self._observed: frameworks.Found | None = None
+
+    def also_in(self, scope_or_environ: Any) -> None:
+        """Look into a second scope or environ too: the one a bridge made for the application behind it."""
+        if self._inside is not None:
+            self._inside = (scope_or_environ, *self._inside)
+            self._only_written = False
+
+    def tell(self, scope_or_environ: Any, teller: frameworks.RouteFinder) -> None:
+        """A framework has a request in hand, and can tell its route; another one than ours, if it is another request.
+
+        The dict is ours, or a copy of it: a request inside this one, in process, has another path.
+        """
+        if self._inside is not None and (
+            any(scope_or_environ is each for each in self._dicts())
+            or frameworks.full_path(scope_or_environ) == self._request.path
+        ):
+            self._told = (teller, *self._told)
+            self._only_written = False
+
+    def choose(self, name: str) -> None:
+        """A name set by a hook or the user: it wins."""
+        if self._inside is not None:
+            self._chosen = Name(name, "custom")
+
+    def resolve_early(self, route: str | None) -> None:
+        """What ``route_resolver`` found before sampling; the framework's own word, once there is one, counts more."""
+        self._resolved = route or None
+
+    @property
+    def early_route(self) -> str | None:
+        """What ``route_resolver`` found (see :class:`Names`)."""
+        return self._resolved
+
+    def initial(self) -> Name:
+        """The name before the application has run; a path among these is no name for good, and not counted as one."""
+        route = self._resolved
+        return Name(route, "route", route) if route else Name(self._request.path, "url")
+
+    def find(self) -> Name:
+        """The best name known now."""
+        if self._final is not None:
+            return self._final
+        name = self.find_as(self._style, self._most_paths)
+        if self._inside is None:
+            self._final = name
+        return name
+
+    def find_as(self, style: str, most_paths: int | None) -> Name:
+        """The same with another middleware's options."""
+        found = self._observed or self._look()
+        route = found.route or self._resolved
+        if self._chosen is not None:
+            return Name(self._chosen.value, "custom", route)
+        if style == "endpoint" and found.endpoint:
+            return Name(found.endpoint, "component", route)
+        if route:
+            return Name(route, "route", route)
+        return Name(paths.NAMES.name(self._request.path, most_paths), "url")
+
+    @property
+    def chosen(self) -> str | None:
+        """See :class:`Names`."""
+        return None if self._chosen is None else self._chosen.value
+
+    def find_route(self) -> str | None:
+        """See :class:`Names`; unlike :meth:`find`, it neither reads the path nor keeps count of such names."""
+        return (self._observed or self._look()).route or self._resolved
+
+    def styled(self, style: str, most_paths: int | None) -> Names:
+        """Return the names of the same request as the options of another middleware want them."""
+        return self if (style, most_paths) == (self._style, self._most_paths) else Styled(self, style, most_paths)
+
+    def observe(self) -> None:
+        """Look now, while the application's own context stands: a part of the answer goes with it."""
+        if self._only_written and self._live.keys().isdisjoint(_WRITTEN):
+            return  # as below, twice in each request of an application without a framework
+        found = self._look()
+        if found is not frameworks.NOTHING:
+            self._observed = found
+
+    def _look(self) -> frameworks.Found:
+        return frameworks.find(self._dicts(), self._behind, self._base, self._told)
+
+    def _dicts(self) -> tuple[Any, ...]:
+        """The scopes or environs to look into, the innermost first; none once the name is final, on any thread."""
+        scope_or_environ, inside = self._live, self._inside
+        return () if scope_or_environ is None or inside is None else (*inside, scope_or_environ)
+
+    def freeze(self) -> None:
+        """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
+        if self._observed is None and not (self._only_written and self._live.keys().isdisjoint(_WRITTEN)):
+            self.observe()
+        self._only_written = False
+        self._live = self._inside = self._behind = None
+        self._told = ()
+
+
+class Styled:
+    """A naming, asked with the options of another middleware around the same request."""
+
+    __slots__ = ("_naming", "_style", "_most_paths")
+
+    def __init__(self, naming: Naming, style: str, most_paths: int | None) -> None:
+        self._naming = naming
+        self._style = style
+        self._most_paths = most_paths
+
+    @property
+    def early_route(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.early_route
+
+    def initial(self) -> Name:
+        """See :class:`Names`."""
+        return self._naming.initial()
+
+    def find(self) -> Name:
+        """See :class:`Names`."""
+        return self._naming.find_as(self._style, self._most_paths)
+
+    def choose(self, name: str) -> None:
+        """See :class:`Names`."""
+        self._naming.choose(name)
+
+    @property
+    def chosen(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.chosen
+
+    def find_route(self) -> str | None:
+        """See :class:`Names`."""
+        return self._naming.find_route()

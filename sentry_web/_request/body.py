@@ -1,0 +1,270 @@
+"""The request body: a bounded tee over what the application itself reads, parsed when an event asks for it.
+
+Nothing is read ahead, nothing blocks, no chunk is copied, and what the application does not read is not known here.
+Only werkzeug's parsers are used, and imported when a body is parsed. No vendor; of a protocol,
+only WSGI's input stream.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from .._core.guard import call
+from .request import BEGINNING, Parsed, UploadedFile
+
+#: Bytes kept, whatever may be sent: the secrets in a body are looked for in everything that is sent.
+KEPT_FOR_REDACTION = 64 * 1024
+#: No output gets more than this: Sentry refuses larger events, and an upload must not fill the memory.
+KEPT_AT_MOST = 1024 * 1024
+#: Parts of which the beginning is kept, to know content again that is never sent.
+_MOST_BEGINNINGS = 500
+
+
+class Body:
+    """What the application has read of a request's body so far.
+
+    :param limit: bytes that an output would send; larger bodies are counted, not kept.
+    """
+
+    __slots__ = ("limit", "size", "_kept", "_parts", "_parsed", "_beginnings")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = min(limit, KEPT_AT_MOST)
+        #: Bytes read by the application.
+        self.size = 0
+        self._kept = max(self.limit, KEPT_FOR_REDACTION)
+        self._parts: list[bytes] | None = []
+        self._parsed: Parsed | None = None
+        self._beginnings: list[bytes] = []
+
+    def feed(self, part: bytes) -> Body | None:
+        """The application has read this part; it is referred to, not copied.
+
+        :returns: this body, once nothing but its ``size`` is wanted of it any more; whoever feeds it may count alone.
+        """
+        self.size += len(part)
+        full = len(self._beginnings) >= _MOST_BEGINNINGS
+        if part and not full:
+            self._beginnings.append(bytes(part[: BEGINNING + 1]))
+        if self._parts is None:
+            return self if full else None
+        if self.size > self._kept:
+            self._parts = None
+        elif part:
+            self._parts.append(part)
+            self._parsed = None
+        return None
+
+    @property
+    def over_limit(self) -> bool:
+        """Whether more was read than may be sent."""
+        return self.size > self.limit
+
+    def parse(self, content_type: str | None) -> Parsed:
+        """The body by its media type; parsed once for what has been read by now."""
+        if self._parsed is None:
+            self._parsed = (
+                parse(content_type or "", b"".join(self._parts)) if self._parts is not None else Parsed("raw")
+            )
+        return self._parsed
+
+    def private_content(self, content_type: str | None) -> list[bytes]:
+        """Beginnings of what is never sent, whoever holds it: files, and all of a body that was not understood.
+
+        Each is one byte longer than ``BEGINNING`` where there is more of it.
+        """
+        parsed = self.parse(content_type)
+        if parsed.kind == "raw":
+            return list(self._beginnings)
+        files = files_of(parsed.value) if parsed.kind == "multipart" else []
+        return [*(file.beginning for file in files), *self._beginnings] if files else []
+
+
+def files_of(fields: dict[str, Any]) -> list[UploadedFile]:
+    """The uploaded files among the fields of a form."""
+    values = [item for value in fields.values() for item in (value if isinstance(value, list) else [value])]
+    return [value for value in values if isinstance(value, UploadedFile)]
+
+
+def parse(content_type: str, data: bytes) -> Parsed:
+    """Parse a body; ``"raw"`` for a media type that is neither form nor JSON, and for one that is malformed."""
+    from werkzeug.exceptions import HTTPException
+    from werkzeug.http import parse_options_header
+
+    media_type, parameters = parse_options_header(content_type)
+    media_type = media_type.lower()
+    try:
+        if media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json")):
+            return Parsed("json", json.loads(data))
+        if media_type == "application/x-www-form-urlencoded":
+            return Parsed("form", _fields(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True)))
+        if media_type == "multipart/form-data":
+            return Parsed("multipart", _multipart(data, media_type, parameters))
+    except (ValueError, RecursionError, HTTPException):  # malformed, another charset, nested too deep, too many parts
+        return Parsed("raw")
+    return Parsed("raw")
+
+
+def _multipart(data: bytes, media_type: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Fields and files of multipart/form-data (RFC 7578); raises ``ValueError`` for a truncated or malformed one."""
+    from werkzeug.formparser import FormDataParser
+
+    parser = FormDataParser(stream_factory=_count_only, silent=False, max_form_parts=1000)
+    _, form, files = parser.parse(io.BytesIO(data), media_type, len(data), parameters)
+    items: list[tuple[str, Any]] = list(form.items(multi=True))
+    for name, file in files.items(multi=True):
+        counter: Any = file.stream
+        items.append(
+            (name, UploadedFile(file.filename or "", file.content_type or "", counter.size, counter.beginning))
+        )
+    return _fields(items)
+
+
+def _fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Fields by name; the values of a repeated one in a list."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
+
+
+class _Counter(io.RawIOBase):
+    """Where the content of an uploaded file goes: nowhere. Its size and its beginning stay."""
+
+    size = 0
+    beginning = b""
+
+    def write(self, data: Any) -> int:
+        self.beginning = (self.beginning + bytes(data[: BEGINNING + 1]))[: BEGINNING + 1]
+        self.size += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+
+def _count_only(*args: Any, **kwargs: Any) -> Any:
+    return _Counter()
+
+
+class InputTee:
+    """A WSGI input stream (PEP 3333, "Input and Error Streams") that tells what the application reads from it.
+
+    Every way to read goes to the server's stream with the application's own arguments; whatever else the stream
+    offers (``fileno``, uWSGI's and gunicorn's extras) is looked up there.
+
+    :param feed: called with each part that was read; it answers as :meth:`Body.feed` does.
+    """
+
+    def __init__(self, stream: Any, feed: Callable[[bytes], Any]) -> None:
+        self._stream = stream
+        self._feed = feed
+        self._tell = functools.partial(call, _feed_all, feed)
+        #: The body, once only its size is wanted: 0.7 ms in the place of 1.25 for 100 MiB, read in 1,600 parts.
+        self._counted: Any = None
+
+    def read(self, *args: Any, **kwargs: Any) -> Any:
+        """Read bytes; without a size, all there is."""
+        part = self._stream.read(*args, **kwargs)
+        if type(part) is not bytes:
+            self._tell(part)
+        elif self._counted is None:
+            self._counted = call(self._feed, part)
+        else:
+            self._counted.size += len(part)
+        return part
+
+    def readline(self, *args: Any, **kwargs: Any) -> Any:
+        """Read a line."""
+        part = self._stream.readline(*args, **kwargs)
+        self._tell(part)
+        return part
+
+    def readlines(self, *args: Any, **kwargs: Any) -> Any:
+        """Read lines, all or as many as the hint says."""
+        lines = self._stream.readlines(*args, **kwargs)
+        self._tell(lines)
+        return lines
+
+    def __iter__(self) -> Any:
+        lines = iter(self._stream)
+        return call(_Lines, lines, self._tell) or lines
+
+    def __next__(self) -> Any:
+        part = next(self._stream)
+        self._tell(part)
+        return part
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the server's stream offers, if it does; two of them read as well."""
+        value = getattr(self._stream, name)
+        watched = {"read1": _Watched, "readinto": _WatchedInto}.get(name)
+        return value if watched is None else call(watched, value, self._tell) or value
+
+
+def watch_input(environ: dict[str, Any], feed: Callable[[bytes], Any]) -> None:
+    """Put the tee before the input stream of a request that may have a body (RFC 9112, 6.3)."""
+    if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
+        environ["wsgi.input"] = InputTee(environ["wsgi.input"], feed)
+
+
+class _Lines:
+    """The iterator of an input stream."""
+
+    __slots__ = ("_lines", "_tell")
+
+    def __init__(self, lines: Any, tell: Callable[[Any], Any]) -> None:
+        self._lines = lines
+        self._tell = tell
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> Any:
+        part = next(self._lines)
+        self._tell(part)
+        return part
+
+
+class _Watched:
+    """A further method of the server's stream that returns what it read."""
+
+    __slots__ = ("_read", "_tell")
+
+    def __init__(self, read: Any, tell: Callable[[Any], Any]) -> None:
+        self._read = read
+        self._tell = tell
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        part = self._read(*args, **kwargs)
+        self._tell(part)
+        return part
+
+
+class _WatchedInto(_Watched):
+    """The server's ``readinto``; what came is the one thing that must be copied, before the buffer is used again."""
+
+    __slots__ = ()
+
+    def __call__(self, buffer: Any) -> Any:
+        count = self._read(buffer)
+        self._tell((buffer, count))
+        return count
+
+
+def _feed_all(feed: Callable[[bytes], Any], read: Any) -> None:
+    for part in parts_of(read):
+        feed(part)
+
+
+def parts_of(read: Any) -> Iterable[bytes]:
+    """The bytes in what ``InputTee`` tells: a part, a list of lines, or a buffer with the number of bytes in it."""
+    if isinstance(read, tuple):
+        buffer, count = read
+        return [bytes(memoryview(buffer)[: count or 0])]
+    return read if isinstance(read, list) else [read]

@@ -1,0 +1,162 @@
+"""ASGI scope → ``Request`` (ASGI 2 and 3: http, websocket, lifespan, anything else).
+
+Missing, ``None`` or odd keys are read as absent: extraction never raises and never decides what may be sent.
+Last, how large a message is, and which version an application speaks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from .http import Header, join_path
+from .request import Request, Server
+
+_KEYS = ("scheme", "root_path", "path", "query_string", "http_version", "server", "client")
+_take: Callable[[Mapping[str, Any]], Any] = itemgetter(*_KEYS)
+
+
+class ScopeRequest(Request):
+    """A request read from an ASGI scope; holds the scope's header list and its strings, never the scope."""
+
+    __slots__ = ("_raw_headers", "_raw", "_single")
+
+    protocol = "asgi"
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        get = scope.get
+        kind, method = get("type"), get("method")
+        self.kind = kind if type(kind) is str else text(kind)
+        if self.kind == "websocket":
+            method = "GET"
+        elif type(method) is not str or not method.isupper():
+            method = text(method).upper()  # what upper() answers is a copy, even where it is the same (50 bytes)
+        self.method: str = method
+        try:
+            self._raw: tuple[Any, ...] = _take(scope)  # nearly always: 0.13 µs in the place of 0.3
+        except KeyError:
+            self._raw = tuple(map(get, _KEYS))
+        self._single: dict[Any, Any] | None = None
+        self.body = self.trace = self._headers = self._index = None
+        headers: Any = get("headers")
+        # A copy of the list, which the application may change; nothing is decoded unless somebody asks
+        listed = type(headers) is list or isinstance(headers, (list, tuple))
+        self._raw_headers: tuple[Any, ...] | None = tuple(headers) if listed else _read_now(headers)
+
+    def _read(self) -> None:
+        scheme, root_path, path, query, http_version, server, client = self._raw
+        self.scheme = text(scheme) or ("ws" if self.kind == "websocket" else "http")
+        self.path = join_path(text(root_path), text(path))
+        self.query = text(query)
+        self.http_version = text(http_version)
+        self.server = _server(server)
+        self.peer = _peer(client)
+
+    def may_have(self, names: frozenset[str]) -> bool:
+        """See ``Request``; 1 µs in the place of 8 for decoding eight headers."""
+        if self._raw_headers is None:
+            return True
+        lengths, spellings = _forms(names)
+        try:
+            for name, _ in self._raw_headers:
+                if len(name) in lengths and (name.lower() in spellings or not isinstance(name, bytes)):
+                    return True
+        except (AttributeError, TypeError, ValueError):  # odd pairs, or no pairs at all
+            return True
+        return False
+
+    def header(self, name: str) -> str | None:
+        """See ``Request``; one alone is found without the others' being decoded (1.5 µs in the place of 3.2)."""
+        raw = self._raw_headers
+        if self._index is None and raw is not None:
+            if self._single is None:
+                self._single = _single(raw)
+            value = self._single.get(name.encode("latin-1", "replace")) if self._single else _NO_BYTES
+            if value is None or isinstance(value, bytes):
+                return None if value is None else value.decode("latin-1")
+        return super().header(name)
+
+    def _read_headers(self) -> list[Header]:
+        raw, self._raw_headers = self._raw_headers or (), None
+        # The specification asks for pairs in lower case; not every server and test client obeys
+        try:  # two bytes objects each, nearly always: 3.4 µs in the place of 5.8 for eight headers
+            return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+        except (AttributeError, TypeError, ValueError):
+            pass
+        pairs = (item for item in raw if isinstance(item, (list, tuple)) and len(item) == 2)
+        return [(text(name).lower(), text(value)) for name, value in pairs]
+
+
+#: Stands for a value that is not what it must be.
+_NO_BYTES: Any = object()
+
+
+def _single(raw: tuple[Any, ...]) -> dict[Any, Any]:
+    """The headers' values by name, where every name comes once and in lower case, as nearly always; else nothing."""
+    try:
+        found = dict(raw)
+        names = b"".join(found)
+    except (TypeError, ValueError):  # odd pairs, or no pairs at all
+        return {}
+    return found if len(found) == len(raw) and names.islower() and names.isascii() else {}
+
+
+@functools.cache
+def _forms(names: frozenset[str]) -> tuple[frozenset[int], frozenset[bytes]]:
+    return frozenset(map(len, names)), frozenset(name.encode("latin-1") for name in names)
+
+
+def _read_now(headers: object) -> tuple[Any, ...]:
+    """Headers in no list, against the specification; an iterator can be read once, which is the application's to do."""
+    return () if not isinstance(headers, Iterable) or iter(headers) is headers else tuple(headers)
+
+
+def text(value: object) -> str:
+    """A string as it is, bytes as latin-1 (RFC 9110, 5.5), anything else as empty."""
+    if isinstance(value, str):
+        return value
+    return value.decode("latin-1") if isinstance(value, bytes) else ""
+
+
+def _server(server: object) -> Server | None:
+    """``scope["server"]``; a unix socket has a path for a name and ``None`` for a port."""
+    if not isinstance(server, (list, tuple)) or len(server) != 2:
+        return None
+    name, port = server
+    return (name, port) if isinstance(name, str) and isinstance(port, int) else None
+
+
+def _peer(client: object) -> str | None:
+    """The address in ``scope["client"]``; ``None`` and empty (a unix socket) alike."""
+    if isinstance(client, (list, tuple)) and client and isinstance(client[0], str):
+        return client[0] or None
+    return None
+
+
+def message_size(message: Mapping[str, Any]) -> int:
+    """Bytes of a websocket message's payload; text travels as UTF-8 (RFC 6455, 5.6)."""
+    content = message.get("text")
+    if content is None:
+        return len(message.get("bytes") or b"")
+    return len(content) if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
+
+
+def is_double_callable(app: Any) -> bool:
+    """Whether an application is unmistakably ASGI 2: a class, or something that takes one positional argument.
+
+    A ``functools.partial``, a synchronous function or a lambda that forwards three arguments is ASGI 3. A class whose
+    instances can be awaited is ASGI 3 too, as uvicorn has it.
+    """
+    if inspect.isclass(app):
+        return not hasattr(app, "__await__")
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
+        return False
+    try:
+        parameters = inspect.signature(app).parameters.values()
+    except (TypeError, ValueError):  # no signature to be had: a callable of an extension module
+        return False
+    positional = [item for item in parameters if item.kind in (item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD)]
+    return len(positional) == 1 and not any(item.kind is item.VAR_POSITIONAL for item in parameters)

@@ -1,0 +1,224 @@
+"""The command line, ``sentry-web``: its options, its exit statuses, and nothing of what they do.
+
+A command is a function here that takes its options and calls the package behind it (``demo``, ``cli``),
+which is imported only then. The rest of the package may not import this module.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Literal, NoReturn
+
+try:
+    import click
+    from rich.console import Console
+except ImportError as error:  # pip installs the script with or without the extra
+    raise SystemExit(
+        f'sentry-web: "{error.name}" is not installed; the extra brings it: pip install "sentry-web[cli]"'
+    ) from None
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sentry-web")
+def main() -> None:
+    """One middleware for WSGI and ASGI that reports errors, requests and traces to Sentry."""
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+@click.option("--stream", is_flag=True, help="Let sentry-sdk send spans as they end, not whole transactions.")
+@click.option("--bugsink", "viewer", flag_value="bugsink", help="Show the errors in Bugsink's user interface.")
+@click.option("--spotlight", "viewer", flag_value="spotlight", help="Show errors and traces in Spotlight's.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Where the user interface listens; 0: any.")
+def demo(*, as_json: bool, stream: bool, viewer: str | None, port: int) -> None:
+    """Serve one bookshop by WSGI and by ASGI, and compare what Sentry is told.
+
+    Everything is on loopback: both servers, real HTTP requests to both, and an ingest endpoint that receives
+    what sentry-sdk sends. The exit status is 0 when both protocols reported the same, and 1 when not.
+
+    With --bugsink or --spotlight, which must be installed, the reports go there instead, and can be looked at until
+    Ctrl-C; the exit status is 2 where the tool is missing.
+    """
+    if viewer is not None:
+        _present(viewer, port, stream=stream)
+        return
+    from sentry_web.demo import printing, show
+
+    console = _console()
+    with printing.progress(console, of=show.STEPS) as step:
+        result = show.run(stream=stream, step=step)
+    if as_json:
+        click.echo(printing.as_json(result))
+    else:
+        printing.print_result(result, console)
+    sys.exit(1 if result.differences else 0)
+
+
+def _present(viewer: str, port: int, *, stream: bool) -> None:
+    """Show the demo in a user interface of the user's own, until Ctrl-C."""
+    from sentry_web.demo import presentation
+
+    try:
+        presentation.present(viewer, port, _console(), stream=stream)
+    except presentation.MissingToolError as error:
+        _refuse(str(error))
+    except RuntimeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--dsn", envvar="SENTRY_DSN", default="", show_envvar=True, help="Send there instead of printing.")
+@click.option("--interface", default="auto", show_default=True, type=click.Choice(["auto", "wsgi", "asgi"]))
+@click.option(
+    "--server",
+    type=click.Choice(["uvicorn", "hypercorn", "granian", "gunicorn", "waitress", "werkzeug"]),
+    help="What serves it, installed by you.  [default: uvicorn for ASGI, werkzeug for WSGI]",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
+@click.option("--reload", is_flag=True, help="Start anew whenever a source file has changed.")
+@click.option("--factory", is_flag=True, help="TARGET is a function that returns the application.")
+@click.option("--environment", help="Sentry's environment.  [env var: SENTRY_ENVIRONMENT]")
+@click.option("--release", help="Sentry's release.  [env var: SENTRY_RELEASE]")
+@click.option(
+    "--traces-sample-rate",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.0, 1.0),
+    help="Share of requests that are traced, and so shown.",
+)
+@click.option(
+    "--transaction-style",
+    default="endpoint",
+    show_default=True,
+    type=click.Choice(["endpoint", "url"]),
+    help="Name a transaction by its view or by its route.",
+)
+@click.option("--send-default-pii", is_flag=True, help="Report addresses, cookies and other personal data.")
+@click.option("--stream", is_flag=True, help="Let sentry-sdk send spans as they end, not whole transactions.")
+def run(
+    *,
+    target: str,
+    host: str,
+    port: int,
+    dsn: str,
+    interface: str,
+    server: str | None,
+    workers: int,
+    reload: bool,
+    factory: bool,
+    environment: str | None,
+    release: str | None,
+    traces_sample_rate: float,
+    transaction_style: Literal["endpoint", "url"],
+    send_default_pii: bool,
+    stream: bool,
+) -> None:
+    """Serve TARGET, a "module:attribute" that is a WSGI or ASGI application, instrumented.
+
+    Each request, error and trace is printed as a card, or sent to Sentry where there is a DSN. The exit
+    status is 2 for a TARGET that is not there, and 1 when it cannot be loaded or the port is taken.
+    """
+    from sentry_web.cli import run as run_module
+
+    sdk = {
+        "environment": environment,
+        "release": release,
+        "traces_sample_rate": traces_sample_rate,
+        # Each only where asked for: newer releases of sentry-sdk deprecate the first, older do not know the other.
+        **({"send_default_pii": True} if send_default_pii else {}),
+        **({"trace_lifecycle": "stream"} if stream else {}),
+    }
+    options = run_module.RunOptions(
+        target, host, port, dsn, interface, factory, transaction_style, sdk, server, workers, reload
+    )
+    try:
+        run_module.run(options, _console())
+    except run_module.RunError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+
+
+@main.command()
+@click.argument("target")
+@click.argument("other", required=False)
+@click.option(
+    "--kind",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "app", "wsgi-middleware", "asgi-middleware"]),
+    help="What TARGET is.",
+)
+@click.option("--factory", is_flag=True, help="TARGET is a function that returns the application.")
+@click.option("--path", "paths", multiple=True, help="A path of the application; may be given several times.")
+@click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="How many for each property.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1.0), help="How long in all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+@click.option("--privacy", is_flag=True, help="Send planted secrets through an application; tell which would leave.")
+def check(
+    *,
+    target: str,
+    other: str | None,
+    kind: str,
+    factory: bool,
+    paths: tuple[str, ...],
+    examples: int,
+    seconds: float,
+    as_json: bool,
+    privacy: bool,
+) -> None:
+    """Look for requests with which TARGET, a "module:attribute", breaks a promise of this package.
+
+    TARGET is a middleware, or an application (which is then really called, with generated requests). With OTHER, TARGET
+    is a WSGI middleware and OTHER the ASGI one beside it, and both must report the same. What is found is printed with
+    a script that shows it. With --privacy, TARGET is an application, and the report says of each place in a request
+    whether a secret there would leave the process, and where. The exit status is 0 when nothing was found, 1 when
+    something was, and 2 for a TARGET that is not there or is neither.
+    """
+    from sentry_web.testing import Wrap, WrongSubjectError
+    from sentry_web.testing import check as find
+    from sentry_web.testing.privacy import privacy_report
+
+    try:
+        subject, name = _loaded(target, factory=factory), None if factory else target
+        if other is not None:
+            subject, name = Wrap(wsgi=subject, asgi=_loaded(other)), None
+        verdict = (
+            privacy_report(subject, paths=paths, name=name)
+            if privacy
+            else find(subject, kind=kind, examples=examples, seconds=seconds, paths=paths, name=name)
+        )
+    except ModuleNotFoundError as error:
+        _refuse(f'"{error.name}" is not installed; an extra brings it: pip install "sentry-web[cli,testing]"')
+    except WrongSubjectError as error:
+        _refuse(f'"{target}": {error}.')
+    click.echo(json.dumps(verdict.as_dict(), indent=2) if as_json else str(verdict))
+    sys.exit(0 if verdict.ok else 1)
+
+
+def _loaded(target: str, *, factory: bool = False) -> Any:
+    """What the target names; where there is no such thing, the process ends with exit status 2."""
+    from sentry_web.cli.target import TargetError, load
+
+    try:
+        return load(target, factory=factory)
+    except TargetError as error:
+        _refuse(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever the user's module raises
+        _refuse(f'"{target}" could not be loaded: {type(error).__name__}: {error}')
+
+
+def _refuse(message: str) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(2)
+
+
+def _console() -> Console:
+    """Where commands print: no markup and no highlighting, since much of it is other people's text."""
+    return Console(markup=False, highlight=False, emoji=False)

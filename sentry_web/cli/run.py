@@ -1,0 +1,187 @@
+"""``sentry-web run`` in order: Sentry first, then the application, then a port, then requests until Ctrl-C.
+
+The order matters: sentry-sdk is initialised before the user's module is imported, so that its integrations
+find the frameworks still unused, and what the module does at import is seen. Taking the command line apart is
+not done here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import socket
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import sentry_sdk
+from sentry_sdk.integrations.logging import ignore_logger
+from sentry_sdk.utils import BadDsn, Dsn
+
+from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web.cli import launch, servers, target
+from sentry_web.cli.cards import CardTransport
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+__all__ = ["RunError", "RunOptions", "run"]
+
+#: The environment variable that holds the options for the processes of a launched server.
+_OPTIONS = "SENTRY_WEB_RUN_OPTIONS"
+
+_MIDDLEWARES = {"asgi": SentryAsgiMiddleware, "wsgi": SentryWsgiMiddleware}
+
+
+class RunError(Exception):
+    """Nothing can be served, and the message tells the user why.
+
+    ``exit_status`` is 2 where the wrong thing was asked for, else 1.
+    """
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``sentry-web run`` takes, each field an option of that name.
+
+    ``interface`` is ``"auto"``, ``"wsgi"`` or ``"asgi"``; ``sdk`` holds the options for ``sentry_sdk.init``; ``server``
+    is one of ``launch.SERVERS`` or nothing, for the interface's own.
+    """
+
+    target: str
+    host: str
+    port: int
+    dsn: str
+    interface: str
+    factory: bool
+    transaction_style: Literal["endpoint", "url"]
+    sdk: dict[str, Any]
+    server: str | None = None
+    workers: int = 1
+    reload: bool = False
+
+
+def run(options: RunOptions, console: Console) -> None:
+    """Serve the target, instrumented, until SIGINT or SIGTERM. Raises ``RunError`` where it cannot."""
+    if options.server is not None or options.workers > 1 or options.reload:
+        _launch(options, console)
+    _init_sentry(options, console)
+    client = sentry_sdk.get_client()
+    app = _load(options)
+    interface = _interface(app, options)
+    listener = _bind(options)
+    wrapped = _MIDDLEWARES[interface](app, transaction_style=options.transaction_style)
+    console.print(f"Serving {options.target} ({interface.upper()}) on {servers.url_of(listener)}, until Ctrl-C.")
+    console.print(_destination(options, is_ours=sentry_sdk.get_client() is client), soft_wrap=True)
+    try:
+        servers.serve(wrapped, interface, listener)
+    finally:
+        sentry_sdk.get_client().close(timeout=2.0)
+
+
+def _bind(options: RunOptions) -> socket.socket:
+    try:
+        return servers.bind(options.host, options.port)
+    except OSError as error:
+        raise RunError(f"Cannot listen on {options.host} port {options.port}: {error.strerror}.", 1) from None
+
+
+def _launch(options: RunOptions, console: Console) -> NoReturn:
+    """Become the server that was asked for.
+
+    The target is loaded here only to see that it is there, and what it speaks; the server's processes load it anew.
+    """
+    interface = _interface(_load(options), options)
+    server = options.server or launch.default_server(interface)
+    with _bind(options) as listener:  # the server binds the port again; whether it is free is better said here
+        url, port = servers.url_of(listener), listener.getsockname()[1]
+    try:
+        arguments = launch.command_for(
+            server, interface, options.host, port, workers=options.workers, reload=options.reload
+        )
+    except launch.LaunchError as error:
+        raise RunError(str(error), 2) from None
+    console.print(
+        f"Serving {options.target} ({interface.upper()}) with {server} on {url}, until Ctrl-C.", soft_wrap=True
+    )
+    console.print(_destination(options, is_ours=True), soft_wrap=True)
+    console.file.flush()
+    told = json.dumps(dataclasses.asdict(dataclasses.replace(options, interface=interface)))
+    os.execve(sys.executable, arguments, {**os.environ, _OPTIONS: told})  # noqa: S606 - no shell is wanted
+
+
+def options_from_environment() -> RunOptions:
+    """The options of the ``sentry-web run`` that launched the server whose process this is."""
+    return RunOptions(**json.loads(os.environ[_OPTIONS]))
+
+
+def application_of(options: RunOptions, console: Console) -> Any:
+    """The target, instrumented; Sentry is initialised before it is loaded. Raises ``RunError`` where there is none."""
+    _init_sentry(options, console)
+    app = _load(options)
+    return _MIDDLEWARES[_interface(app, options)](app, transaction_style=options.transaction_style)
+
+
+def _init_sentry(options: RunOptions, console: Console) -> None:
+    sdk = dict(options.sdk)
+    if not options.dsn:
+        sdk["transport"] = CardTransport(console)
+    # The server's report of an error is not another error; the middleware has told of it already.
+    for logger in servers.SERVER_LOGGERS:
+        ignore_logger(logger)
+    try:
+        # In a checkout of this package our own frames would count as the application's.
+        sentry_sdk.init(dsn=options.dsn, in_app_exclude=["sentry_web"], **sdk)
+    except BadDsn as error:
+        raise RunError(f'"{options.dsn}" is not a DSN: {error}.', 2) from None
+
+
+def _load(options: RunOptions) -> Any:
+    try:
+        return target.load(options.target, factory=options.factory)
+    except target.TargetError as error:
+        raise RunError(str(error), 2) from None
+    except Exception as error:  # noqa: BLE001 - whatever the user's module raises
+        lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+        raise RunError(f'"{options.target}" could not be loaded.\n{"".join(lines).rstrip()}', 1) from None
+
+
+def _interface(app: Any, options: RunOptions) -> str:
+    if options.interface != "auto":
+        return options.interface
+    try:
+        return target.interface_of(app)
+    except target.TargetError as error:
+        raise RunError(str(error), 2) from None
+
+
+def _users_part(frame: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame on that is neither ours nor the import system's."""
+    while frame is not None and _is_machinery(frame.tb_frame.f_code.co_filename):
+        frame = frame.tb_next
+    return frame
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith("<frozen importlib") or Path(filename) in _MACHINERY
+
+
+_MACHINERY = {Path(str(target.__file__)), Path(importlib.__file__), Path(__file__)}
+
+
+def _destination(options: RunOptions, *, is_ours: bool) -> str:
+    if not is_ours:
+        return f"{options.target} initialises Sentry itself: its settings count, and nothing is printed here."
+    if options.dsn:
+        return f"Errors and traces are sent to {Dsn(options.dsn).host}."
+    return "No DSN is given: errors and traces are printed here and sent nowhere."

@@ -1,0 +1,118 @@
+"""``_core.guard``: the one place where a failure of our own ends."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from sentry_web._core import guard
+from sentry_web._core.guard import call, finish_dropped, logger, pass_on, report
+
+
+def test_a_call_hands_arguments_in_and_the_result_out() -> None:
+    assert call(divmod, 7, 2) == (3, 1)
+
+
+def test_an_exception_is_logged_as_a_warning_and_answered_with_none(caplog: pytest.LogCaptureFixture) -> None:
+    def hook() -> int:
+        raise ValueError("hook's own fault")
+
+    assert call(hook) is None
+    (record,) = caplog.records
+    assert record.name == "sentry_web"
+    assert record.levelno == logging.WARNING  # the SDK's logging integration reports ERROR records as events
+    assert "hook failed" in record.getMessage()
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ValueError)
+
+
+def test_what_has_no_name_is_logged_by_its_class(caplog: pytest.LogCaptureFixture) -> None:
+    class Hook:
+        def __call__(self) -> None:
+            raise ValueError
+
+    call(Hook())
+    assert ".Hook failed" in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_the_interpreters_word_to_the_whole_process_passes(error: type[BaseException]) -> None:
+    def hook() -> None:
+        raise error
+
+    with pytest.raises(error):
+        call(hook)
+
+
+def test_a_logging_filter_that_raises_reaches_nobody() -> None:
+    def refuse(record: logging.LogRecord) -> bool:
+        raise RuntimeError("filter's own fault")
+
+    logger.addFilter(refuse)
+    try:
+        report(print)
+        assert call(int, "no number") is None
+    finally:
+        logger.removeFilter(refuse)
+
+
+def test_without_an_exception_there_is_nothing_to_pass_on() -> None:
+    taken: list[BaseException] = []
+    pass_on(taken.append)
+    assert taken == []
+
+
+class Dropped:
+    """An object that is finished with when it is dropped, and says on which thread that is."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.ended = threading.Event()
+        self.threads: list[int] = []
+        self.work = Work(self.lock, self.ended, self.threads)
+
+    def __del__(self) -> None:
+        finish_dropped(self, self.work.finish)
+
+
+class Work:
+    def __init__(self, lock: Any, ended: threading.Event, threads: list[int]) -> None:
+        self.lock, self.ended, self.threads = lock, ended, threads
+
+    def finish(self) -> None:
+        with self.lock:
+            self.threads.append(threading.get_ident())
+        self.ended.set()
+
+
+def test_what_is_dropped_is_finished_with_at_once() -> None:
+    dropped = Dropped(threading.Lock())
+    work = dropped.work
+    del dropped
+    assert work.threads == [threading.get_ident()]
+
+
+def test_what_the_garbage_collector_finds_may_wait_for_a_lock_that_is_held_here() -> None:
+    dropped = Dropped(threading.Lock())
+    work = dropped.work
+    dropped.itself = dropped  # type: ignore[attr-defined]
+    with work.lock:
+        del dropped
+        gc.collect()
+        assert work.threads == []
+    assert work.ended.wait(timeout=10)
+    assert work.threads != [threading.get_ident()]
+
+
+def test_where_nobody_counts_references_nothing_is_taken_for_a_part_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "getrefcount", lambda _: 0)
+    dropped = Dropped(threading.Lock())
+    work = dropped.work
+    dropped.itself = dropped  # type: ignore[attr-defined]
+    del dropped
+    gc.collect()
+    assert work.threads == [threading.get_ident()]

@@ -1,0 +1,476 @@
+"""``_request.body``: the bounded tee over what the application reads, and what becomes of it when an event asks."""
+
+from __future__ import annotations
+
+import array
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentry_web._request import UploadedFile
+from sentry_web._request.body import KEPT_AT_MOST, KEPT_FOR_REDACTION, Body, InputTee, parse, parts_of
+from sentry_web.testing import (
+    BRIDGE_OUTSIDE,
+    DRIVERS,
+    CaptureMessage,
+    Driver,
+    Raise,
+    ReadBody,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+    recording,
+)
+from sentry_web.testing.drivers import make_environ
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=frontier"
+
+
+def multipart(*parts: tuple[str, str], end: str = "--frontier--\r\n") -> bytes:
+    """A body of parts, each given by its disposition's parameters and its content."""
+    text = "".join(
+        f"--frontier\r\nContent-Disposition: form-data; {parameters}\r\n\r\n{content}\r\n"
+        for parameters, content in parts
+    )
+    return (text + end).encode()
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_kept_by_reference_and_counted() -> None:
+    body, part = Body(100), b'{"a":'
+    body.feed(part)
+    body.feed(b"")
+    body.feed(b" 1}")
+    assert body._parts is not None
+    assert body._parts[0] is part
+    assert (body.size, body.over_limit, len(body._parts)) == (8, False, 2)
+    assert body.parse("application/json").value == {"a": 1}
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(0, KEPT_FOR_REDACTION), (10**9, KEPT_AT_MOST)])
+def test_no_more_is_kept_than_is_of_use(limit: int, kept: int) -> None:
+    body = Body(limit)
+    body.feed(b"x" * kept)
+    assert body._parts is not None
+    body.feed(b"y")
+    assert body._parts is None
+    body.feed(b"z")
+    assert (body.size, body.over_limit, body._parts) == (kept + 2, True, None)
+    assert body.parse("application/json").kind == "raw"
+
+
+def test_a_body_over_the_limit_is_parsed_still_so_that_its_secrets_are_known() -> None:
+    body = Body(10)
+    body.feed(json.dumps({"password": "hunter2-secret"}).encode())
+    assert body.over_limit
+    assert body.parse("application/json").value == {"password": "hunter2-secret"}
+
+
+def test_a_body_is_parsed_once_for_what_was_read_by_now() -> None:
+    body = Body(100)
+    body.feed(b"a=1")
+    first = body.parse(FORM)
+    assert body.parse(FORM) is first
+    body.feed(b"&b=2")
+    assert body.parse(FORM).value == {"a": "1", "b": "2"}
+
+
+def test_nothing_read_is_nothing_understood() -> None:
+    assert Body(10).parse(None).kind == "raw"
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data", "value"),
+    [
+        ("application/json", b'{"a": [1, null]}', {"a": [1, None]}),
+        ("Application/JSON; charset=utf-8", b'"text"', "text"),
+        ("application/json", '{"ü": "ß"}'.encode(), {"ü": "ß"}),
+        ("application/json", '{"ü": 1}'.encode("utf-16"), {"ü": 1}),  # json finds out about UTF-8, -16 and -32
+        ("application/vnd.api+json", b"[]", []),
+        ("application/problem+json;v=1", b"{}", {}),
+    ],
+)
+def test_json_is_understood(content_type: str, data: bytes, value: Any) -> None:
+    parsed = parse(content_type, data)
+    assert (parsed.kind, parsed.value) == ("json", value)
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"a=1&b=x+y%26z", {"a": "1", "b": "x y&z"}),
+        (b"a=1&a=2&a=", {"a": ["1", "2", ""]}),
+        (b"a", {"a": ""}),
+        (b"name=J%F6rg", {"name": "J\ufffdrg"}),  # latin-1 in a form that must be UTF-8 (WHATWG URL, 5.1)
+        ("name=Jörg".encode("latin-1"), {"name": "J\ufffdrg"}),
+        (b"", {}),
+        (b"&&=", {"": ""}),
+    ],
+)
+def test_forms_are_understood(data: bytes, value: Any) -> None:
+    parsed = parse(FORM + "; charset=utf-8", data)
+    assert (parsed.kind, parsed.value) == ("form", value)
+
+
+def test_multipart_is_understood_and_files_are_known_by_all_but_their_content() -> None:
+    data = multipart(
+        ('name="title"', "Röd"),
+        ('name="tag"', "a"),
+        ('name="tag"', "b"),
+        ('name="photo"; filename="me.png"\r\nContent-Type: image/png', "x" * 100_000),
+        ('name="empty"; filename=""', ""),
+    )
+    parsed = parse(MULTIPART, data)
+    assert parsed.kind == "multipart"
+    assert {name: parsed.value[name] for name in ("title", "tag")} == {"title": "Röd", "tag": ["a", "b"]}
+    photo = parsed.value["photo"]
+    assert isinstance(photo, UploadedFile)
+    assert (photo.filename, photo.content_type, photo.size) == ("me.png", "image/png", 100_000)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("text/plain", b"hello"),
+        ("", b'{"a": 1}'),
+        (";;;=", b"a=1"),
+        ("text/json", b"{}"),
+        ("image/svg+json", b"{}"),
+        ("application/octet-stream", b"\x00"),
+        ("application/json", b""),
+        ("application/json", b'{"a": '),
+        ("application/json", b"{'a': 1}"),
+        ("application/json", b"\xff\xfe\xfa"),
+        ("application/json; charset=latin-1", '{"ü": 1}'.encode("latin-1")),
+        ("application/json", b"9" * 5_000),  # beyond Python's limit for integers, where it has one
+        ("multipart/form-data", multipart(('name="a"', "1"))),  # no boundary
+        ("multipart/form-data; boundary=other", multipart(('name="a"', "1"))),
+        (MULTIPART, multipart(('name="a"', "1"), end="")),
+        (MULTIPART, b""),
+        (MULTIPART, b"nonsense"),
+        (MULTIPART, multipart(*((f'name="f{number}"', "1") for number in range(1_001)))),  # more than are looked at
+    ],
+)
+def test_what_is_neither_or_malformed_is_raw(content_type: str, data: bytes) -> None:
+    parsed = parse(content_type, data)
+    if data.startswith(b"9999") and parsed.kind == "json":
+        pytest.skip("not on this Python: integers of any length are parsed")
+    assert (parsed.kind, parsed.value) == ("raw", None)
+
+
+def test_ten_thousand_fields_are_understood() -> None:
+    pairs = [(f"field{number}", str(number)) for number in range(10_000)]
+    assert parse(FORM, urlencode(pairs).encode()).value == dict(pairs)
+
+
+@pytest.mark.parametrize("data", [b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b"[" * 10_000 + b"]" * 10_000])
+def test_json_nested_ten_thousand_deep_is_parsed_or_raw_but_never_raises(data: bytes) -> None:
+    assert parse("application/json", data).kind in ("raw", "json")
+
+
+@given(st.text(max_size=60), st.binary(max_size=200))
+def test_no_body_of_any_type_raises(content_type: str, data: bytes) -> None:
+    for media_type in (content_type, "application/json", FORM, MULTIPART):
+        assert parse(media_type, data).kind in ("raw", "json", "form", "multipart")
+
+
+# --- WSGI's input stream ---------------------------------------------------------------------------------------------
+
+CONTENT = b"first\nsecond\nlast"
+
+
+def teed(stream: Any = None) -> tuple[Any, list[bytes]]:
+    """A tee over a stream, and the parts that it tells."""
+    told: list[bytes] = []
+    return InputTee(stream or io.BytesIO(CONTENT), told.append), told
+
+
+def read_into(stream: Any) -> bytes:
+    buffer = bytearray(6)
+    parts = []
+    while True:
+        count = stream.readinto(buffer)
+        if not count:
+            return b"".join(parts)
+        parts.append(bytes(buffer[:count]))
+
+
+def until_empty(read: Callable[[], bytes]) -> bytes:
+    return b"".join(iter(read, b""))
+
+
+READS: dict[str, Callable[[Any], bytes]] = {
+    "read()": lambda stream: bytes(stream.read()),
+    "read(-1)": lambda stream: bytes(stream.read(-1)),
+    "read(None)": lambda stream: bytes(stream.read(None)),
+    "read(4)": lambda stream: until_empty(lambda: stream.read(4)),
+    "read(size)": lambda stream: bytes(stream.read(1000)),
+    "readline()": lambda stream: until_empty(stream.readline),
+    "readline(3)": lambda stream: until_empty(lambda: stream.readline(3)),
+    "readlines()": lambda stream: b"".join(stream.readlines()),
+    "readlines(7)": lambda stream: b"".join(stream.readlines(7)) + b"".join(stream.readlines()),
+    "for": b"".join,
+    "iter": lambda stream: b"".join(iter(iter(stream))),
+    "next": lambda stream: until_empty(lambda: next(stream, b"")),
+    "read1()": lambda stream: bytes(stream.read1()),
+    "read1(5)": lambda stream: until_empty(lambda: stream.read1(5)),
+    "readinto": read_into,
+    "TextIOWrapper": lambda stream: io.TextIOWrapper(stream, newline="").read().encode(),
+    "BufferedReader": lambda stream: io.BufferedReader(stream).read(),
+}
+
+
+@pytest.mark.parametrize("way", READS)
+def test_in_every_way_of_reading_the_tee_tells_what_the_application_got(way: str) -> None:
+    tee, told = teed()
+    assert READS[way](tee) == b"".join(told) == CONTENT
+
+
+def test_a_part_is_read_by_the_application_with_its_own_arguments_and_passed_on_as_it_is() -> None:
+    part, lines = b"part", [b"line\n"]
+    given_arguments: list[Any] = []
+
+    class Stream:
+        def read(self, *args: Any, **kwargs: Any) -> Any:
+            given_arguments.append((args, kwargs))
+            return part
+
+        readline = read
+
+        def readlines(self, *args: Any, **kwargs: Any) -> Any:
+            given_arguments.append((args, kwargs))
+            return lines
+
+    tee, told = teed(Stream())
+    assert tee.read(3, odd=True) is part
+    assert tee.readline() is part
+    assert tee.readlines(hint=5) is lines
+    assert given_arguments == [((3,), {"odd": True}), ((), {}), ((), {"hint": 5})]
+    assert told == [part, part, *lines]
+
+
+def test_the_tee_offers_what_the_stream_offers_and_nothing_else(tmp_path: Any) -> None:
+    with (tmp_path / "file").open("w+b") as file:
+        tee, _ = teed(file)
+        assert tee.fileno() == file.fileno()
+        assert tee.seekable()
+    for name in ("read1", "readinto", "fileno", "uwsgi_offload"):
+        assert not hasattr(teed(make_environ(RequestSpec())["wsgi.input"])[0], name)
+
+
+def test_a_stream_that_is_no_iterator_is_none_behind_the_tee_either() -> None:
+    tee, told = teed(make_environ(RequestSpec(body=(b"abc",)))["wsgi.input"])
+    with pytest.raises(TypeError, match="is not an iterator"):
+        next(tee)
+    assert list(tee) == told == [b"abc"]
+
+
+def test_errors_of_the_stream_are_the_applications() -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            def fail(*args: Any) -> Any:
+                raise OSError(name)
+
+            return fail
+
+        def __iter__(self) -> Iterator[bytes]:
+            raise OSError("__iter__")
+
+        def __next__(self) -> bytes:
+            raise OSError("__next__")
+
+    tee, told = teed(Broken())
+    for way in (
+        tee.read,
+        tee.readline,
+        tee.readlines,
+        tee.read1,
+        lambda: tee.readinto(bytearray(1)),
+        lambda: next(tee),
+    ):
+        with pytest.raises(OSError, match=r"^(read|__next__)"):
+            way()
+    with pytest.raises(OSError, match="__iter__"):
+        iter(tee)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("read", "parts"),
+    [
+        (b"abc", [b"abc"]),
+        ([b"a", b"b"], [b"a", b"b"]),
+        ((bytearray(b"abcdef"), 3), [b"abc"]),
+        ((bytearray(b"abcdef"), 0), [b""]),
+        ((bytearray(b"abcdef"), None), [b""]),  # a stream that does not block, and has nothing
+    ],
+)
+def test_what_was_read_is_parts(read: Any, parts: list[bytes]) -> None:
+    assert parts_of(read) == parts
+
+
+@given(st.lists(st.tuples(st.sampled_from(["read", "readline", "read1"]), st.integers(1, 300)), max_size=40))
+def test_a_large_body_is_counted_to_the_byte_whoever_counts(rest: list[tuple[str, int]]) -> None:
+    content = b"x" * KEPT_FOR_REDACTION + b"line\n" * 2_000
+    body, fed = Body(0), []
+
+    def feed(part: bytes) -> Any:
+        fed.append(part)
+        return body.feed(part)
+
+    tee = InputTee(io.BytesIO(content), feed)
+    read = [tee.read(KEPT_FOR_REDACTION)] + [tee.read(4) for _ in range(600)]
+    assert len(fed) < len(read)  # the tee counts by itself from some time on
+    read += [getattr(tee, way)(size) for way, size in rest]
+    assert b"".join(read) == content[: body.size]
+    read.append(tee.read())
+    assert body.size == len(content)
+    assert body.over_limit
+    assert body.parse("application/json").kind == "raw"
+
+
+def test_a_buffer_of_wider_items_is_told_in_bytes() -> None:
+    stream = io.BytesIO(b"abcdefgh")
+    tee, told = teed(stream)
+    buffer = array.array("I", [0, 0])
+    assert tee.readinto(buffer) == 8
+    assert b"".join(told) == b"abcdefgh"
+
+
+# --- on every driver -------------------------------------------------------------------------------------------------
+
+
+def errors_data(driver: Driver, request: RequestSpec, sdk: dict[str, Any] | None = None, **options: Any) -> Any:
+    """What the error event of an application says that has read the whole body and then failed."""
+    script = Script((ReadBody(), StartResponse(), SendChunk(), Raise()))
+    with recording(**(sdk or {})) as events:
+        driver.run(script, request, Wrap.ours(**options))
+    (error,) = events.errors
+    return error["request"].get("data")
+
+
+def posted(content_type: str, *parts: bytes, **headers: str) -> RequestSpec:
+    pairs = [("Content-Type", content_type)] if content_type else []
+    return RequestSpec("POST", "/orders", headers=(*pairs, *headers.items()), body=parts)
+
+
+every_driver = pytest.mark.parametrize("driver", DRIVERS, ids=repr)
+#: A bridge below ours reads the whole body itself.
+reading_drivers = pytest.mark.parametrize("driver", [item for item in DRIVERS if item is not BRIDGE_OUTSIDE], ids=repr)
+
+
+@every_driver
+def test_an_error_carries_the_body_with_its_secrets_replaced(driver: Driver) -> None:
+    request = posted("application/json", b'{"book": 7, "pass', b'word": "hunter2-secret"}')
+    assert errors_data(driver, request) == {"book": 7, "password": "[Filtered]"}
+
+
+@every_driver
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", ""])
+def test_a_body_that_is_not_understood_is_sent_as_its_size(driver: Driver, content_type: str) -> None:
+    data = errors_data(driver, posted(content_type, b"hunter2", b"-secret"))
+    assert data == f"[{content_type or 'no content type'}: 14 bytes read]"
+
+
+@every_driver
+def test_files_are_sent_by_all_but_their_content(driver: Driver) -> None:
+    data = multipart(('name="a"', "1"), ('name="f"; filename="me.txt"\r\nContent-Type: text/plain', "hunter2"))
+    assert errors_data(driver, posted(MULTIPART, data)) == {"a": "1", "f": "[file me.txt, text/plain, 7 bytes]"}
+
+
+@every_driver
+def test_a_body_nested_too_deep_loses_its_depths_and_nothing_else(driver: Driver) -> None:
+    depth = 10_000
+    body = b'{"deep":' + b"[" * depth + b"]" * depth + b', "password": "hunter2-secret"}'
+    data = errors_data(driver, posted("application/json", body), {"max_request_body_size": "always"})
+    assert "hunter2" not in str(data)
+    assert data is not None
+
+
+@reading_drivers
+def test_what_the_application_has_not_read_is_not_there(driver: Driver) -> None:
+    script = Script((ReadBody(5), StartResponse(), SendChunk(), Raise()))
+    with recording(max_request_body_size="always") as events:
+        driver.run(script, posted("application/json", b'{"a":', b" 1}"), Wrap.ours())
+    (error,) = events.errors
+    assert error["request"]["data"] == "[application/json: 5 bytes read]"
+
+
+@reading_drivers
+def test_nothing_read_is_nothing_sent(driver: Driver) -> None:
+    with recording() as events:
+        driver.run(Script((StartResponse(), SendChunk(), Raise())), posted("application/json", b"{}"), Wrap.ours())
+    assert "data" not in events.errors[0]["request"]
+
+
+@every_driver
+@pytest.mark.parametrize(
+    ("mode", "errors", "messages", "transactions"),
+    [("never", False, False, False), ("errors", True, True, False), ("always", True, True, True)],
+)
+def test_capture_body_says_which_events_carry_the_body(
+    driver: Driver, mode: str, errors: bool, messages: bool, transactions: bool
+) -> None:
+    script = Script((ReadBody(), CaptureMessage("here"), StartResponse(), SendChunk(), Raise()))
+    with recording(traces_sample_rate=1.0) as events:
+        driver.run(script, posted("application/json", b'{"a": 1}'), Wrap.ours(capture_body=mode))
+    for kind, carries in ((events.errors, errors), (events.messages, messages), (events.transactions, transactions)):
+        (event,) = kind
+        assert event["request"].get("data") == ({"a": 1} if carries else None)
+
+
+#: The SDK's sizes: 1 kB, 10 kB, and no limit but ours.
+@every_driver
+@pytest.mark.parametrize(
+    ("mode", "size", "sent"),
+    [
+        ("never", 1, False),
+        ("small", 1_000, True),
+        ("small", 1_001, False),
+        ("medium", 10_000, True),
+        ("medium", 10_001, False),
+        ("always", 100_000, True),
+        ("always", KEPT_AT_MOST + 1, False),
+    ],
+)
+def test_a_body_over_the_limit_is_removed_with_a_remark(driver: Driver, mode: str, size: int, sent: bool) -> None:
+    request = posted(FORM, b"a=" + b"x" * (size - 2) if size > 2 else b"a")
+    script = Script((ReadBody(), StartResponse(), SendChunk(), Raise()))
+    with recording(max_request_body_size=mode, max_value_length=10**7) as events:
+        driver.run(script, request, Wrap.ours())
+    (error,) = events.errors
+    data, remark = error["request"]["data"], ((error.get("_meta") or {}).get("request") or {}).get("data")
+    if sent:
+        assert len(data["a"]) == size - 2
+        assert remark is None
+    else:
+        assert data == ""
+        assert remark == {"": {"rem": [["!config", "x"]]}}
+
+
+@every_driver
+@pytest.mark.parametrize("length", ["0", "3", "99999999999999999999", "nonsense", "-1"])
+def test_a_content_length_that_lies_harms_nobody(driver: Driver, length: str) -> None:
+    """What counts is what is read. PEP 3333's application trusts the length; where it cannot, it fails by itself."""
+    request = posted("application/json", b'{"a": 1}', **{"Content-Length": length})
+    script = Script((ReadBody(), StartResponse(), SendChunk(), Raise()))
+    with recording() as events:
+        bare, ours = (driver.run(script, request, wrap) for wrap in (Wrap(), Wrap.ours()))
+    assert ours == bare
+    assert ours.exceptions
+    (error,) = events.errors
+    assert error["request"].get("data") in (None, {"a": 1}, "[application/json: 3 bytes read]")
