@@ -58,7 +58,7 @@ class AsgiMiddleware:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         """Serve one scope (ASGI 3)."""
-        __traceback_hide__ = True  # noqa: F841 - read by sentry-sdk: our frame holds the scope, with all its secrets
+        __traceback_hide__ = True
         try:
             exchange = self._entry.open(scope)
         except Exception:  # noqa: BLE001 - as call() does
@@ -77,7 +77,7 @@ class _DoubleCallable:
     _entry: Entry
 
     def __call__(self, scope: Any) -> Any:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         exchange = call(self._entry.open, scope)
         if exchange is None:
             return self.app(scope)
@@ -102,7 +102,7 @@ def _double_callable(single: Any) -> Any:
 
 async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], receive: Receive, send: Send) -> Any:
     """Run the application to its end, whichever it is, and see what it receives and sends."""
-    __traceback_hide__ = True  # noqa: F841
+    __traceback_hide__ = True
     kind = exchange.request.kind
     connection = entered = None
     try:
@@ -151,7 +151,7 @@ class _Connection:
 
     async def receive(self) -> Message:
         """What the application is told, the exchange is told too. Never called by ourselves."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         self.listened = True
         if self._exchange.traces_messages:
             return await self._receive_traced()
@@ -164,7 +164,7 @@ class _Connection:
 
     async def _receive_traced(self) -> Message:
         """The same, with a span for the message."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         spans = call(self._exchange.message_begins, "receive")
         message: Any = None
         try:
@@ -176,7 +176,7 @@ class _Connection:
 
     async def send(self, message: Message) -> Any:
         """What was sent is told to the exchange once the server has taken it."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         exchange = self._exchange
         if exchange.traces_messages or exchange.adds_headers:
             return await self._send_with_more(message)
@@ -199,7 +199,7 @@ class _Connection:
 
     async def _send_with_more(self, message: Message) -> Any:
         """The same, with a span for the message or headers for the response."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         exchange = self._exchange
         spans = call(exchange.message_begins, "send")
         self._passing = message

@@ -43,7 +43,7 @@ class WsgiMiddleware:
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Serve one request."""
-        __traceback_hide__ = True  # noqa: F841 - read by sentry-sdk: our frame holds the environ, with all its secrets
+        __traceback_hide__ = True
         try:
             exchange = self._entry.open(environ)
         except Exception:  # noqa: BLE001 - as call() does
@@ -75,7 +75,7 @@ class WsgiMiddleware:
 
 def _run(exchange: AnyExchange, function: Callable[..., Any], *args: Any) -> Any:
     """Run application code inside the request's context; an exception is an error of the request, and passes."""
-    __traceback_hide__ = True  # noqa: F841
+    __traceback_hide__ = True
     entered = call(exchange.enter)
     try:
         try:
@@ -127,7 +127,7 @@ class _StartResponse:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Start the response."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         if self._exchange.adds_headers:
             args, kwargs = call(self._amended, args, kwargs) or (args, kwargs)
         write = self._start_response(*args, **kwargs)
@@ -161,7 +161,7 @@ class _StartResponse:
 
     def write(self, data: Any) -> Any:
         """Write a part of the body the old way (PEP 3333, "The write Callable")."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         try:
             result = self._server_write(data)
         except OSError:
@@ -199,12 +199,12 @@ class _Body:
             report(self.__del__)
 
     def __iter__(self) -> _Body:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         self._iterator = _run(self._exchange, iter, self._response)
         return self
 
     def __next__(self) -> Any:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         exchange = self._exchange
         try:  # as in _run, without a call of the guard for every part
             entered = exchange.enter()
@@ -249,7 +249,7 @@ class _Body:
 
     def close(self) -> None:
         """Close the application's iterable, then end the exchange (PEP 3333, "Handling the Start of the Response")."""
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         try:
             _run(self._exchange, _close, self._response)
         finally:
@@ -262,12 +262,12 @@ class _SizedBody(_Body):
     __slots__ = ()
 
     def __iter__(self) -> Any:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         super().__iter__()
         return call(_Unsized, self) or self  # what tells its length is the iterable, not its iterator
 
     def __len__(self) -> int:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         # Servers ask on trial and catch what it raises: no error of the request
         entered = call(self._exchange.enter)
         try:
@@ -288,13 +288,13 @@ class _Unsized:
         return self
 
     def __next__(self) -> Any:
-        __traceback_hide__ = True  # noqa: F841
+        __traceback_hide__ = True
         return next(self._body)
 
 
 def _close(response: Any) -> None:
     """Look ``close`` up, then call it: an AttributeError from inside it is the application's own."""
-    __traceback_hide__ = True  # noqa: F841
+    __traceback_hide__ = True
     close = getattr(response, "close", _END)
     if close is not _END:
         close()

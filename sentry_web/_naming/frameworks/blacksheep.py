@@ -29,7 +29,7 @@ class _Middleware:
         self._listener = listener
 
     async def __call__(self, request: Any, handler: Any) -> Any:
-        __traceback_hide__ = True  # noqa: F841 - read by sentry-sdk: this frame is none of the application's
+        __traceback_hide__ = True
         try:
             return await handler(request)
         except Exception:
