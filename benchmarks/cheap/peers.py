@@ -61,6 +61,23 @@ class Written(Transport):
         self._worker.kill()
 
 
+class Kept(Transport):
+    """Keeps every envelope until it is flushed, and then writes it as bytes, on the thread that flushes."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._envelopes: list[Any] = []
+
+    def capture_envelope(self, envelope: Any) -> None:
+        """Keep it."""
+        self._envelopes.append(envelope)
+
+    def flush(self, timeout: float, callback: Any = None) -> None:
+        """Write all."""
+        while self._envelopes:
+            self._envelopes.pop(0).serialize()
+
+
 def sentry_options(column: str, transport: type[Transport] = Nowhere) -> dict[str, Any] | None:
     """The options of ``sentry_sdk.init`` for a configuration; ``None``: it is not called."""
     if column == "no client":
@@ -82,15 +99,28 @@ def sentry_options(column: str, transport: type[Transport] = Nowhere) -> dict[st
 def configured(column: str, transport: type[Transport] = Nowhere) -> Iterator[None]:
     """The process's Sentry client, for the time of the measurements."""
     options = sentry_options(column, transport)
-    scope = sentry_sdk.get_global_scope()
-    client = None if options is None else sentry_sdk.Client(**options)
-    scope.set_client(client)
-    try:
+    with client(options):
         yield
+
+
+@contextmanager
+def client(options: dict[str, Any] | None, transport: type[Transport] = Nowhere) -> Iterator[bool]:
+    """The same with any options; yields whether this release of the SDK knows them all."""
+    scope = sentry_sdk.get_global_scope()
+    try:
+        made = None if options is None else sentry_sdk.Client(**{"dsn": DSN, "transport": transport, **options})
+    except TypeError as error:
+        if "Unknown option" not in str(error):
+            raise
+        yield False
+        return
+    scope.set_client(made)
+    try:
+        yield True
     finally:
         scope.set_client(None)
-        if client is not None:
-            client.close(timeout=0)
+        if made is not None:
+            made.close(timeout=0)
 
 
 def peers(protocol: str, column: str, written: bool = False) -> dict[str, Wrap]:

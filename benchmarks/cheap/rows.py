@@ -9,12 +9,12 @@ import contextlib
 import io
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-import sentry_sdk
-
 from . import applications as apps
-from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, Nowhere, Written, configured, peers, wait_for_exports
+from . import production
+from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, Nowhere, Written, client, configured, peers, wait_for_exports
 from .timing import Many, race
 
 MIB = 1 << 20
@@ -30,6 +30,8 @@ class Row(NamedTuple):
         per: What one run is divided by: a stream of 1,000 chunks is told per chunk.
         slow: One run takes long: fewer rounds, and only the peers that the promise names.
         written: What would be sent is written, and waited for; else who exports it drops it unread.
+        work: What the application does in a request as production has it (see ``production``). The bare application
+            does none of it, so that the SDK's part of it counts as added.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Row(NamedTuple):
     per: int = 1
     slow: bool = False
     written: bool = False
+    work: production.Work | None = None
 
 
 #: Seconds of a turn that ends with a wait for exports.
@@ -45,6 +48,10 @@ _LONG_TURN = 0.02
 
 REQUEST = Row("a request", ("no client", "errors only", *TRACED))
 ROWS = (
+    *(
+        Row(title, tuple(column.title for column in production.COLUMNS), written=True, work=production.ROWS[title])
+        for title in ("real", "error event")
+    ),
     REQUEST,
     Row("a request whose report is written", ("sampled", "stream"), written=True),
     Row("a request with 60 headers", ("errors only", "sampled")),
@@ -63,25 +70,46 @@ def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]
     """Protocol, configuration and seconds of each peer, one after the other."""
     for protocol in row.protocols:
         for column in row.columns:
-            with configured(column, Written if row.written else Nowhere):
+            with _client(row, column) as known:
+                if known is False:
+                    continue
                 wraps = peers(protocol, column, row.written)
                 if row.slow or row is not REQUEST:
                     wraps = {name: wrap for name, wrap in wraps.items() if name in _known(row)}
-                many = {name: contestant(row, protocol, wrap) for name, wrap in wraps.items()}
+                many = {name: contestant(row, protocol, column, name, wrap) for name, wrap in wraps.items()}
                 if row.written:
                     many = {name: _to_its_end(name, runs) for name, runs in many.items()}
                 taken = race(many, rounds // 4 if row.slow else rounds, *((_LONG_TURN,) if row.written else ()))
                 yield protocol, column, {name: seconds / row.per for name, seconds in taken.items()}
 
 
+def _client(row: Row, column: str) -> AbstractContextManager[Any]:
+    transport = Written if row.written else Nowhere
+    if row.work is None:
+        return configured(column, transport)
+    options = {**production.OPTIONS, **production.column(column).options, "transport_queue_size": 10_000}
+    return client(options, transport)
+
+
 def _known(row: Row) -> tuple[str, ...]:
-    """OpenTelemetry's recorders know nothing of the SDK's spans, so the rows with those say nothing of them."""
-    return (BARE, OURS, SDK) if _child_spans(row) else (BARE, OURS, SDK, "OpenTelemetry", OURS_OTEL)
+    """OpenTelemetry's recorders know nothing of the SDK's spans and tags, so rows with those say nothing of them."""
+    return (BARE, OURS, SDK) if row.work or _child_spans(row) else (BARE, OURS, SDK, "OpenTelemetry", OURS_OTEL)
 
 
-def contestant(row: Row, protocol: str, wrap: Any) -> Many:
-    """What runs a row so many times for one peer."""
-    return (_wsgi if protocol == "wsgi" else _asgi)(row, wrap)
+def contestant(row: Row, protocol: str, column: str, name: str, wrap: Any) -> Many:
+    """Return what runs a row so many times for one peer."""
+    app = wrap(_application(row, protocol, column, name))
+    return (_wsgi if protocol == "wsgi" else _asgi)(row, app)
+
+
+def _application(row: Row, protocol: str, column: str, name: str) -> Any:
+    streamed = column == "stream"
+    work = row.work or production.Work(child_spans=_child_spans(row))
+    if work != production.NOTHING:
+        work = production.Work(fails=work.fails) if name == BARE else work
+        return production.application(protocol, work, streamed)
+    known, page = (_WSGI, apps.wsgi_page) if protocol == "wsgi" else (_ASGI, apps.asgi_page)
+    return next((app for word, app in known.items() if word in row.title), page)
 
 
 def _to_its_end(name: str, many: Many) -> Many:
@@ -92,25 +120,6 @@ def _to_its_end(name: str, many: Many) -> Many:
         wait_for_exports(name)
 
     return whole
-
-
-def _spans_inside(app: Any, count: int, protocol: str) -> Any:
-    """The application with spans started by the SDK, for the peers whose spans those are."""
-
-    def work() -> None:
-        for _ in range(count):
-            with sentry_sdk.start_span(op="db", name="SELECT 1"):
-                pass
-
-    def wsgi(environ: Any, start_response: Any) -> Any:
-        work()
-        return app(environ, start_response)
-
-    async def asgi(scope: Any, receive: Any, send: Any) -> None:
-        work()
-        await app(scope, receive, send)
-
-    return wsgi if protocol == "wsgi" else asgi
 
 
 #: The applications by a word of the row's title.
@@ -131,12 +140,15 @@ def _size(row: Row) -> int:
     return int(row.title.split()[3]) * MIB if "upload" in row.title else 0
 
 
-def _wsgi(row: Row, wrap: Any) -> Many:
-    headers = apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
-    plain = next((app for word, app in _WSGI.items() if word in row.title), apps.wsgi_page)
-    app = wrap(_spans_inside(plain, _child_spans(row), "wsgi") if _child_spans(row) else plain)
+def _headers(row: Row) -> Any:
+    if row.work is not None:
+        return production.HEADERS
+    return apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
+
+
+def _wsgi(row: Row, app: Any) -> Many:
     upload = b"x" * _size(row)
-    environ = apps.environ(headers, **({"CONTENT_LENGTH": str(len(upload))} if upload else {}))
+    environ = apps.environ(_headers(row), **({"CONTENT_LENGTH": str(len(upload))} if upload else {}))
 
     def many(times: int) -> None:
         for _ in range(times):
@@ -158,12 +170,9 @@ def _wsgi(row: Row, wrap: Any) -> Many:
     return threaded if "threads" in row.title else many
 
 
-def _asgi(row: Row, wrap: Any) -> Many:
-    headers = apps.MANY_HEADERS if "60 headers" in row.title else apps.HEADERS
-    plain = next((app for word, app in _ASGI.items() if word in row.title), apps.asgi_page)
-    kind = "websocket" if plain is apps.asgi_echo else "http"
-    app = wrap(_spans_inside(plain, _child_spans(row), "asgi") if _child_spans(row) else plain)
-    scope = apps.scope(kind, headers)
+def _asgi(row: Row, app: Any) -> Many:
+    kind = "websocket" if "websocket" in row.title else "http"
+    scope = apps.scope(kind, _headers(row))
     parts = _size(row) // 65_536
     part = {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
     texts = [{"type": "websocket.connect"}, *([{"type": "websocket.receive", "text": "hello"}] * apps.LINES)]
