@@ -235,19 +235,19 @@ def count(theirs_too: bool) -> dict[str, dict[str, int]]:
     package = str(Path(sentry_web.__file__).parent)
     counts: dict[str, dict[str, int]] = {}
     with deterministic():
-        for row, work in production.ROWS.items():
-            for protocol in ("wsgi", "asgi"):
-                ours, theirs = (peers.peers(protocol, "errors only")[name] for name in (peers.OURS, peers.SDK))
-                for column in production.COLUMNS:
-                    with peers.client({**production.OPTIONS, **column.options}, peers.Kept) as known:
-                        if not known:
-                            continue
-                        app = production.application(protocol, work, column.streamed)
-                        counts[f"{protocol}, {row}, {column.title}"] = found = dict(
-                            cost(asker(protocol, ours(app)), package)
-                        )
-                        if theirs_too:
-                            found["theirs"] = cost(asker(protocol, theirs(app)), package)["all"]
+        # Theirs first: a speedup takes effect in the whole process, from our first middleware on
+        for who in (peers.SDK, peers.OURS) if theirs_too else (peers.OURS,):
+            for row, work in production.ROWS.items():
+                for protocol in ("wsgi", "asgi"):
+                    wrap = peers.peers(protocol, "errors only")[who]
+                    for column in production.COLUMNS:
+                        with peers.client({**production.OPTIONS, **column.options}, peers.Kept) as known:
+                            if not known:
+                                continue
+                            app = production.application(protocol, work, column.streamed)
+                            found = cost(asker(protocol, wrap(app)), package)
+                            counted = counts.setdefault(f"{protocol}, {row}, {column.title}", {})
+                            counted.update({"theirs": found["all"]} if who == peers.SDK else found)
         for protocol, page, lines in (
             ("wsgi", apps.wsgi_page, apps.wsgi_lines),
             ("asgi", apps.asgi_page, apps.asgi_lines),

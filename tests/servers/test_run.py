@@ -39,7 +39,7 @@ def test_run(name: str, interface: str, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP, encoding="utf-8")
     workers = ["--workers=2"] if SERVERS[name].workers else []
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "SENTRY_"))}
-    # tests/cli/test_commands.py has --port=0; between that being resolved and the server's start others could take the port.
+    # tests/cli/test_commands.py has --port=0: between its being resolved and the server's start others could take it.
     port, keeper = reserve_port()
     with keeper, tempfile.TemporaryFile() as output:
         command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "run", f"shop:{interface}"]
