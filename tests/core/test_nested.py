@@ -120,5 +120,6 @@ def test_it_takes_every_input_of_an_exchange() -> None:
             "start_one",
             "swallowed",
             "add_context_of",
+            "forget_contexts",
         ),
     }
