@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sentry_web import BaseRecording, Outcome, Request, SentryRecorder, WsgiMiddleware
+from sentry_web import BaseRecorder, BaseRecording, Outcome, Request, SentryRecorder, WsgiMiddleware
 
 logger = logging.getLogger("access")
 
 
-class AccessLog:
+class AccessLog(BaseRecorder):
     key = "access log"  # keeps a request from being logged twice where two middlewares are nested
 
     def active(self, protocol: str) -> bool:

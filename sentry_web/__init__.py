@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from ._request import Outcome, Request
     from ._sentry import SentryRecorder
     from .asgi import AsgiMiddleware
-    from .recorder import BaseRecording, Recorder, Recording
+    from .recorder import BaseRecorder, BaseRecording, Recorder, Recording
     from .wsgi import WsgiMiddleware
 
 __all__ = [
     "AsgiMiddleware",
+    "BaseRecorder",
     "BaseRecording",
     "Outcome",
     "Recorder",
@@ -40,6 +41,7 @@ __all__ = [
 #: Where each name lives.
 _HOMES = {
     "AsgiMiddleware": "asgi",
+    "BaseRecorder": "recorder",
     "BaseRecording": "recorder",
     "OpenTelemetryRecorder": "_otel",
     "Outcome": "_request",

@@ -1,7 +1,10 @@
-"""What an output has to offer: the ``Recorder`` and ``Recording`` protocols. No vendor is known here.
+"""What an output implements: the ``Recorder`` and ``Recording`` protocols, and base classes with defaults.
 
-A recorder is made once, at construction of a middleware; it starts one recording for each request. Every call into
-a recording goes through ``_core.guard``: what it raises is logged and never reaches the application.
+A recorder is made once, when a middleware is constructed; it starts one recording for each request. Every call to
+either goes through ``_core.guard``: what it raises is logged and never reaches the application.
+
+The protocols are closed: every member is declared here, and nothing else is looked for. Derive an output from
+:class:`BaseRecorder` and :class:`BaseRecording`, and override what it needs.
 """
 
 from __future__ import annotations
@@ -18,22 +21,31 @@ from ._request import Outcome, Request, Trace
 #: Messages of one connection that get a span with ``record_send_receive``: a websocket may live for days.
 MOST_MESSAGE_SPANS = 1000
 
+#: Context variables, and the value of each while application code runs.
+ContextValues = tuple[tuple["ContextVar[Any]", ...], tuple[Any, ...]]
+
 
 class Captured(list[Any]):
     """The exceptions reported so far in one request, so that each is reported once, whatever nests.
 
-    Identity is what counts, and none is held: the traceback of each leads back to the frames that hold this object.
-    Exceptions of built-in classes take no weak reference; they are known again by their address together with their
-    class and the instruction that raised them, since the address alone may be used again within the request.
+    Identity is what counts, and no exception is held: the traceback of each leads back to the frames that hold this
+    object. Exceptions of built-in classes take no weak reference; they are recognised by their address together with
+    their class and the instruction that raised them, since the address alone may be used again within the request.
 
-    It is the list of these marks: every request has one, which mostly stays empty (0.1 µs and 40 bytes less than with
-    a list inside).
+    The list holds these marks. It is a list itself, since every request has one, which mostly stays empty.
     """
 
     __slots__ = ()
 
     def add(self, error: BaseException) -> bool:
-        """Note an exception, here and in the requests around this one; whether it is new."""
+        """Add an exception, here and in the requests around this one.
+
+        Args:
+            error: The exception.
+
+        Returns:
+            Whether it is new.
+        """
         mark = _mark_of(error)
         if mark in self:
             return False
@@ -41,12 +53,19 @@ class Captured(list[Any]):
         return True
 
     def add_all(self, errors: Sequence[BaseException]) -> bool:
-        """Note an exception and those it wraps; whether all of them are new."""
-        return all([self.add(error) for error in errors])  # noqa: C419 - each is noted, not only up to the first old one
+        """Add an exception and those that it wraps.
+
+        Args:
+            errors: The exceptions; each is added, not only those before the first known one.
+
+        Returns:
+            Whether all of them are new.
+        """
+        return all([self.add(error) for error in errors])  # noqa: C419 - each is added
 
 
 class CapturedInside(Captured):
-    """The same of a request that the code of another one makes."""
+    """The exceptions reported in a request that the code of another request makes."""
 
     __slots__ = ("_outer",)
 
@@ -54,12 +73,12 @@ class CapturedInside(Captured):
         self._outer: Captured | None = outer
 
     def add(self, error: BaseException) -> bool:
-        """See :class:`Captured`."""
+        """Add an exception here and in the outer request (see :class:`Captured`)."""
         outer = self._outer
         return super().add(error) and (outer is None or outer.add(error))
 
     def clear(self) -> None:
-        """Forget all, and let go of the requests around."""
+        """Forget all exceptions, and let go of the outer request."""
         super().clear()
         self._outer = None
 
@@ -87,51 +106,79 @@ def _mark_of(error: BaseException) -> Any:
         return (id(error), type(error), origin)
 
 
-#: What is current while application code runs: variables and their values.
-ContextValues = tuple[tuple["ContextVar[Any]", ...], tuple[Any, ...]]
-
-
 class MessageSpan(Protocol):
     """A span of one ASGI message."""
 
     def end(self, name: str, message: Any) -> None:
-        """The message has passed; ``name`` is its type, known only now for one that was received.
+        """End the span: the message has passed.
 
-        :param message: the message itself, for a user's hook; ``None`` where there was none. It must not be kept.
+        Args:
+            name: The message's type, which is known only now for one that was received.
+            message: The message itself, for a user's hook; ``None`` where there was none. It must not be kept.
         """
         ...
 
 
 def end_message(spans: Sequence[MessageSpan], message: Any) -> None:
-    """End the spans of a message, which has passed, or was not to be had."""
+    """End the spans of one message.
+
+    Args:
+        spans: The spans of all outputs.
+        message: The message; ``None`` where none came.
+    """
     name = message.get("type") if isinstance(message, dict) else None
     for span in spans:
         span.end(str(name), message)
 
 
 class Recording(Protocol):
-    """One request as one output records it.
+    """One request as one output records it. :class:`BaseRecording` has a default for every member."""
 
-    Four attributes are looked for, each of which may be missing: ``ambient``, variables and their values,
-    is entered in the place of :meth:`running`, and costs less; ``ambient_amid`` is what is left of it to enter where it
-    is the only output, once a part of the response is sent; ``idle = True`` says that there is nothing to
-    :meth:`finish`; ``finishes_alone = True`` that :meth:`finish` enters what it needs, where it is the only output.
-    """
+    @property
+    def context_values(self) -> ContextValues | None:
+        """Context variables to set while application code runs; ``None``: :meth:`running` is entered instead.
+
+        Read once, when the recording has started. To set variables costs less than to enter a context manager, which
+        counts for a streamed response: its context is entered for every part.
+        """
+        ...
+
+    @property
+    def adds_headers(self) -> bool:
+        """Whether :meth:`response_headers` may return headers. Read once, when the recording has started."""
+        ...
+
+    @property
+    def finishes_in_context(self) -> bool:
+        """Whether :meth:`finish` is called inside the contexts of all recordings.
+
+        Where it is false, :meth:`finish` enters what it needs by itself.
+        """
+        ...
 
     def running(self) -> AbstractContextManager[Any]:
-        """The vendor's ambient context, for the time that application code runs.
+        """Return a context manager for the time that application code runs.
 
-        It may be entered again and again, from different threads, and nested; a caller never holds it across a
-        ``yield`` and leaves it on the thread that entered it.
+        It may be entered again and again, from different threads, and nested. It is never held across a ``yield``, and
+        is left on the thread that entered it.
         """
         ...
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
-        """Report an exception. Called once for each exception object, inside :meth:`running`."""
+        """Report an exception. Called once for each exception object, inside the recordings' contexts.
+
+        Args:
+            error: The exception.
+            handled: Whether the application dealt with it, and only reports it.
+        """
         ...
 
     def leaves_to(self, framework: str) -> bool:
-        """Whether something else reports, to this output, the errors that this framework answers by itself."""
+        """Return whether something else reports, to this output, the errors that a framework answers by itself.
+
+        Args:
+            framework: The framework's name in lower case, such as ``"flask"``.
+        """
         ...
 
     def capture_failure(self, outcome: Outcome) -> None:
@@ -139,23 +186,30 @@ class Recording(Protocol):
         ...
 
     def body_limit(self) -> int:
-        """Bytes of the request body that may be sent; the exchange shows what the application reads to a tee."""
+        """Return how many bytes of the request body may be kept; of what the application reads, no more is held."""
         ...
 
     def trace(self) -> Trace | None:
-        """The trace in which the request is recorded, for the outputs that start later; ``None``: in none."""
+        """Return the trace in which the request is recorded, for the outputs that start later."""
         ...
 
     def trace_headers(self) -> dict[str, str]:
-        """Response headers, by lower-case name, that tell the caller which trace this is; empty without a root span."""
+        """Return response headers, by lower-case name, that identify the trace; none without a root span."""
         ...
 
     def response_headers(self) -> Sequence[tuple[str, str]]:
-        """Headers that the output adds to the response, asked for when the response starts; mostly none."""
+        """Return the headers that the output adds to the response; called when the response starts."""
         ...
 
     def message_span(self, op: str) -> MessageSpan | None:
-        """Begin a child span for one message, if there is room for another."""
+        """Start a child span for one message.
+
+        Args:
+            op: The operation, such as ``"websocket.server.send"``.
+
+        Returns:
+            The span, or ``None`` where the message gets none.
+        """
         ...
 
     def set_attribute(self, key: str, value: Any) -> None:
@@ -163,88 +217,168 @@ class Recording(Protocol):
         ...
 
     def set_name(self, name: str) -> None:
-        """Name the transaction, from a hook; what is found later does not override it."""
+        """Name the transaction, from a hook; a name that is found later does not override it."""
         ...
 
     def finish(self, outcome: Outcome) -> None:
-        """End the recording. Called once, mostly inside :meth:`running`; nothing is called afterwards."""
+        """End the recording. Called once, and nothing is called afterwards.
+
+        Args:
+            outcome: How the request ended; final now.
+        """
         ...
 
 
 class BaseRecording:
-    """A recording that does nothing, to be derived from: an output overrides what it is interested in."""
+    """A recording that records nothing: the base class of an output's own."""
 
     __slots__ = ()
 
+    context_values: ContextValues | None = None
+    adds_headers: bool = False
+    finishes_in_context: bool = True
+
     def running(self) -> AbstractContextManager[Any]:
-        """No ambient context (see :class:`Recording`)."""
+        """Return a context manager that does nothing."""
         return nullcontext()
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
-        """Nothing (see :class:`Recording`)."""
+        """Do nothing (see :meth:`Recording.capture_error`)."""
 
     def leaves_to(self, framework: str) -> bool:
-        """No: nothing else reports to this output."""
+        """Return ``False``: nothing else reports to this output."""
         return False
 
     def capture_failure(self, outcome: Outcome) -> None:
-        """Nothing (see :class:`Recording`)."""
+        """Do nothing (see :meth:`Recording.capture_failure`)."""
 
     def body_limit(self) -> int:
-        """No request body is sent: 0 bytes."""
+        """Return 0: no request body is kept."""
         return 0
 
     def trace(self) -> Trace | None:
-        """No trace of its own."""
+        """Return ``None``: there is no trace of its own."""
         return None
 
     def trace_headers(self) -> dict[str, str]:
-        """None."""
+        """Return no headers."""
         return {}
 
     def response_headers(self) -> Sequence[tuple[str, str]]:
-        """None."""
+        """Return no headers."""
         return ()
 
     def message_span(self, op: str) -> MessageSpan | None:
-        """None."""
+        """Return ``None``: messages get no spans."""
         return None
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Nothing: there is no span."""
+        """Do nothing: there is no span."""
 
     def set_name(self, name: str) -> None:
-        """Nothing: there is no span."""
+        """Do nothing: there is no span."""
 
     def finish(self, outcome: Outcome) -> None:
-        """Nothing (see :class:`Recording`)."""
+        """Do nothing (see :meth:`Recording.finish`)."""
 
 
 class Recorder(Protocol):
-    """An output.
+    """An output. :class:`BaseRecorder` has a default for every member but :attr:`key`."""
 
-    Three more attributes are looked for, each of which may be missing: ``leads = True`` starts this output before the
-    others of a middleware, so that its trace is the one that they continue; ``shares_errors = False`` has an exception
-    reported that a request inside this one, in the same process, reported already; ``incoming(request)`` answers the
-    :class:`Trace` that the output would continue, or ``None``.
-    """
+    @property
+    def key(self) -> str:
+        """The output's name in the marker that keeps a request from being recorded twice by the same output."""
+        ...
 
-    #: Names the output in the marker that keeps a request from being recorded twice by the same one.
-    key: str
+    @property
+    def leads(self) -> bool:
+        """Whether the output starts before the others of a middleware, so that they continue its trace."""
+        ...
+
+    @property
+    def shares_errors(self) -> bool:
+        """Whether an exception that a request inside this one reported already is not reported again.
+
+        Both are requests of one process, such as those of a bridge or of an in-process client.
+        """
+        ...
 
     def active(self, protocol: str) -> bool:
-        """Whether there is anything to do; asked before any work is done for a request."""
+        """Return whether there is anything to do; called before any work is done for a request.
+
+        Args:
+            protocol: ``"asgi"`` or ``"wsgi"``.
+        """
+        ...
+
+    def incoming(self, request: Request) -> Trace | None:
+        """Return the trace that the request's headers name, where this output would continue it."""
         ...
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> Recording | None:
-        """Begin to record a request; ``None``: this one is not recorded.
+        """Start to record a request.
 
-        :param request: its ``trace`` is the one to continue, where that is settled.
-        :param naming: finds the name when it is asked; keep it, not what it was asked for.
-        :param captured: add to it each exception that something else reports for this request.
-        :param outcome: filled in as the request goes on.
-        :param live: the server's scope or environ, for a sampler or a hook; it must not be kept beyond ``finish``.
+        Args:
+            request: Its ``trace`` is the one to continue, where that is settled.
+            naming: Finds the request's name whenever it is asked; keep it, rather than a name.
+            captured: Add to it each exception that something else reports for this request.
+            outcome: How the request goes on; filled in until it ends.
+            scope_or_environ: The server's own dict, for a sampler or a hook; it must not be kept beyond ``finish``.
+
+        Returns:
+            The recording, or ``None`` where this request is not recorded.
         """
         ...
+
+
+class BaseRecorder:
+    """A recorder that records nothing: the base class of an output. It leaves ``key`` to be set."""
+
+    __slots__ = ()
+
+    key: str
+    leads: bool = False
+    shares_errors: bool = True
+
+    def active(self, protocol: str) -> bool:
+        """Return ``True``: every request is offered to :meth:`start`."""
+        return True
+
+    def incoming(self, request: Request) -> Trace | None:
+        """Return ``None``: no trace is continued by this output."""
+        return None
+
+    def start(
+        self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
+    ) -> Recording | None:
+        """Return ``None``: nothing is recorded."""
+        return None
+
+
+_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "start")
+
+
+def check_recorders(recorders: Any) -> tuple[Recorder, ...]:
+    """Return the recorders of a middleware as a tuple.
+
+    Args:
+        recorders: What the user passed.
+
+    Raises:
+        TypeError: It is no iterable, or one of its items is no recorder; the message names what is missing.
+    """
+    if isinstance(recorders, (str, bytes)) or not hasattr(type(recorders), "__iter__"):
+        raise TypeError(f"invalid value for recorders: {recorders!r} (expected an iterable of recorders)")
+    checked = tuple(recorders)
+    for recorder in checked:
+        if isinstance(recorder, type):
+            raise TypeError(f"invalid item of recorders: {recorder!r} (expected a recorder, not its class)")
+        missing = [name for name in _MEMBERS if not hasattr(recorder, name)]
+        if missing:
+            raise TypeError(
+                f"invalid item of recorders: {recorder!r} (a recorder has {', '.join(missing)}; "
+                "derive it from sentry_web.BaseRecorder)"
+            )
+    return checked

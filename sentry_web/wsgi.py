@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._core.entry import Entry
-from ._core.guard import call, finish_dropped, pass_on, report
+from ._core.guard import call, finish_dropped, pass_on, prepare_to_finish, report
 from ._core.nested import AnyExchange
 from ._options import Options, build_options
 from ._request.body import watch_input
@@ -93,6 +93,7 @@ def _watched(exchange: AnyExchange, response: Any, environ: Any) -> _Body | None
     if type(response) in (list, tuple) or not call(may_be_wrapped, response, environ):
         _end_now(exchange, response)
         return None
+    call(prepare_to_finish)
     return (_SizedBody if hasattr(type(response), "__len__") else _Body)(exchange, response)
 
 
@@ -178,14 +179,13 @@ class _Body:
     object without a word: nothing is held across a ``yield``, and what was dropped is ended by ``__del__``.
     """
 
-    __slots__ = ("_exchange", "_response", "_iterator", "_begun", "__weakref__")
+    __slots__ = ("_exchange", "_response", "_iterator", "__weakref__")
 
     def __init__(self, exchange: AnyExchange, response: Any) -> None:
         self._exchange = exchange
         self._response = response
         #: Until ``__iter__``; a server that calls next() at once relies on the application's having made an iterator.
         self._iterator: Any = response
-        self._begun = False
 
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """End the exchange of a response that was dropped. Runs once (PEP 442), and says nothing as the process ends.
@@ -226,10 +226,7 @@ class _Body:
             call(self._exhausted)
             raise StopIteration
         try:
-            exchange.body_sent(size := len(part) if isinstance(part, bytes) else 0)
-            if size and not self._begun:
-                self._begun = True
-                exchange.body_begun()
+            exchange.body_sent(len(part) if isinstance(part, bytes) else 0)
         except Exception:  # noqa: BLE001 - as call() does
             report(exchange.body_sent)
         return part

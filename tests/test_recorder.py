@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 
+from sentry_web import (
+    AsgiMiddleware,
+    SentryAsgiMiddleware,
+    SentryWsgiMiddleware,
+    WsgiMiddleware,
+    instrument_asgi,
+    instrument_wsgi,
+)
 from sentry_web._request import Outcome
-from sentry_web.recorder import BaseRecording, Captured, CapturedInside, _mark_of
+from sentry_web.recorder import BaseRecorder, BaseRecording, Captured, CapturedInside, _mark_of, check_recorders
 
 
 class Equal(Exception):  # noqa: N818
@@ -120,3 +129,46 @@ def test_a_base_recording_does_nothing() -> None:
     assert recording.trace_headers() == {}
     assert recording.response_headers() == ()
     assert recording.message_span("http.server.send") is None
+
+
+class Named(BaseRecorder):
+    key = "named"
+
+
+class Nameless(BaseRecorder):
+    pass
+
+
+def test_what_a_recorder_inherits() -> None:
+    recorder = Named()
+    assert check_recorders(iter([recorder])) == (recorder,)
+    assert (recorder.leads, recorder.shares_errors, recorder.active("asgi")) == (False, True, True)
+    request: Any = None
+    assert recorder.incoming(request) is None
+    assert recorder.start(request, *[request] * 4) is None
+
+
+@pytest.mark.parametrize(
+    ("recorders", "message"),
+    [
+        (None, "invalid value for recorders: None"),
+        ("sentry", "invalid value for recorders: 'sentry'"),
+        (Named(), "expected an iterable of recorders"),
+        ([Named], "expected a recorder, not its class"),
+        ([Named(), Nameless()], "Nameless.*a recorder has key; derive it from sentry_web.BaseRecorder"),
+        ([object()], "a recorder has key, leads, shares_errors, active, incoming, start"),
+    ],
+)
+def test_what_is_no_recorder_is_refused_by_name(recorders: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        check_recorders(recorders)
+    for middleware in (AsgiMiddleware, WsgiMiddleware):
+        with pytest.raises(TypeError, match=message):
+            middleware(print, recorders=recorders)
+
+
+@pytest.mark.parametrize("middleware", [SentryAsgiMiddleware, SentryWsgiMiddleware, instrument_asgi, instrument_wsgi])
+@pytest.mark.parametrize("app", [None, "shop:app"])
+def test_what_is_no_application_is_refused(middleware: Any, app: Any) -> None:
+    with pytest.raises(TypeError, match=f"invalid value for app: {app!r}"):
+        middleware(app)

@@ -18,9 +18,9 @@ from .._request.body import Body
 from .._request.http import content_length
 from ..recorder import Captured, MessageSpan, Recorder
 from . import recordings
-from .context import NO_CONTEXT_VALUES, ContextStack
+from .context import ContextStack
 from .guard import call, report
-from .recordings import NO_HEADERS, ActiveRecording
+from .recordings import ActiveRecording
 from .states import TRANSITIONS, State
 from .verdicts import ErrorKind, classify, is_quiet_exit
 
@@ -51,6 +51,7 @@ class Exchange(ContextStack):
     def __init__(
         self, request: Request, config: Options, behind: Any, scope_or_environ: Any, outer: Exchange | None = None
     ) -> None:
+        super().__init__()
         self.request = request
         self.outcome = Outcome(perf_counter())
         self.naming = Naming(request, config.transaction_style, scope_or_environ, behind, config.max_path_names)
@@ -58,7 +59,6 @@ class Exchange(ContextStack):
         self._config = config
         self._outer = outer if outer is not None and outer.open else None  #: the request whose code made this one
         self.recordings: tuple[ActiveRecording, ...] = ()
-        self._ambient, self._others = NO_CONTEXT_VALUES, ()
         self._lost: BaseException | None = None
         self._ending = False
         self._body: Body | None = None
@@ -90,13 +90,10 @@ class Exchange(ContextStack):
             naming = self.naming.styled(config.transaction_style, config.max_path_names)
         recording = recorder.start(self.request, naming, captured, self.outcome, scope_or_environ)
         if recording is not None:
-            self.recordings = (*self.recordings, ActiveRecording(recorder.key, recording, config, captured))
             self.add_context_of(recording)
-            if config.asks_of_span:
-                self.traces_messages = self.traces_messages or config.record_send_receive
-                self.adds_headers = self.adds_headers or bool(config.trace_response_headers)
-            if getattr(type(recording), "response_headers", NO_HEADERS) is not NO_HEADERS:
-                self.adds_headers = True
+            self.recordings = (*self.recordings, ActiveRecording(recorder.key, recording, config, captured))
+            self.traces_messages = self.traces_messages or config.record_send_receive
+            self.adds_headers = self.adds_headers or recording.adds_headers or bool(config.trace_response_headers)
 
     @property
     def open(self) -> bool:
@@ -144,11 +141,6 @@ class Exchange(ContextStack):
             outcome.last_byte = perf_counter()
             if outcome.first_byte is None:
                 outcome.first_byte = outcome.last_byte
-
-    def body_begun(self) -> None:
-        """A part of the body was sent, and application code will run again to make the next one."""
-        if len(self.recordings) == 1:
-            self._ambient = getattr(self.recordings[0].recording, "ambient_amid", None) or self._ambient
 
     def body_ending(self) -> None:
         """The last part is being handed over; a disconnect says nothing now (hypercorn tells one while it takes it)."""
@@ -256,8 +248,8 @@ class Exchange(ContextStack):
         finally:  # nothing shall keep the request, its frames or the application alive
             for active in self.recordings:
                 active.captured.clear()
-            self.recordings = self._others = ()
-            self._ambient = NO_CONTEXT_VALUES
+            self.recordings = ()
+            self.forget_contexts()
             self._outer = self._lost = None
 
     def closed_by_server(self, ended: float | None = None) -> None:

@@ -1,17 +1,18 @@
 """The one place where a failure of our own ends.
 
-The application must behave as if it were not instrumented (design 1, "Transparent"), also when a step of ours,
-a user's hook or an output raises. Adapters and the recorder fan-out make every call into the package through
-:func:`call`. Where that is done for every request or message they write it out, ``try: … except Exception:
-report(…)``, which saves 0.07 µs each time; nothing else catches broadly. This module imports nothing of the package
-and knows no protocol.
+The application must behave as if it were not instrumented, also when a step of ours, a user's hook or an output raises.
+The adapters, and everything that calls an output, make their calls through :func:`call`. The adapters write it out,
+``try: … except Exception: report(…)``, where it runs for every request, message or part of a body, to save a call each
+time; nothing else catches broadly. This module imports nothing of the package and knows no protocol.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import queue
 import sys
-from _thread import start_new_thread
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,10 +22,16 @@ Result = TypeVar("Result")
 
 
 def call(function: Callable[..., Result], *args: Any) -> Result | None:
-    """Call ``function(*args)``; log an ``Exception`` it raises and answer ``None`` instead.
+    """Call a function, and log an ``Exception`` that it raises.
 
-    ``KeyboardInterrupt`` and the like are the interpreter's word to the whole process, not failures of ours:
-    they pass.
+    ``KeyboardInterrupt`` and the like are meant for the whole process, and are no failures of ours: they pass.
+
+    Args:
+        function: What is called.
+        *args: Its arguments.
+
+    Returns:
+        What the function returns; ``None`` where it raised.
     """
     try:
         return function(*args)
@@ -34,10 +41,13 @@ def call(function: Callable[..., Result], *args: Any) -> Result | None:
 
 
 def pass_on(take: Callable[[BaseException], Any]) -> None:
-    """Hand the exception that is being handled to ``take``.
+    """Call a function with the exception that is being handled.
 
     A frame of a traceback that had the exception for a local would hold itself, as soon as somebody has looked at the
     frame's locals, which sentry-sdk does (before Python 3.13, PEP 667). So the adapters' frames never name it.
+
+    Args:
+        take: What is called.
     """
     error = sys.exc_info()[1]
     if error is not None:
@@ -45,10 +55,15 @@ def pass_on(take: Callable[[BaseException], Any]) -> None:
 
 
 def report(function: Callable[..., Any]) -> Any:
-    """Log the exception being handled as a failure inside ``function``; raise nothing, whatever logging does.
+    """Log the exception that is being handled as a failure inside a function; raise nothing, whatever logging does.
 
-    What it answers is ``None``, for those who write :func:`call` out. The level is WARNING: sentry-sdk's logging
-    integration makes an event of its own from an ERROR record.
+    The level is WARNING: sentry-sdk's logging integration makes an event of its own from an ERROR record.
+
+    Args:
+        function: What failed.
+
+    Returns:
+        ``None``, for callers that write :func:`call` out.
     """
     try:
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
@@ -58,21 +73,68 @@ def report(function: Callable[..., Any]) -> Any:
     return None
 
 
-def finish_dropped(dropped: object, finish: Callable[[], Any]) -> None:
-    """Finish with an object whose finalizer calls this: at once, or on a thread of its own.
+class _Finisher:
+    """A thread that calls what finalizers leave to it.
 
-    The garbage collector runs finalizers at any allocation, also amid code that holds a lock which ``finish`` would
-    wait for (that of an output's queue), and so for ever. An object that it has found is still referred to, from its
-    cycle; one that was merely dropped is not.
+    The garbage collector runs finalizers at any allocation, also in code that holds a lock: that of an output's queue,
+    or the one that ``threading`` takes to start a thread. A finalizer that waits for such a lock waits for ever. So it
+    only puts its work into a ``SimpleQueue``, whose ``put`` may be called there (it is written for that, see its
+    documentation), and the thread has been started before, outside of any finalizer.
+    """
+
+    __slots__ = ("_queue", "_thread")
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, unless it runs in this process already."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="sentry_web.finisher", daemon=True)
+            self._thread.start()
+
+    def put(self, finish: Callable[[], Any]) -> None:
+        """Have the thread call a function."""
+        self._queue.put(finish)
+
+    def forget_thread(self) -> None:
+        """Note that a process that was just forked has none of its parent's threads."""
+        self._thread = None
+
+    def _run(self) -> None:
+        while True:
+            call(self._queue.get())  # no local variable: it would keep the last request alive
+
+
+_FINISHER = _Finisher()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_FINISHER.forget_thread)
+
+
+def prepare_to_finish() -> None:
+    """Get ready for :func:`finish_dropped`; called outside of a finalizer, before there is something to drop."""
+    _FINISHER.start()
+
+
+def finish_dropped(dropped: object, finish: Callable[[], Any]) -> None:
+    """Finish with an object whose finalizer calls this: at once, or on another thread.
+
+    An object that the garbage collector has found is still referred to, from its cycle; there nothing may be called
+    that takes a lock. One that was merely dropped is not.
+
+    Args:
+        dropped: The object.
+        finish: What is called.
     """
     if getrefcount(dropped) > _REFERENCES:
-        start_new_thread(call, (finish,))  # without the locks that ``threading`` has
+        _FINISHER.put(finish)
     else:
         finish()
 
 
 class _Probe:
-    """An object that is dropped, to see how many references are left to such a one: those of the calls alone."""
+    """An object that is dropped, to count the references that are left to such an object: those of the calls alone."""
 
     left = 0
 
@@ -84,7 +146,7 @@ def _count(dropped: object, finish: Callable[[], Any]) -> None:
     _Probe.left = getrefcount(dropped)
 
 
-#: Only CPython counts references; where nobody does, nothing is taken for a part of a cycle.
+#: Only CPython counts references; elsewhere nothing is taken for a part of a cycle.
 getrefcount: Callable[[object], int] = getattr(sys, "getrefcount", lambda _: 0)
 _Probe()
 _REFERENCES = _Probe.left

@@ -57,7 +57,7 @@ class NestedExchange:
     def _seen_outside(self, *_: Any) -> None:
         """Nothing: the outer middleware sees it too."""
 
-    body_read = body_sent = body_begun = body_ending = body_ended = body_handed_over = _seen_outside
+    body_read = body_sent = body_ending = body_ended = body_handed_over = _seen_outside
     response_started = handled = _seen_outside
     message_sent = message_received = websocket_closed = websocket_refused = client_gone = _seen_outside
     close = closed_by_server = abandoned = _seen_outside

@@ -1,4 +1,4 @@
-"""The outputs of one request: each one's recording, options and what it was told; and how they agree on one trace."""
+"""The recordings of one request: what belongs to each, how they agree on one trace, and calls to all of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Any
 
 from .._options import Options
 from .._request import Outcome, Request
-from ..recorder import BaseRecording, Captured, CapturedInside, MessageSpan, Recorder, Recording
-from .guard import call, report
+from ..recorder import Captured, CapturedInside, MessageSpan, Recorder, Recording
+from .guard import call
 
 
 class ActiveRecording:
-    """One output's part in one request: the recording, its middleware's options, what was reported to it."""
+    """One output's recording of one request, with its middleware's options and what was reported to it.
+
+    Args:
+        key: The recorder's key.
+        recording: The recording.
+        config: The options of the middleware that has the recorder.
+        captured: The exceptions that were reported.
+    """
 
     __slots__ = ("key", "recording", "config", "captured")
 
@@ -23,56 +30,58 @@ class ActiveRecording:
         self.captured = captured
 
     def response_headers(self) -> list[tuple[str, str]]:
-        """What the output adds to the response: of itself, and what ``trace_response_headers`` asks for."""
-        added = list(getattr(self.recording, "response_headers", tuple)())
-        wanted = self.config.trace_response_headers
-        told = self.recording.trace_headers() if wanted else {}
-        return added + [(name, told[name]) for name in wanted if name in told]
+        """Return the headers to add to the response: the output's own, and those of ``trace_response_headers``."""
+        recording, wanted = self.recording, self.config.trace_response_headers
+        added = list(recording.response_headers()) if recording.adds_headers else []
+        known = recording.trace_headers() if wanted else {}
+        return added + [(name, known[name]) for name in wanted if name in known]
 
     def counts_as_failed(self, outcome: Outcome) -> bool:
-        """Whether ``failed_request_status_codes`` has the status of the response."""
+        """Return whether ``failed_request_status_codes`` has the status of the response."""
         return outcome.status is not None and outcome.status in self.config.failed_request_status_codes
-
-
-#: What an output has that adds no headers.
-NO_HEADERS: Any = BaseRecording.response_headers
 
 
 def settle_trace(request: Request, recorders: Sequence[Recorder], recordings: Sequence[ActiveRecording]) -> None:
     """Let the outputs of a request agree on its trace before the next of them starts.
 
-    What is recorded already decides; else the request's own headers, as the first output that finds a trace there reads
-    them. Where neither says anything, the first output that starts makes the trace, and the others find it here.
+    A recording that has started decides; else the request's own headers, as the first output that finds a trace there
+    reads them. Where neither has one, the first output that starts makes the trace, and the others find it here.
+
+    Args:
+        request: Its ``trace`` is set.
+        recorders: The outputs that are to start.
+        recordings: The recordings that have started.
     """
     for active in recordings:
         if request.trace is None:
-            request.trace = call(getattr(active.recording, "trace", _none))
+            request.trace = call(active.recording.trace)
     for recorder in recorders:
         if request.trace is None:
-            request.trace = call(getattr(recorder, "incoming", _none), request)
+            request.trace = call(recorder.incoming, request)
 
 
 def captured_for(recorder: Recorder, around: Sequence[ActiveRecording]) -> Captured:
-    """What is noted of an output's exceptions; ``around``: the parties of the request whose code makes this one."""
+    """Return an empty set of reported exceptions for an output.
+
+    Args:
+        recorder: The output.
+        around: The recordings of the request whose code makes this one; none where no request does.
+    """
     if not around:
         return Captured()
     same = [active.captured for active in around if active.key == recorder.key]
-    return CapturedInside(same[0]) if same and getattr(recorder, "shares_errors", True) else Captured()
+    return CapturedInside(same[0]) if same and recorder.shares_errors else Captured()
 
 
 def early_routes(request: Request, configs: Sequence[Options]) -> list[str]:
-    """What the middlewares' ``route_resolver`` find, each asked once."""
+    """Return what the middlewares' ``route_resolver`` find, each asked once."""
     resolvers = dict.fromkeys([config.route_resolver for config in configs if config.route_resolver is not None])
     routes = [call(resolver, request) for resolver in resolvers]
     return [route for route in routes if route is not None]
 
 
-def _none(*_: Any) -> None:
-    return None
-
-
 def response_headers(recordings: Sequence[ActiveRecording]) -> list[tuple[str, str]]:
-    """The headers that the outputs add to the response; where several add one, the first one's."""
+    """Return the headers that the outputs add to the response; where several add the same one, the first one's."""
     added: dict[str, str] = {}
     for active in recordings:
         for name, value in call(active.response_headers) or ():
@@ -81,22 +90,14 @@ def response_headers(recordings: Sequence[ActiveRecording]) -> list[tuple[str, s
 
 
 def message_spans(recordings: Sequence[ActiveRecording], op: str) -> list[MessageSpan]:
-    """The spans of one message, of each output that is to make one (``record_send_receive``)."""
+    """Start the spans of one message, one for each output that is to make them (``record_send_receive``)."""
     wanted = [active.recording for active in recordings if active.config.record_send_receive]
     spans = [call(recording.message_span, op) for recording in wanted]
     return [span for span in spans if span is not None]
 
 
-def finished_alone(busy: Sequence[ActiveRecording], outputs: int, outcome: Outcome) -> bool:
-    """Whether the one output that there is has finished by itself, without the contexts of all (2 µs less)."""
-    alone = outputs == 1 and bool(getattr(busy[0].recording, "finishes_alone", False))
-    if alone:
-        call(busy[0].recording.finish, outcome)
-    return alone
-
-
 def call_each(exchange: Any, recordings: Sequence[ActiveRecording], method: str, *args: Any) -> None:
-    """Call a method of these recordings, inside the context of them all."""
+    """Call a method of these recordings, inside the contexts of all recordings of the exchange."""
     entered = exchange.enter()
     try:
         for active in recordings:
@@ -106,19 +107,26 @@ def call_each(exchange: Any, recordings: Sequence[ActiveRecording], method: str,
 
 
 def report_end(exchange: Any) -> None:
-    """Tell the outputs, and the user's ``on_response``, how the request ended."""
-    busy, outcome = [], exchange.outcome
+    """Report how the request ended, to the user's ``on_response`` and to all recordings."""
+    outcome = exchange.outcome
     for active in exchange.recordings:
         if active.config.asks_late:
-            if not active.captured and call(active.counts_as_failed, outcome):
-                call_each(exchange, [active], "capture_failure", outcome)
-            if active.config.on_response is not None:
-                call(active.config.on_response, active.recording, exchange.request, outcome)
-        try:
-            idle = getattr(active.recording, "idle", False)
-        except Exception:  # noqa: BLE001 - as call() does
-            idle = report(report_end)
-        if not idle:
-            busy.append(active)
-    if busy and not finished_alone(busy, len(exchange.recordings), outcome):
-        call_each(exchange, busy, "finish", outcome)
+            call(_report_response, exchange, active)
+    for active in exchange.recordings:
+        if call(_finishes_alone, active):
+            call(active.recording.finish, outcome)
+        else:
+            call(call_each, exchange, [active], "finish", outcome)
+
+
+def _report_response(exchange: Any, active: ActiveRecording) -> None:
+    """Report a status that counts as a failure, then call ``on_response``."""
+    outcome, config = exchange.outcome, active.config
+    if not active.captured and call(active.counts_as_failed, outcome):
+        call_each(exchange, [active], "capture_failure", outcome)
+    if config.on_response is not None:
+        call(config.on_response, active.recording, exchange.request, outcome)
+
+
+def _finishes_alone(active: ActiveRecording) -> bool:
+    return not active.recording.finishes_in_context

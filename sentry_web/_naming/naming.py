@@ -55,7 +55,7 @@ class Naming:
         "_behind",
         "_only_written",
         "_base",
-        "_told",
+        "_reported",
         "_final",
         "_chosen",
         "_resolved",
@@ -84,7 +84,7 @@ class Naming:
             if scope_or_environ.get("SCRIPT_NAME") or scope_or_environ.get("root_path")
             else ""
         )
-        self._told: tuple[frameworks.RouteFinder, ...] = ()
+        self._reported: tuple[frameworks.RouteFinder, ...] = ()
         self._final: Name | None = None
         self._chosen: Name | None = None
         self._resolved: str | None = None
@@ -96,7 +96,7 @@ class Naming:
             self._inside = (scope_or_environ, *self._inside)
             self._only_written = False
 
-    def tell(self, scope_or_environ: Any, teller: frameworks.RouteFinder) -> None:
+    def report_route(self, scope_or_environ: Any, find_route: frameworks.RouteFinder) -> None:
         """A framework has a request in hand, and can tell its route; another one than ours, if it is another request.
 
         The dict is ours, or a copy of it: a request inside this one, in process, has another path.
@@ -105,7 +105,7 @@ class Naming:
             any(scope_or_environ is each for each in self._dicts())
             or frameworks.full_path(scope_or_environ) == self._request.path
         ):
-            self._told = (teller, *self._told)
+            self._reported = (find_route, *self._reported)
             self._only_written = False
 
     def choose(self, name: str) -> None:
@@ -170,7 +170,7 @@ class Naming:
             self._observed = found
 
     def _look(self) -> frameworks.Found:
-        return frameworks.find(self._dicts(), self._behind, self._base, self._told)
+        return frameworks.find(self._dicts(), self._behind, self._base, self._reported)
 
     def _dicts(self) -> tuple[Any, ...]:
         """The scopes or environs to look into, the innermost first; none once the name is final, on any thread."""
@@ -183,7 +183,7 @@ class Naming:
             self.observe()
         self._only_written = False
         self._live = self._inside = self._behind = None
-        self._told = ()
+        self._reported = ()
 
 
 class Styled:

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._naming.naming import Names
 from .._request import Outcome, Request, Trace
-from ..recorder import Captured
+from ..recorder import BaseRecorder, Captured
 from .metrics import Metrics
 from .propagation import incoming_trace, is_suppressed, response_propagator
 from .recording import AnnouncedRecording, OpenTelemetryRecording
@@ -17,7 +17,7 @@ from .settings import OtelSettings, build_settings
 _SURE = 8
 
 
-class OpenTelemetryRecorder:
+class OpenTelemetryRecorder(BaseRecorder):
     """The OpenTelemetry output of one middleware.
 
     :param settings: options that are checked already, in the place of ``options``.

@@ -12,7 +12,7 @@ from .._naming.naming import Names
 from .._options import Options
 from .._request import Name, Outcome, Request, Trace
 from .._request.http import header_pairs
-from ..recorder import MOST_MESSAGE_SPANS, BaseRecording, Captured, MessageSpan
+from ..recorder import MOST_MESSAGE_SPANS, BaseRecorder, BaseRecording, Captured, MessageSpan
 from . import _speedups, compat, tracing
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
@@ -24,7 +24,7 @@ from .settings import ClientSettings, SettingsCache
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
 
 
-class SentryRecorder:
+class SentryRecorder(BaseRecorder):
     """The Sentry output of one middleware.
 
     Args:
@@ -116,14 +116,6 @@ class SentryRecording(BaseRecording):
     def finishes_in_context(self) -> bool:
         """Whether ``finish`` has anything to do that needs the request's scopes."""
         return self._root is not None or self._has_session
-
-    @property
-    def ambient(self) -> Any:
-        return self.context_values
-
-    @property
-    def idle(self) -> bool:
-        return not self.finishes_in_context
 
     def running(self) -> Running:
         """Return a context manager that makes the request's scopes the current ones."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any, cast
 
 import sentry_sdk
@@ -101,7 +100,3 @@ def trace_to_continue(request: Request, may_continue: Callable[[], bool]) -> tup
     if incoming and not may_continue():
         return {}, incoming.get("sentry-trace")
     return incoming, None
-
-
-#: Context variables and their values, as the core sets them around application code.
-ContextValues = tuple[tuple["ContextVar[Any]", ...], tuple[Any, ...]]

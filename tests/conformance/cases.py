@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import sentry_sdk
 
-from sentry_web import AsgiMiddleware, BaseRecording, WsgiMiddleware
+from sentry_web import AsgiMiddleware, BaseRecorder, BaseRecording, WsgiMiddleware
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -353,7 +353,7 @@ def _special_cases() -> Iterator[Case]:
         yield Case(ASGI3, "routed", mode, partial(ASGI3.run_app, routed, ASKS))
 
 
-class Bare:
+class Bare(BaseRecorder):
     """An output of a third party, which overrides nothing."""
 
     key = "bare"

@@ -125,12 +125,12 @@ UNREACHED = {
     "_otel.recording.AnnouncedRecording.response_headers": "the same",
     "_otel.propagation.RequestGetter.keys": "asked by few propagators: see tests/otel/test_propagation.py",
     "_otel.propagation._ListSetter.set": "needs a global response propagator: see tests/otel/test_propagation.py",
-    "_core.entry._note_route": "tests/frameworks/test_faults.py breaks it too",
+    "_core.entry._report_route": "tests/frameworks/test_faults.py breaks it too",
     **dict.fromkeys(
         ("_naming.naming.Styled.early_route", "_naming.naming.Styled.chosen", "_naming.naming.Styled.find_route"),
         "asked by OpenTelemetry's output within a middleware of other options: see tests/naming/test_naming.py",
     ),
-    "_naming.naming.Naming.tell": "tests/frameworks/test_faults.py breaks it too",
+    "_naming.naming.Naming.report_route": "tests/frameworks/test_faults.py breaks it too",
     **{name: "a hook of the user's choice: see HOOKS" for name in FUNCTIONS if name.startswith("resolvers.")},
 }
 

@@ -20,6 +20,7 @@ from sentry_web._core.exchange import Exchange
 from sentry_web._core.states import TRANSITIONS, Input, State
 from sentry_web._options import build_options
 from sentry_web._request import Outcome, Request
+from sentry_web.recorder import BaseRecorder, BaseRecording
 
 WRITE_ONCE = ("started", "first_byte", "ended")
 NEVER_BACK = ("failed", "cancelled", "client_gone")
@@ -28,7 +29,7 @@ NEVER_LESS = ("body_size", "messages_in", "messages_out", "bytes_in")
 ERROR, OTHER_ERROR = RuntimeError("one"), ValueError("other")
 
 
-class Output:
+class Output(BaseRecorder, BaseRecording):
     """An output that notes what it is told: recorder and recording in one."""
 
     key = "stub"
@@ -89,7 +90,6 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "response_started oddly": (Input.START, lambda exchange: exchange.response_started(None, None)),
     "body_sent": (Input.BODY, lambda exchange: exchange.body_sent(3)),
     "body_sent empty": (None, lambda exchange: exchange.body_sent(0)),
-    "body_begun": (None, lambda exchange: exchange.body_begun()),
     "body_ending": (None, lambda exchange: exchange.body_ending()),
     "body_handed_over": (Input.LAST, lambda exchange: exchange.body_handed_over()),
     "body_ended": (Input.LAST, lambda exchange: exchange.body_ended()),
@@ -116,7 +116,16 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "abandoned": (Input.CLOSE, lambda exchange: exchange.abandoned()),
 }
 #: What only asks, or comes before all states.
-QUESTIONS = {"open", "state", "records_with", "extra_headers", "start", "start_one", "add_context_of"}
+QUESTIONS = {
+    "open",
+    "state",
+    "records_with",
+    "extra_headers",
+    "start",
+    "start_one",
+    "add_context_of",
+    "forget_contexts",
+}
 
 #: The way into each state.
 INTO: dict[State, tuple[str, ...]] = {

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from sentry_web._core.context import CURRENT, NO_CONTEXT_VALUES, ContextStack, current
+from sentry_web._core.context import CURRENT, ContextStack, current
+from sentry_web.recorder import BaseRecording
 
 
 class Request(ContextStack):
-    def __init__(self) -> None:
-        self._ambient, self._others = NO_CONTEXT_VALUES, ()
+    """A request with nothing but its contexts."""
 
 
-class Context:
+class Context(BaseRecording):
     def __init__(self, log: list[str], name: str) -> None:
         self.log, self.name = log, name
 
@@ -32,13 +32,13 @@ class Context:
 def test_contexts_are_entered_in_order() -> None:
     log: list[str] = []
     contexts: Any = [Context(log, "a"), Context(log, "b")]
-    surrounded = Request()
+    request = Request()
     for context in contexts:
-        surrounded.add_context_of(context)
-    entered = surrounded.enter()
+        request.add_context_of(context)
+    entered = request.enter()
     assert log == ["+a", "+b"]
-    assert current() is surrounded
-    surrounded.leave(entered)
+    assert current() is request
+    request.leave(entered)
     assert current() is None
     assert log == ["+a", "+b", "-b", "-a"]
 
@@ -54,11 +54,11 @@ class Broken(Context):
 def test_a_context_that_fails_keeps_no_other_from_being_entered_and_left() -> None:
     log: list[str] = []
     contexts: Any = [Context(log, "a"), Broken(log, "b"), Context(log, "c")]
-    surrounded = Request()
+    request = Request()
     for context in contexts:
-        surrounded.add_context_of(context)
-    outer, variables, former, inside = surrounded.enter()
-    surrounded.leave((outer, variables, former, [*inside, contexts[1]]))
+        request.add_context_of(context)
+    outer, variables, former, inside = request.enter()
+    request.leave((outer, variables, former, [*inside, contexts[1]]))
     assert log == ["+a", "+c", "-c", "-a"]
 
 
@@ -70,24 +70,27 @@ def test_current_is_what_was_set() -> None:
     CURRENT.set(before)
 
 
-class Ambient:
+class Variables(BaseRecording):
     """An output whose context is a number of variables, all with its name for a value."""
 
     def __init__(self, name: str, variables: int) -> None:
-        self.ambient = tuple(ContextVar[Any](f"{name}{number}") for number in range(variables)), (name,) * variables
+        self.context_values = (
+            tuple(ContextVar[Any](f"{name}{number}") for number in range(variables)),
+            (name,) * variables,
+        )
 
 
 @pytest.mark.parametrize("sizes", [(0,), (1,), (2,), (4,), (4, 1), (2, 2)])
 def test_variables_hold_the_outputs_values_inside_and_the_former_ones_outside(sizes: tuple[int, ...]) -> None:
-    surrounded = Request()
-    outputs: list[Any] = [Ambient("ab"[number], size) for number, size in enumerate(sizes)]
+    request = Request()
+    outputs: list[Any] = [Variables("ab"[number], size) for number, size in enumerate(sizes)]
     for output in outputs:
-        surrounded.add_context_of(output)
-    variables = [variable for output in outputs for variable in output.ambient[0]]
+        request.add_context_of(output)
+    variables = [variable for output in outputs for variable in output.context_values[0]]
     for variable in variables:
         variable.set("outside")
-    entered = surrounded.enter()
-    assert [variable.get() for variable in variables] == [value for each in outputs for value in each.ambient[1]]
-    surrounded.leave(entered)
+    entered = request.enter()
+    assert [variable.get() for variable in variables] == [value for each in outputs for value in each.context_values[1]]
+    request.leave(entered)
     assert [variable.get() for variable in variables] == ["outside"] * len(variables)
     assert current() is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 from typing import Any
 
@@ -18,11 +17,12 @@ from sentry_web._naming.frameworks import Found
 from sentry_web._options import build_options
 from sentry_web._request.environ import EnvironRequest
 from sentry_web._request.scope import ScopeRequest
+from sentry_web.recorder import BaseRecorder, BaseRecording
 from sentry_web.testing import RequestSpec
 from sentry_web.testing.drivers import make_environ, make_scope
 
 
-class Output:
+class Output(BaseRecorder, BaseRecording):
     """A recorder that starts nothing; what it is told of a request is in ``test_exchange``."""
 
     def __init__(self, key: str = "test", active: bool = True) -> None:
@@ -36,16 +36,10 @@ class Output:
         self.lives.append(scope_or_environ)
         return self
 
-    def body_limit(self) -> int:
-        return 0
-
-    def running(self) -> Any:
-        return contextlib.nullcontext()
-
 
 def entry(*outputs: Any, protocol: str = "asgi", **options: Any) -> Entry:
     read: Any = ScopeRequest if protocol == "asgi" else EnvironRequest
-    return Entry(None, build_options(**options), outputs or [Output()], protocol, read)
+    return Entry(print, build_options(**options), outputs or [Output()], protocol, read)
 
 
 def test_a_request_is_opened_and_marked_in_the_servers_own_dict() -> None:
@@ -61,7 +55,7 @@ def test_a_request_is_opened_and_marked_in_the_servers_own_dict() -> None:
 @pytest.mark.parametrize("outputs", [[], [Output(active=False)]])
 def test_without_an_output_that_has_something_to_do_the_dict_stays_as_it_is(outputs: list[Any]) -> None:
     scope = make_scope(RequestSpec())
-    assert Entry(None, build_options(), outputs, "asgi", ScopeRequest).open(scope) is None
+    assert Entry(print, build_options(), outputs, "asgi", ScopeRequest).open(scope) is None
     assert MARKERS["asgi"] not in scope
 
 
@@ -166,11 +160,11 @@ def test_what_a_framework_tells_reaches_the_current_request() -> None:
     told: list[Any] = []
     entered = exchange.enter()
     try:
-        entry_module._note_route(scope, lambda base: Found("/u/{id}"))
+        entry_module._report_route(scope, lambda base: Found("/u/{id}"))
         entry_module._report_swallowed(ValueError(), "flask")
     finally:
         exchange.leave(entered)
-    entry_module._note_route(scope, told.append)  # no request is running here
+    entry_module._report_route(scope, told.append)  # no request is running here
     entry_module._report_swallowed(ValueError(), "flask")
     assert exchange.naming.find().value == "/u/{id}"
     assert exchange.outcome.failed

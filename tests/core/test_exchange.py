@@ -18,13 +18,13 @@ from sentry_web._naming.frameworks import WrappedApplication
 from sentry_web._naming.naming import Naming
 from sentry_web._options import build_options
 from sentry_web._request import Outcome, Request
-from sentry_web.recorder import Captured
+from sentry_web.recorder import BaseRecorder, BaseRecording, Captured
 
 variable: ContextVar[Any] = ContextVar("variable")
 other: ContextVar[Any] = ContextVar("other")
 
 
-class Output:
+class Output(BaseRecorder, BaseRecording):
     """A recorder and its only recording: notes what it is told, and fails where it is told to."""
 
     def __init__(self, key: str = "test", fails: str = "", leaves: str = "") -> None:
@@ -537,23 +537,3 @@ def test_everything_is_let_go_at_the_end() -> None:
     assert exchange.recordings == ()
     assert exchange._lost is None
     assert exchange.naming._live is None
-
-
-def test_amid_a_response_the_only_output_has_entered_what_it_still_needs() -> None:
-    class Ambient(Output):
-        ambient: Any = ((variable, other), ("all", "all"))
-        ambient_amid: Any = ((variable,), ("some",))
-
-    def inside(exchange: Exchange) -> tuple[Any, Any]:
-        entered = exchange.enter()
-        held = variable.get(None), other.get(None)
-        exchange.leave(entered)
-        return held
-
-    alone, one_of_two = opened(Ambient()), opened(Ambient("first"), Output("second"))
-    assert inside(alone) == inside(one_of_two) == ("all", "all")
-    alone.body_begun()
-    one_of_two.body_begun()
-    assert inside(alone) == ("some", None)
-    assert inside(one_of_two) == ("all", "all")
-    assert (variable.get(None), other.get(None)) == (None, None)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sentry_web._core import guard
-from sentry_web._core.guard import call, finish_dropped, logger, pass_on, report
+from sentry_web._core.guard import call, finish_dropped, logger, pass_on, prepare_to_finish, report
 
 
 def test_a_call_hands_arguments_in_and_the_result_out() -> None:
@@ -97,6 +97,7 @@ def test_what_is_dropped_is_finished_with_at_once() -> None:
 
 
 def test_what_the_garbage_collector_finds_may_wait_for_a_lock_that_is_held_here() -> None:
+    prepare_to_finish()
     dropped = Dropped(threading.Lock())
     work = dropped.work
     dropped.itself = dropped  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import pytest
 from sentry_web._core.exchange import Exchange
 from sentry_web._core.nested import NestedExchange
 from sentry_web.asgi import AsgiMiddleware
-from sentry_web.recorder import BaseRecording
+from sentry_web.recorder import BaseRecorder, BaseRecording
 from sentry_web.testing import DRIVERS, Raise, RequestSpec, Script, SendChunk, StartResponse, Wrap
 from sentry_web.wsgi import WsgiMiddleware
 
@@ -29,7 +29,7 @@ class Note(BaseRecording):
         self.told.append((outcome.status, outcome.body_size, outcome.failed))
 
 
-class Notes:
+class Notes(BaseRecorder):
     """An output of any name."""
 
     def __init__(self, key: str) -> None:
@@ -120,5 +120,6 @@ def test_it_takes_every_input_of_an_exchange() -> None:
             "start_one",
             "swallowed",
             "add_context_of",
+            "forget_contexts",
         ),
     }

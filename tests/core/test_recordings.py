@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentry_web._core.recordings import ActiveRecording, captured_for, finished_alone, settle_trace
+from sentry_web._core.context import ContextStack, current
+from sentry_web._core.recordings import ActiveRecording, captured_for, report_end, settle_trace
 from sentry_web._options import build_options
 from sentry_web._request import Outcome, Request, Trace
-from sentry_web.recorder import BaseRecording, Captured
+from sentry_web.recorder import BaseRecorder, BaseRecording, Captured
 
 FIRST, SECOND = Trace("a" * 32, "b" * 16), Trace("c" * 32, "d" * 16)
 
 
-class Recorder:
+class Recorder(BaseRecorder):
     """An output that reads this trace from the headers."""
 
     key = "test"
@@ -28,6 +29,8 @@ class Recorder:
 
 class Recording(BaseRecording):
     """A recording in this trace, which adds headers."""
+
+    adds_headers = True
 
     def __init__(self, trace: Trace | None = None) -> None:
         self.within = trace
@@ -62,10 +65,6 @@ def test_else_the_first_output_that_finds_a_trace_in_the_headers() -> None:
     assert settled([Recorder()], active()) is None
 
 
-def test_outputs_need_not_know_of_traces() -> None:
-    assert settled([object()], active(object())) is None
-
-
 def test_headers_of_the_output_and_those_asked_for_are_added() -> None:
     assert active().response_headers() == [("x-own", "1")]
     asked = active(trace_response_headers=["traceresponse", "server-timing"])
@@ -95,19 +94,28 @@ def test_an_exception_of_a_request_inside_is_noted_outside_by_the_same_output_on
         assert outside.captured.add(error) is not shared
 
 
-def test_only_a_single_output_finishes_alone_and_only_where_it_can() -> None:
+class Stack(ContextStack):
+    """An exchange that is at its end."""
+
+    def __init__(self, *recordings: ActiveRecording) -> None:
+        super().__init__()
+        self.recordings, self.outcome = recordings, Outcome(0.0)
+        for active in recordings:
+            self.add_context_of(active.recording)
+
+
+def test_a_recording_finishes_outside_of_the_contexts_where_it_says_so() -> None:
     finished: list[Any] = []
 
     class Ends(Recording):
-        finishes_alone = True
+        def __init__(self, finishes_in_context: bool) -> None:
+            super().__init__()
+            self.finishes_in_context = finishes_in_context
 
         def finish(self, outcome: Outcome) -> None:
-            finished.append(outcome)
+            finished.append((self.finishes_in_context, current(), outcome))
 
-    outcome = Outcome(0.0)
-    assert finished_alone([active(Ends())], 1, outcome)
-    assert finished == [outcome]
-    assert not finished_alone([active(Ends())], 2, outcome)
-    assert not finished_alone([active(Ends()), active(Ends())], 2, outcome)
-    assert not finished_alone([active()], 1, outcome)
-    assert finished == [outcome]
+    exchange = Stack(active(Ends(True)), active(Ends(False)))
+    report_end(exchange)
+    assert finished == [(True, exchange, exchange.outcome), (False, None, exchange.outcome)]
+    assert current() is None

@@ -21,7 +21,12 @@ from alone import hide_other_frameworks
 
 from sentry_web.testing.transport import recording
 
-OURS = ("_naming.frameworks.", "_core.entry._note_route", "_core.entry._report_swallowed", "_naming.naming.Naming.tell")
+OURS = (
+    "_naming.frameworks.",
+    "_core.entry._report_route",
+    "_core.entry._report_swallowed",
+    "_naming.naming.Naming.report_route",
+)
 #: Frameworks call these, so that they may not fail; each makes one guarded call.
 ENTRY_POINTS = (
     "_naming.frameworks.blacksheep._Middleware.__call__",

@@ -92,24 +92,26 @@ def test_a_frozen_name_is_final_and_holds_nothing() -> None:
     assert named(naming) == (VIEW, "component", None)
     assert naming._live is None
     assert naming._behind is None
-    assert naming._told == ()
+    assert naming._reported == ()
 
 
 def test_what_a_framework_tells_counts_if_it_is_of_this_request() -> None:
     scope_or_environ: dict[str, Any] = {"endpoint": view, "path": "/u/1"}
     naming = naming_of(scope_or_environ, "url")
-    naming.tell({"path": "/elsewhere"}, lambda base: Found("/elsewhere"))  # a request inside this one, in process
+    naming.report_route(
+        {"path": "/elsewhere"}, lambda base: Found("/elsewhere")
+    )  # a request inside this one, in process
     assert named(naming) == ("/u/1", "url", None)
-    naming.tell(scope_or_environ, lambda base: Found("/u/{id}"))
+    naming.report_route(scope_or_environ, lambda base: Found("/u/{id}"))
     assert named(naming)[0] == "/u/{id}"
-    naming.tell(
+    naming.report_route(
         dict(scope_or_environ), lambda base: Found("/u/{number}")
     )  # middlewares copy scopes; the latest word counts
     assert named(naming)[0] == "/u/{number}"
-    naming.tell(scope_or_environ, lambda base: None)
+    naming.report_route(scope_or_environ, lambda base: None)
     assert named(naming)[0] == "/u/{number}"
     naming.freeze()
-    naming.tell(scope_or_environ, lambda base: Found("/late"))
+    naming.report_route(scope_or_environ, lambda base: Found("/late"))
     assert named(naming)[0] == "/u/{number}"
 
 

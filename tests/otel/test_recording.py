@@ -44,12 +44,12 @@ def recording_of(telemetry: Any, outcome: Any = None, **options: Any) -> Any:
 def test_nothing_is_finished_where_nobody_would_see_it(
     new_telemetry: Any, sampler: Any, options: dict[str, Any], idle: bool
 ) -> None:
-    assert recording_of(new_telemetry(sampler), **options).idle is idle
+    assert recording_of(new_telemetry(sampler), **options).finishes_in_context is not idle
 
 
 def test_what_is_counted_is_finished(new_telemetry: Any) -> None:
     telemetry = new_telemetry(ALWAYS_OFF)
-    assert not recording_of(telemetry, meter_provider=telemetry.meter_provider).idle
+    assert recording_of(telemetry, meter_provider=telemetry.meter_provider).finishes_in_context
 
 
 def test_a_request_that_began_before_there_was_a_meter_is_not_counted_at_its_end(telemetry: Any) -> None:

@@ -127,6 +127,25 @@ def test_scopes_are_entered_again_and_again_nested_and_from_other_threads() -> N
         record.finish(Outcome(0.0))
 
 
+def test_scopes_and_markers_are_current_for_every_part_of_a_response() -> None:
+    markers, scopes = [], []
+
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        for part in (b"", b"a", b"b", b"c"):
+            markers.append([bool(variable.get(False)) for variable in compat.marker_variables()])
+            scopes.append((Scope.get_isolation_scope(), Scope.get_current_scope()))
+            yield part
+
+    with recording():
+        outside = (Scope.get_isolation_scope(), Scope.get_current_scope())
+        for _ in SentryWsgiMiddleware(app)({}, lambda *_: None):
+            assert (Scope.get_isolation_scope(), Scope.get_current_scope()) == outside
+            assert not any(variable.get(False) for variable in compat.marker_variables())
+    assert markers == [[True] * len(markers[0])] * 4
+    assert len({id(scope) for pair in scopes for scope in pair}) == 2
+
+
 def test_the_sdks_middlewares_are_told_that_the_request_is_taken() -> None:
     from sentry_sdk.integrations import asgi, wsgi  # noqa: F401
 

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from sentry_web import (
     AsgiMiddleware,
+    BaseRecorder,
     BaseRecording,
     OpenTelemetryRecorder,
     Outcome,
@@ -122,7 +123,7 @@ class Line(BaseRecording):
         """Nothing."""
 
 
-class AccessLog:
+class AccessLog(BaseRecorder):
     """An output of a third party."""
 
     key = "access log"
