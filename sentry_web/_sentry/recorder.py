@@ -77,6 +77,7 @@ class SentryRecording(BaseRecording):
         "_has_session",
         "_messages",
         "context_values",
+        "finishes_in_context",
     )
 
     def __init__(self, request: Request, naming: Names, config: Options, settings: ClientSettings, client: Any) -> None:
@@ -93,6 +94,8 @@ class SentryRecording(BaseRecording):
         self._messages = 0
         #: The scopes as context variables, where that is known to work; else ``running()`` is entered.
         self.context_values = _speedups.context_values(self._scopes.isolation, self._scopes.current)
+        #: Whether there is a root span or a session to finish.
+        self.finishes_in_context = False
 
     def open(self, captured: Captured, outcome: Outcome, scope_or_environ: Any) -> None:
         """Prepare the scopes, then start the session and the root span."""
@@ -107,15 +110,10 @@ class SentryRecording(BaseRecording):
         self._scopes.continue_trace(trace)
         if self._settings.sessions and compat.tracks_sessions(self._scopes.isolation):
             self._scopes.isolation.start_session(session_mode="request")
-            self._has_session = True
+            self._has_session = self.finishes_in_context = True
         if self._is_traced():
             with self.running():
                 call(self._start_root, scope_or_environ)
-
-    @property
-    def finishes_in_context(self) -> bool:
-        """Whether ``finish`` has anything to do that needs the request's scopes."""
-        return self._root is not None or self._has_session
 
     def running(self) -> Running:
         """Return a context manager that makes the request's scopes the current ones."""
@@ -136,6 +134,7 @@ class SentryRecording(BaseRecording):
             sampling_context={_SAMPLING_KEYS[request.protocol]: scope_or_environ, "request": request},
         )
         self._root = self._settings.root_span(start, self._scopes.current)
+        self.finishes_in_context = True
         if self._processor is not None:
             self._processor.initial_name = name
 

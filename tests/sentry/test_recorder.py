@@ -12,6 +12,7 @@ import pytest
 import sentry_sdk
 from sentry_sdk import Scope
 
+from sentry_web import SentryWsgiMiddleware
 from sentry_web._naming.naming import Naming
 from sentry_web._options import build_options
 from sentry_web._request import Outcome

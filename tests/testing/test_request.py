@@ -62,5 +62,5 @@ def test_header_encoding(text: str, wire: bytes) -> None:
 def test_repr_is_short_and_runnable() -> None:
     for value in (RequestSpec(path="/x"), Raise(KeyError, cause=ValueError), StartResponse()):
         assert eval(repr(value)) == value
-    assert repr(RequestSpec()) == "Request()"
+    assert repr(RequestSpec()) == "RequestSpec()"
     assert repr(Raise(KeyError)) == "Raise(kind=KeyError)"
