@@ -1,41 +1,40 @@
-"""The table server × scenario, written of what a run has found; kept in ``TABLE.md``.
+"""The table server × scenario, written of what ``expectations`` allows; kept in ``TABLE.md``.
 
-``WRITE_TABLE=1`` in the environment of a whole run writes it.
+``python -m tests.servers.matrix`` in the checkout writes it; ``test_asgi`` and ``test_wsgi`` prove its cells.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from .expectations import DIFFERENCES, missing
+from .expectations import SEEN, missing
 from .processes import SERVERS
 from .scenarios import SCENARIOS
 
 TABLE = Path(__file__).with_name("TABLE.md")
-CELLS = [(server, scenario) for server in SERVERS for scenario in SCENARIOS]
-#: The cells that have passed in this run.
-PASSED: set[tuple[str, str]] = set()
+LEGEND = """\
+✓: as every server. A number: as every server, or as the note says. –: the server has no such thing.
+
+"""
 
 
 def table() -> str:
-    """The whole table; a cell that has not passed says so."""
+    """The whole table, with a note for each answer that is not every server's."""
     notes: list[str] = []
     rows = [f"| | {' | '.join(SCENARIOS)} |", "|" + "---|" * (len(SCENARIOS) + 1)]
     for server in SERVERS:
         cells = [_cell(server, scenario, notes) for scenario in SCENARIOS]
         rows.append(f"| {server} | {' | '.join(cells)} |")
-    legend = "✓: as every server. A number: as the note says. –: the server has no such thing.\n\n"
-    return "\n".join(rows) + "\n\n" + legend + "".join(f"{n}. {note}.\n" for n, note in enumerate(notes, 1))
+    return "\n".join(rows) + "\n\n" + LEGEND + "".join(f"{n}. {note}.\n" for n, note in enumerate(notes, 1))
 
 
 def _cell(server: str, scenario: str, notes: list[str]) -> str:
     if missing(SERVERS[server], scenario):
         return "–"
-    if (server, scenario) not in PASSED:
-        return "**not passed**"
-    if (server, scenario) not in DIFFERENCES:
-        return "✓"
-    reason = DIFFERENCES[server, scenario].reason
-    if reason not in notes:
-        notes.append(reason)
-    return str(notes.index(reason) + 1)
+    own = [str(seen) for seen in SEEN.get((server, scenario), ())]
+    notes += [note for note in own if note not in notes]
+    return ", ".join(str(notes.index(note) + 1) for note in own) or "✓"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")

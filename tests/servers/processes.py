@@ -1,35 +1,40 @@
 """The servers of the matrix: how each is started, and a running one with the ingest that it reports to.
 
-A server is added in ``SERVERS``, and its tests come by themselves. All of them listen on 127.0.0.1.
+A server is added in ``SERVERS``, and as a class in ``test_asgi`` or ``test_wsgi``. All of them listen on 127.0.0.1.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from sentry_web.demo.ingest import Ingest
 
 from .client import HOST, TIMEOUT, Answer, Conversation, request_bytes
+from .shop import OutOfStockError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 HERE = Path(__file__).parent
 START = 40.0  # seconds until a server must answer
 STOP = 15.0  # seconds in which a server must end after SIGTERM
 ARRIVAL = 20.0  # seconds in which a report must arrive
+INGESTION = 5.0  # seconds for the ingest of a busy machine to read what a process has sent that is gone
 PYTHON = (sys.executable, "-m")
 UWSGI = Path(sys.executable).with_name("uwsgi")
 
@@ -164,11 +169,8 @@ class Process:
 
     def wait_until_it_answers(self) -> None:
         """Wait, within bounds, and say what the server printed where it does not come up."""
-        deadline = time.monotonic() + START
-        while not self.answers():
-            assert self.status is None, f"ended with {self.status}: {self}"
-            assert time.monotonic() < deadline, f"did not start: {self}"
-            time.sleep(0.05)
+        assert wait_until(lambda: self.answers() or self.status is not None, START), f"did not start: {self}"
+        assert self.status is None, f"ended with {self.status}: {self}"
 
     def terminate(self) -> None:
         """Ask it to end, as a container's runtime does."""
@@ -270,10 +272,11 @@ def describe(transaction: Any) -> str:
 
 
 def describe_error(event: Any) -> str:
-    """An error event in some words."""
+    """An error event in some words; how others word their exceptions is theirs to change."""
     exception = event["exception"]["values"][-1]
     handled = "handled" if exception["mechanism"]["handled"] else "unhandled"
-    return f"{exception['type']} {exception['value'].splitlines()[0]!r}, {handled}"
+    message = f" {exception['value']!r}" if exception["type"] == OutOfStockError.__name__ else ""
+    return f"{exception['type']}{message}, {handled}"
 
 
 @contextlib.contextmanager
@@ -297,6 +300,25 @@ def site_of(server: Server, folder: Path) -> Iterator[Site]:
     with Ingest() as ingest, process_of(server, folder, ingest.dsn) as process:
         process.wait_until_it_answers()
         yield Site(server, process, ingest, folder)
+
+
+def read_what_was_sent(ingest: Ingest, others: Collection[threading.Thread] = ()) -> None:
+    """Wait until an ingest has read all that processes have sent which are gone.
+
+    Connections are accepted in turn, so that an answer on a new one means that there is a thread for each before it;
+    and those threads end with their connections, which have ended with the processes. ``others`` are threads that read
+    from processes which live on.
+    """
+    connection = http.client.HTTPConnection(urlsplit(ingest.dsn).netloc.rpartition("@")[2], timeout=INGESTION)
+    connection.request("GET", "/")
+    connection.getresponse().read()
+    connection.close()
+
+    def none_reads() -> bool:
+        threads = set(threading.enumerate()).difference(others)
+        return not any("process_request_thread" in thread.name for thread in threads)
+
+    wait_until(none_reads, INGESTION)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -1,0 +1,57 @@
+"""Every scenario on one server: what the client gets is what the bare application gives, and the report is right.
+
+Real processes, real HTTP, sentry-sdk's own transport, a real ingest. What is expected stands in ``expectations``. A
+server's class is derived from :class:`Cells`; under ``--dist=loadfile`` and ``loadscope`` of pytest-xdist all tests of
+a class run in one worker, and the server starts once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .expectations import allowed, missing, not_shown
+from .scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .processes import Site
+
+
+class Cells:
+    """The row of one server.
+
+    Attributes:
+        server: Its name in ``SERVERS``.
+    """
+
+    server: str
+
+    @pytest.mark.parametrize("scenario", list(SCENARIOS))
+    def test_cell(self, site: Site, scenario: str, record_property: Callable[[str, object], None]) -> None:
+        if missing(site.server, scenario) is not None:
+            return
+        found = SCENARIOS[scenario](site)
+        answers = allowed(site.server, scenario)
+        # compared with one of them too, so that pytest shows what differs
+        assert found in answers or found == answers[-1], f"{self.server}: {scenario}\n{site.process}"
+        for seen in not_shown(site.server, scenario, found):
+            record_property("not shown", f"{self.server}, {scenario}: {seen}")
+
+    def test_nothing_else_was_reported(self, site: Site) -> None:
+        """After the last scenario the server is gone, and has sent all it had to send."""
+        found = {trace: (len(site.transactions(trace)), len(site.errors(trace))) for trace in site.ledger}
+        assert found == site.ledger
+        strays = [
+            (event["transaction"], event["request"])
+            for event in site.ingest.transactions + site.ingest.errors
+            if event["contexts"]["trace"]["trace_id"] not in site.ledger
+            # uWSGI's http11-socket now and then calls the application with no method when a kept connection ends.
+            and not (self.server == "uWSGI" and not event["request"].get("method"))
+        ]
+        assert strays == []
+        # Some leave without waiting for what is being sent (see SEEN): an envelope may be torn.
+        may_be_torn = any(facts["report"] == "nothing" for facts in allowed(site.server, "graceful shutdown"))
+        assert [reason for reason in site.ingest.rejected if not (may_be_torn and "truncated" in reason)] == []
