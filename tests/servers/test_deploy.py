@@ -55,9 +55,10 @@ def serve_example(name: str, port: int, tmp_path: Path) -> None:
         )
     try:
         assert wait_until(lambda: status_of(port, "/") == 200, START), log.read_text("utf-8")
-        # wsgi.errors has the traceback; what the client gets is the server's own affair.
-        status_of(port, "/fails")
-        assert wait_until(lambda: "RuntimeError: as asked" in log.read_text("utf-8"), START), log.read_text("utf-8")
+        # wsgi.errors has the traceback; what the client gets, and when, is the server's own affair.
+        with Conversation(port) as conversation:
+            conversation.send(request_bytes("GET", "/fails", {}))
+            assert wait_until(lambda: "RuntimeError: as asked" in log.read_text("utf-8"), START), log.read_text("utf-8")
         process.send_signal(signal.SIGTERM)
         process.wait(START)  # longer than the graceful_timeout of gunicorn's
     finally:
