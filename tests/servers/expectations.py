@@ -281,6 +281,16 @@ def allowed(server: Server, scenario: str) -> list[Facts]:
     return answers
 
 
+def unlike(found: Facts, answers: list[Facts]) -> str:
+    """What was found where it is not what the nearest answer has."""
+    nearest = max(answers, key=lambda facts: sum(found.get(name) == value for name, value in facts.items()))
+    return "; ".join(
+        f"{name} is {found.get(name)!r} and not {value!r}"
+        for name, value in nearest.items()
+        if found.get(name) != value
+    )
+
+
 def not_shown(server: Server, scenario: str, found: Facts) -> list[Seen]:
     """What was seen of a server in a scenario but not this time: its release may have mended it."""
     return [

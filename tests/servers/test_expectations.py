@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import test_asgi, test_wsgi
 from .cells import Cells
-from .expectations import EXPECTED, SEEN, allowed, misplaced, not_shown
+from .expectations import EXPECTED, SEEN, allowed, misplaced, not_shown, unlike
 from .matrix import TABLE, table
 from .processes import SERVERS
 from .scenarios import SCENARIOS
@@ -38,6 +38,13 @@ def test_what_is_expected_is_allowed_and_so_is_what_was_seen() -> None:
     assert allowed(GRANIAN, scenario) == [mended, as_seen]
     assert not_shown(GRANIAN, scenario, mended) == [seen]
     assert not_shown(GRANIAN, scenario, as_seen) == []
+
+
+def test_what_is_not_allowed_is_named() -> None:
+    answers = allowed(GRANIAN, "break in mid-stream")
+    found = {**answers[1], "as bare": "200 5 bytes"}
+    assert found not in answers
+    assert unlike(found, answers) == "as bare is '200 5 bytes' and not True"
 
 
 def test_two_faults_may_be_mended_one_by_one() -> None:
