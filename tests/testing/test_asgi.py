@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 
 from sentry_web.testing import (
     ASGI2,
@@ -33,7 +32,9 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.drivers import exchange
 
-THEIRS = Wrap(asgi=SentryAsgiMiddleware)
+from .faulty import FaultyAsgiMiddleware
+
+FAULTY = Wrap(asgi=FaultyAsgiMiddleware)
 ANSWER = (StartResponse(), SendChunk(b"a"), SendChunk(b"b"))
 BOTH = pytest.mark.parametrize("driver", [ASGI3, ASGI2], ids=repr)
 
@@ -129,7 +130,7 @@ def test_the_bridge_can_be_wrapped_on_each_side() -> None:
 @BOTH
 def test_defect_07_the_chain_of_an_exception_is_cut(driver: AsgiDriver) -> None:
     script = Script((Raise(KeyError, cause=ValueError),))
-    bare, wrapped = driver.run(script), driver.run(script, wrap=THEIRS)
+    bare, wrapped = driver.run(script), driver.run(script, wrap=FAULTY)
     assert bare.differing(wrapped) == ("exceptions",)
     assert "cause=ValueError" in bare.diff(wrapped)
 

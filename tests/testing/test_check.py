@@ -1,4 +1,8 @@
-"""The kit catches sentry-sdk's own middlewares, unasked where to look; and each finding's script shows the fault."""
+"""The kit finds known faults, unasked where to look; and each finding's script shows the fault.
+
+The faults are those of ``faulty``, which does not change. Of sentry-sdk's own middlewares, whose releases may mend one
+or the other, some of the faults must be found, and each finding must be one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from sentry_sdk.integrations.asgi import SentryAsgiMiddleware as TheirAsgiMiddle
 from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware as TheirWsgiMiddleware
 
 from sentry_web.testing import Wrap, check
+
+from .faulty import FaultyAsgiMiddleware, FaultyWsgiMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,27 +76,40 @@ def found(verdict: Verdict) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("middleware", "defects"),
-    [(TheirWsgiMiddleware, WSGI_DEFECTS), (TheirAsgiMiddleware, ASGI_DEFECTS)],
+    [(FaultyWsgiMiddleware, WSGI_DEFECTS), (FaultyAsgiMiddleware, ASGI_DEFECTS)],
     ids=["wsgi", "asgi"],
 )
-def test_sentry_sdks_middlewares(middleware: Any, defects: dict[tuple[str, str], int]) -> None:
+def test_known_faults(middleware: Any, defects: dict[tuple[str, str], int]) -> None:
     verdict = check(middleware, examples=EXAMPLES, seconds=SECONDS)
-    assert set(defects) <= found(verdict)
+    assert set(defects) - found(verdict) == set()
     assert len({finding.defect for finding in verdict.findings if finding.defect}) >= 5
     assert max(len(finding.snippet) for finding in verdict.findings) < 1500
     for finding in verdict.findings:
         shown_again(finding)
 
 
-def test_what_takes_both_of_sentry_sdks_middlewares_to_be_seen() -> None:
-    pair = Wrap(wsgi=TheirWsgiMiddleware, asgi=TheirAsgiMiddleware)
+def test_known_faults_that_take_both_middlewares_to_be_seen() -> None:
+    pair = Wrap(wsgi=FaultyWsgiMiddleware, asgi=FaultyAsgiMiddleware)
     verdict = check(pair, examples=20, seconds=SECONDS, only=["once", "same"])
     both = [finding for finding in verdict.findings if finding.protocol == "both"]
-    assert set(PAIR_DEFECTS) <= {(finding.property, finding.aspect) for finding in both}
+    assert set(PAIR_DEFECTS) - {(finding.property, finding.aspect) for finding in both} == set()
     for finding in both:
         shown_again(finding)
     assert {finding.protocol for finding in verdict.findings} == {"wsgi", "asgi", "both"}
     assert set(verdict.examples) == {"once", "same"}
+
+
+@pytest.mark.parametrize(
+    ("middleware", "defects"),
+    [(TheirWsgiMiddleware, WSGI_DEFECTS), (TheirAsgiMiddleware, ASGI_DEFECTS)],
+    ids=["wsgi", "asgi"],
+)
+def test_sentry_sdks_middlewares(middleware: Any, defects: dict[tuple[str, str], int]) -> None:
+    """In 2.75 all of them are there; which are left is sentry-sdk's affair."""
+    verdict = check(middleware, examples=5, seconds=SECONDS)
+    assert set(defects) & found(verdict)
+    for finding in verdict.findings:
+        shown_again(finding)
 
 
 def test_the_same_seed_finds_the_same() -> None:

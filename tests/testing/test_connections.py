@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 
 from sentry_web.testing import (
     ASGI2,
@@ -20,8 +19,10 @@ from sentry_web.testing import (
     WsScript,
 )
 
+from .faulty import FaultyAsgiMiddleware
+
 BOTH = pytest.mark.parametrize("driver", [ASGI3, ASGI2], ids=repr)
-THEIRS = Wrap(asgi=SentryAsgiMiddleware)
+FAULTY = Wrap(asgi=FaultyAsgiMiddleware)
 
 
 def received(transcript: object) -> list[object]:
@@ -85,7 +86,7 @@ def test_an_exception_on_a_websocket(driver: AsgiDriver) -> None:
     script = WsScript((Accept(), SetTag("t", "1"), Raise(KeyError, cause=ValueError)))
     bare = driver.run_websocket(script)
     assert bare.exceptions[0].own
-    assert bare.differing(driver.run_websocket(script, wrap=THEIRS)) == ("exceptions",)
+    assert bare.differing(driver.run_websocket(script, wrap=FAULTY)) == ("exceptions",)
 
 
 def test_a_step_of_http_cannot_be_done_on_a_websocket() -> None:
@@ -116,4 +117,4 @@ def test_a_lifespan_that_raises(phase: str) -> None:
     script = LifespanScript(**{phase: (Raise(ValueError, cause=KeyError),)})
     bare = ASGI3.run_lifespan(script)
     assert bare.exceptions[0].own
-    assert bare.differing(ASGI3.run_lifespan(script, wrap=THEIRS)) == ("exceptions",)
+    assert bare.differing(ASGI3.run_lifespan(script, wrap=FAULTY)) == ("exceptions",)

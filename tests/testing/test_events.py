@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 import sentry_sdk
 from sentry_sdk.envelope import Envelope, Item
-from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 from sentry_sdk.integrations.logging import LoggingIntegration
-from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
 
 from sentry_web.testing import (
     ASGI3,
@@ -30,7 +28,7 @@ from sentry_web.testing import (
 from sentry_web.testing.events import Reported
 from sentry_web.testing.transport import start
 
-THEIRS = Wrap(SentryWsgiMiddleware, SentryAsgiMiddleware)
+OURS = Wrap.ours()
 DRIVERS = pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 
 
@@ -39,13 +37,13 @@ def test_what_one_request_reports(driver: Driver) -> None:
     request, other = Request(path="/a/b"), Request(path="/other")
     script = Script((CaptureMessage("hello"), StartResponse(), Raise(KeyError, args=("price",))))
     with recording(traces_sample_rate=1.0) as events:
-        driver.run(script, request, THEIRS)
-        driver.run(Script((StartResponse(),)), other, THEIRS)
+        driver.run(script, request, OURS)
+        driver.run(Script((StartResponse(),)), other, OURS)
     mine = events.of(request)
     (error,) = mine.errors
     assert error.exception == ("KeyError", "'price'")
     assert error.mechanism["handled"] is False
-    assert error.tags == {}
+    assert error.tags == {"protocol": "wsgi" if driver is WSGI else "asgi"}
     assert [message.message for message in mine.messages] == ["hello"]
     assert mine.messages[0].exception is None
     assert mine.messages[0].mechanism == {}
@@ -73,8 +71,11 @@ def test_streamed_spans() -> None:
 
 def test_failures_are_readable() -> None:
     with recording() as events:
-        WSGI.run(Script((CaptureMessage("hello"), StartResponse())), Request(path="/x"), THEIRS)
-    assert repr(events).splitlines()[:2] == ["<Events: 2>", "  <event 'hello' in GET /x status=None tags={}>"]
+        WSGI.run(Script((CaptureMessage("hello"), StartResponse())), Request(path="/x"), OURS)
+    assert repr(events).splitlines()[:2] == [
+        "<Events: 2>",
+        "  <event 'hello' in GET /x status=None tags={'protocol': 'wsgi'}>",
+    ]
     assert "'platform': 'python'" in events.describe()
 
 

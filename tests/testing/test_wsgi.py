@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import sentry_sdk
-from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
 
 from sentry_web.testing import (
     WSGI,
@@ -25,7 +24,9 @@ from sentry_web.testing import (
 from sentry_web.testing.drivers import base, make_environ
 from sentry_web.testing.drivers import wsgi as wsgi_driver
 
-THEIRS = Wrap(wsgi=SentryWsgiMiddleware)
+from .faulty import FaultyWsgiMiddleware
+
+FAULTY = Wrap(wsgi=FaultyWsgiMiddleware)
 ANSWER = (StartResponse(), SendChunk(b"a"), SendChunk(b""), SendChunk(b"b"))
 
 
@@ -209,20 +210,20 @@ def test_a_scope_left_behind_is_seen() -> None:
 
 def test_defect_23_the_response_loses_its_length() -> None:
     script = Script(ANSWER, Returns.LIST)
-    difference = WSGI.run(script).diff(WSGI.run(script, wrap=THEIRS))
+    difference = WSGI.run(script).diff(WSGI.run(script, wrap=FAULTY))
     assert "-length = 3\n+length = None" in difference
 
 
 def test_defect_24_close_swallows_the_applications_attribute_error() -> None:
     script = Script(ANSWER, Returns.ITERATOR, after=(Raise(AttributeError),))
-    bare, wrapped = WSGI.run(script), WSGI.run(script, wrap=THEIRS)
+    bare, wrapped = WSGI.run(script), WSGI.run(script, wrap=FAULTY)
     assert [facts.where for facts in bare.exceptions] == ["close"]
     assert wrapped.exceptions == ()
 
 
 def test_defect_25_a_file_wrapper_is_replaced() -> None:
     script = Script(ANSWER, Returns.FILE_WRAPPER)
-    assert WSGI.run(script).differing(WSGI.run(script, wrap=THEIRS)) == ("own_object",)
+    assert WSGI.run(script).differing(WSGI.run(script, wrap=FAULTY)) == ("own_object",)
 
 
 def test_defect_38_a_wrapper_written_as_a_generator_does_not_close() -> None:
