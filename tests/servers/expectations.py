@@ -130,7 +130,7 @@ _MASTER_KILLS = Seen(
     _CUT,
 )
 _RAISES_AGAIN = Seen(
-    "uvicorn 0.35–0.54",
+    "uvicorn before 0.55, on a busy machine",
     "uvicorn raises SIGTERM again once all is served, and dies without `atexit`: what is still unsent may be lost",
     _UNREPORTED,
 )
@@ -180,7 +180,7 @@ SEEN: dict[tuple[str, str], tuple[Seen, ...]] = {
     ),
     ("hypercorn (WSGI)", "HEAD"): (
         Seen(
-            "hypercorn 0.17–0.18",
+            "hypercorn 0.18",
             "hypercorn sends no response head before the first part of a WSGI body, and HEAD has none: it answers 500",
             {"quiet": _fine("500 ", "nothing")},
         ),
@@ -194,14 +194,14 @@ SEEN: dict[tuple[str, str], tuple[Seen, ...]] = {
     ),
     ("daphne", "websocket"): (
         Seen(
-            "daphne 4.1–4.2 with autobahn 25–26",
+            "daphne 4.1–4.2 with autobahn 26",
             "autobahn, below daphne, lets a server close with 1000 or 3000 to 4999 only, and raises for any other code;"
             " daphne's own 1011, for the application that this takes down, is lost once a break in mid-stream has ended"
             " its checker",
             *(_refused_code(heard, bare) for heard in _HEARD for bare in _HEARD),
         ),
         Seen(
-            "daphne 4.1–4.2 with autobahn 25–26",
+            "daphne 4.1–4.2 with autobahn 26",
             "autobahn confirms whatever code the client closes with by 1000",
             {"client ends": {**EXPECTED["websocket"]["client ends"], "heard": "HELLO, 1000 "}},
         ),
@@ -215,11 +215,19 @@ SEEN: dict[tuple[str, str], tuple[Seen, ...]] = {
             {**_CUT, "report": "held_stream: cancelled, 200, 2 bytes"},
         ),
     ),
+    ("granian (ASGI)", "break in mid-stream"): (
+        Seen(
+            "granian 2.5–2.8.5",
+            "granian neither ends an ASGI application's response nor closes the connection",
+            _fine("200 6 bytes, then silence", _LEFT_UNFINISHED),
+        ),
+    ),
     ("granian (ASGI)", "lifespan fails"): (Seen("granian 2.5–2.8", _NO_ATEXIT, {"errors": []}),),
     ("granian (ASGI)", "graceful shutdown"): (Seen("granian 2.5–2.8", _NO_ATEXIT, _UNREPORTED),),
     ("granian (WSGI)", "graceful shutdown"): (Seen("granian 2.5–2.8", _NO_ATEXIT, _UNREPORTED),),
+    ("granian (WSGI)", "chunked upload"): (_chunks_unread("granian 2.5–2.8.0"),),
     ("granian (WSGI)", "break in mid-stream"): (
-        _ends_as_if_whole("granian 2.5–2.8.8", "granian ends the chunked response as if it were whole"),
+        _ends_as_if_whole("granian 2.5–2.8.7", "granian ends the chunked response as if it were whole"),
     ),
     ("gunicorn, sync", "keep-alive"): (
         Seen("gunicorn 25–27", "gunicorn's sync workers close after each response", _ONE_EACH),
@@ -235,19 +243,17 @@ SEEN: dict[tuple[str, str], tuple[Seen, ...]] = {
     ("cheroot", "graceful shutdown"): (_no_handler("cheroot 10–11"),),
     ("werkzeug", "keep-alive"): (Seen("werkzeug 3.1", "werkzeug's server closes after each response", _ONE_EACH),),
     ("werkzeug", "graceful shutdown"): (_no_handler("werkzeug 3.1"),),
-    ("wsgiref", "chunked upload"): (_chunks_unread("wsgiref of Python 3.10–3.13"),),
+    ("wsgiref", "chunked upload"): (_chunks_unread("wsgiref of Python 3.11"),),
     ("wsgiref", "break in mid-stream"): (
         _ends_as_if_whole(
-            "wsgiref of Python 3.10–3.13", "wsgiref answers in HTTP/1.0, where a body ends with the connection"
+            "wsgiref of Python 3.11", "wsgiref answers in HTTP/1.0, where a body ends with the connection"
         ),
     ),
     ("wsgiref", "100-continue"): (
-        Seen("wsgiref of Python 3.10–3.13", "wsgiref speaks HTTP/1.0, which has no 100", {"interim response": False}),
+        Seen("wsgiref of Python 3.11", "wsgiref speaks HTTP/1.0, which has no 100", {"interim response": False}),
     ),
-    ("wsgiref", "keep-alive"): (
-        Seen("wsgiref of Python 3.10–3.13", "wsgiref answers in HTTP/1.0 and closes", _ONE_EACH),
-    ),
-    ("wsgiref", "graceful shutdown"): (_no_handler("wsgiref of Python 3.10–3.13"),),
+    ("wsgiref", "keep-alive"): (Seen("wsgiref of Python 3.11", "wsgiref answers in HTTP/1.0 and closes", _ONE_EACH),),
+    ("wsgiref", "graceful shutdown"): (_no_handler("wsgiref of Python 3.11"),),
 }
 
 
