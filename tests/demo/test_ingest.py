@@ -96,7 +96,7 @@ def test_an_unknown_encoding_is_refused():
     ("request_of", "status", "reason"),
     [
         ({"path": "/api/1/store/"}, 404, "no such endpoint: /api/1/store/"),
-        ({"body": b"not an envelope"}, 400, "not an envelope: JSONDecodeError"),
+        ({"body": b"not an envelope"}, 400, "not an envelope: "),
         ({"Content_Encoding": "gzip"}, 400, "not an envelope: error"),
         ({"body": b"", "Content_Length": "-7"}, 413, "a Content-Length of 0 to"),
         ({"body": b"", "Content_Length": str(1 << 40)}, 413, "a Content-Length of 0 to"),

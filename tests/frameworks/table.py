@@ -37,8 +37,8 @@ def counts(answers: dict[str, Any]) -> str:
     failing = ("/broken", "/guarded", "/torn")
     transactions = {len(answer["roots"]) for answer in answers.values()}
     errors = {len(answers[path]["errors"]) for path in failing}
-    quiet = {len(answer["errors"]) for path, answer in answers.items() if path not in failing}
-    assert quiet == {0}
+    quiet = [error["cause"] for path, answer in answers.items() if path not in failing for error in answer["errors"]]
+    assert set(quiet) <= {"NotFoundException"}  # Litestar's integration once reported its 404s
     return f"{span(transactions)}, {span(errors)}"
 
 
