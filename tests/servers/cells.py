@@ -1,8 +1,8 @@
 """Every scenario on one server: what the client gets is what the bare application gives, and the report is right.
 
 Real processes, real HTTP, sentry-sdk's own transport, a real ingest. What is expected stands in ``expectations``. A
-server's class is derived from :class:`Cells`; under ``--dist=loadfile`` and ``loadscope`` of pytest-xdist all tests of
-a class run in one worker, and the server starts once.
+server's class is derived from :class:`Cells`; under ``--dist=loadscope`` of pytest-xdist its tests run in one worker,
+and the server starts once. Each cell holds by itself too, in whichever worker it runs.
 """
 
 from __future__ import annotations
