@@ -21,7 +21,7 @@ import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware
 from sentry_web.demo import presentation, viewers, visitor
-from sentry_web.testing import WSGI, Request
+from sentry_web.testing import WSGI, RequestSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,12 +110,12 @@ def test_its_rate_limit_for_transactions_disturbs_nothing(bugsink: viewers.Bugsi
     try:
         transport: Any = sentry_sdk.get_client().transport
         application = SentryWsgiMiddleware(shop)
-        assert WSGI.run_app(application, Request(path="/")).body == b"hello"
+        assert WSGI.run_app(application, RequestSpec(path="/")).body == b"hello"
         sentry_sdk.flush(5)
         # Bugsink has done so up to now; a release that takes transactions leaves nothing to be disturbed by.
         record_property("transactions limited", "transaction" in transport._disabled_until)
-        assert WSGI.run_app(application, Request(path="/")).body == b"hello"
-        WSGI.run_app(application, Request(path="/fails"))
+        assert WSGI.run_app(application, RequestSpec(path="/")).body == b"hello"
+        WSGI.run_app(application, RequestSpec(path="/fails"))
         sentry_sdk.flush(5)
     finally:
         sentry_sdk.get_client().close(timeout=2.0)

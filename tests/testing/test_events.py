@@ -18,7 +18,7 @@ from sentry_web.testing import (
     Log,
     Raise,
     RecordingTransport,
-    Request,
+    RequestSpec,
     Script,
     SendChunk,
     StartResponse,
@@ -34,7 +34,7 @@ DRIVERS = pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 
 @DRIVERS
 def test_what_one_request_reports(driver: Driver) -> None:
-    request, other = Request(path="/a/b"), Request(path="/other")
+    request, other = RequestSpec(path="/a/b"), RequestSpec(path="/other")
     script = Script((CaptureMessage("hello"), StartResponse(), Raise(KeyError, args=("price",))))
     with recording(traces_sample_rate=1.0) as events:
         driver.run(script, request, OURS)
@@ -65,13 +65,13 @@ def test_streamed_spans() -> None:
             with sentry_sdk.traces.start_span(name=f"GET {path}", attributes=attributes, parent_span=None):
                 WSGI.run(Script((ChildSpan(f"child of {path}"), StartResponse())))
     assert [span.name for span in events.segments] == ["GET /a", "GET /b"]
-    assert {span.name for span in events.of(Request(path="/a"))} == {"GET /a", "child of /a"}
+    assert {span.name for span in events.of(RequestSpec(path="/a"))} == {"GET /a", "child of /a"}
     assert {span.status for span in events.spans} == {"ok"}
 
 
 def test_failures_are_readable() -> None:
     with recording() as events:
-        WSGI.run(Script((CaptureMessage("hello"), StartResponse())), Request(path="/x"), OURS)
+        WSGI.run(Script((CaptureMessage("hello"), StartResponse())), RequestSpec(path="/x"), OURS)
     assert repr(events).splitlines()[:2] == [
         "<Events: 2>",
         "  <event 'hello' in GET /x status=None tags={'protocol': 'wsgi'}>",
