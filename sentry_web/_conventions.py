@@ -1,4 +1,4 @@
-"""OpenTelemetry's HTTP conventions, by which every output tells a request: names, attributes, what counts as failed.
+"""OpenTelemetry's HTTP conventions, which every output follows: names, attributes, what counts as failed.
 
 Semantic conventions for HTTP spans and metrics, stable since 1.23. Values in, values out; what may be sent of a request
 is decided in ``_privacy``, and no vendor is known here.
@@ -18,17 +18,22 @@ OTHER_METHOD = "_OTHER"
 
 
 def known_method(method: str, known: frozenset[str] | None = KNOWN_METHODS) -> str:
-    """``http.request.method``: strangers choose methods too, and attributes of metrics must not be theirs to fill.
+    """Return ``http.request.method``: a known method, or ``_OTHER``, since clients can make up any number of methods.
 
-    :param known: the methods told by their names; ``None``: all.
+    Args:
+        method: The method of the request.
+        known: The methods that are reported by their names; ``None``: all.
     """
     return method if known is None or method in known else OTHER_METHOD
 
 
 def span_name(method: str, route: str | None, chosen: str | None = None) -> str:
-    """``{method} {route}``, or ``{method}`` where no route is known (conventions, "Name"); what a user chose, as it is.
+    """Return the name of a server span: ``{method} {route}``, or ``{method}`` where no route is known.
 
-    :param method: as ``known_method`` has it.
+    Args:
+        method: What :func:`known_method` returned.
+        route: The route template.
+        chosen: A name set by the user, which is used as it is.
     """
     if chosen is not None:
         return chosen
@@ -37,9 +42,11 @@ def span_name(method: str, route: str | None, chosen: str | None = None) -> str:
 
 
 def error_type(outcome: Outcome, exception: str | None) -> str | None:
-    """``error.type``: the exception nobody handled, else a status from 500 on, else a failed websocket's close code.
+    """Return ``error.type``: the exception nobody handled, else a status from 500 on, else a websocket's close code.
 
-    :param exception: the full name of its class.
+    Args:
+        outcome: How the request ended.
+        exception: The full name of its class.
     """
     if outcome.failed and exception is not None:
         return exception
@@ -49,12 +56,12 @@ def error_type(outcome: Outcome, exception: str | None) -> str | None:
 
 
 def class_name(kind: type) -> str:
-    """The full name of an exception's class; without a module where it is built in."""
+    """Return the full name of an exception's class, without a module where it is built in."""
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def outcome_attributes(request: Request, outcome: Outcome, name: Name | None = None) -> dict[str, Any]:
-    """How the request ended, by OpenTelemetry's names where it has one; with the route, where ``name`` is given."""
+    """Return how the request ended, by OpenTelemetry's names where it has one; with the route of ``name``."""
     attributes: dict[str, Any] = {}
     if name is not None and name.route is not None:
         attributes["http.route"] = name.route
@@ -89,10 +96,13 @@ def captured_headers(
     headers: Iterable[tuple[str, str]],
     wanted: Sequence[Pattern[str]],
 ) -> dict[str, list[str]]:
-    """The headers that the user asked for: ``http.request.header.<key>``, the key in lower case.
+    """Return the headers that the user asked for, as ``http.request.header.<key>``, the key in lower case.
 
-    :param kind: ``request`` or ``response``.
-    :param report: makes of headers what may be told of them (``Policy.report_headers``).
+    Args:
+        kind: ``request`` or ``response``.
+        report: Returns what may be sent of headers (``Policy.report_headers``).
+        headers: The headers.
+        wanted: The names that the user asked for.
     """
     found: dict[str, list[str]] = {}
     for name, value in headers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from re import Pattern
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -33,7 +33,7 @@ BODY_MODES = ("never", "errors", "always")
 
 
 class OptionTypes(TypedDict, total=False):
-    """The keyword options every middleware takes; the README's options table explains each."""
+    """The types of the keyword options that every middleware takes; :class:`Options` explains them."""
 
     excluded_urls: str | Iterable[str] | None
     trusted_proxies: TrustedProxies
@@ -50,33 +50,51 @@ class OptionTypes(TypedDict, total=False):
 
 
 class StyledOptionTypes(OptionTypes, total=False):
-    """The options of middlewares that have no positional ``transaction_style``."""
+    """The same for middlewares that have no positional ``transaction_style``."""
 
     transaction_style: Style
 
 
 class Options:
-    """Everything one middleware was told, checked and ready for use.
+    """The checked options of one middleware, frozen; the class holds the defaults.
 
-    Frozen by hand, its defaults being the class's: to make a ``NamedTuple`` of so many fields takes 0.5 ms, of the 13
-    that the whole import took, and a dataclass 1.0.
+    It is frozen by hand, since a ``NamedTuple`` or dataclass of so many fields is a large part of the whole import.
+
+    Args:
+        **values: The options that differ from the default, checked already; :func:`build_options` checks them.
     """
 
+    #: ``"endpoint"``: a transaction is named by the view's dotted name; ``"url"``: by its route template.
     transaction_style: str = "endpoint"
+    #: The ``mechanism.type`` of error events.
     mechanism_type: str = "asgi"
+    #: The origin of root spans.
     span_origin: str = "manual"
+    #: Methods that make a root span (``http_methods_to_capture``).
     methods: frozenset[str] = frozenset(DEFAULT_METHODS)
+    #: Patterns searched in the URL; a request that matches goes straight to the application.
     excluded_urls: tuple[Pattern[str], ...] = ()
+    #: Whose forwarding headers count (``trusted_proxies``).
     forwarding: Forwarding = Forwarding()
+    #: Whether an incoming trace is continued; where it is not, it is linked.
     continue_traces: bool | Callable[[Request], bool] = True
+    #: Status codes that are reported as an error event though nothing was raised.
     failed_request_status_codes: Container[int] = ()
+    #: Which events carry the request body: ``"never"``, ``"errors"`` or ``"always"``.
     capture_body: str = "errors"
+    #: Patterns of the names of response headers to report.
     capture_response_headers: tuple[Pattern[str], ...] = ()
+    #: Whether each ASGI message gets a child span.
     record_send_receive: bool = False
+    #: Finds the route before sampling.
     route_resolver: RouteResolver | None = None
+    #: Called when the recordings have started.
     on_request: OnRequest | None = None
+    #: Called when the response has ended.
     on_response: OnResponse | None = None
+    #: How many paths that no route explains are used as names; ``None``: all of them.
     max_path_names: int | None = 1000
+    #: Response headers that identify the trace: ``server-timing``, ``traceresponse``.
     trace_response_headers: tuple[str, ...] = ()
 
     def __init__(self, **values: Any) -> None:
@@ -86,11 +104,11 @@ class Options:
         raise AttributeError(f"{name} is set at construction")
 
     def replace(self, **values: Any) -> Options:
-        """The same with other values for some of the options."""
+        """Return the same options with other values for some of them."""
         return Options(**{**{name: getattr(self, name) for name in Options.__annotations__}, **values})
 
     def excludes(self, url: str) -> bool:
-        """Whether ``excluded_urls`` names this URL."""
+        """Return whether ``excluded_urls`` matches this URL."""
         return any(pattern.search(url) for pattern in self.excluded_urls)
 
     @cached_property
@@ -110,62 +128,41 @@ class Options:
         return self.on_response is not None or type(codes) is not tuple or bool(codes)
 
 
-def build_options(
-    *,
-    transaction_style: object = "endpoint",
-    mechanism_type: object = "asgi",
-    span_origin: object = "manual",
-    http_methods_to_capture: object = DEFAULT_METHODS,
-    trusts_everyone: object = False,
-    **options: Any,
-) -> Options:
-    """Validate the arguments of a middleware.
+def build_options(*, trusts_everyone: object = False, **given: Any) -> Options:
+    """Check the arguments of a middleware.
 
-    :param trusts_everyone: sentry-sdk's ``use_x_forwarded_for`` of WSGI: as ``trusted_proxies="*"`` unless
-        that option is given itself.
-    :raises ValueError: for a value that is not allowed; the message names option and value.
-    :raises TypeError: for a value of the wrong type, and for an option that does not exist.
+    Args:
+        trusts_everyone: sentry-sdk's ``use_x_forwarded_for`` of WSGI: as ``trusted_proxies="*"`` unless that option is
+            given itself.
+        **given: Options by name; each of them may be missing.
+
+    Raises:
+        ValueError: For a value that is not allowed; the message names option and value.
+        TypeError: For a value of the wrong type, and for an option that does not exist.
     """
-    known = set(Options.__annotations__) - {
-        "methods",
-        "forwarding",
-        "mechanism_type",
-        "span_origin",
-    }
-    known.add("trusted_proxies")
-    for name in options:
-        if name not in known:
-            raise TypeError("unknown option {!r} (known: {})".format(name, ", ".join(sorted(known))))
-    get = options.get
-    return Options(
-        transaction_style=_one_of("transaction_style", transaction_style, STYLES),
-        mechanism_type=_typed("mechanism_type", mechanism_type, str, "a string"),
-        span_origin=_typed("span_origin", span_origin, str, "a string"),
-        methods=frozenset(method.upper() for method in strings("http_methods_to_capture", http_methods_to_capture)),
-        excluded_urls=_excluded_urls(get("excluded_urls")),
-        forwarding=_forwarding(get("trusted_proxies"), flag("use_x_forwarded_for", trusts_everyone)),
-        continue_traces=_flag_or_callable("continue_traces", get("continue_traces", True)),
-        failed_request_status_codes=_container("failed_request_status_codes", get("failed_request_status_codes", ())),
-        capture_body=_one_of("capture_body", get("capture_body", "errors"), BODY_MODES),
-        capture_response_headers=patterns("capture_response_headers", get("capture_response_headers", ())),
-        record_send_receive=flag("record_send_receive", get("record_send_receive", False)),
-        route_resolver=optional_callable("route_resolver", get("route_resolver")),
-        on_request=optional_callable("on_request", get("on_request")),
-        on_response=optional_callable("on_response", get("on_response")),
-        max_path_names=_count("max_path_names", get("max_path_names", 1000)),
-        trace_response_headers=_trace_response_headers(get("trace_response_headers", ())),
-    )
+    for name in given:
+        if name not in _CHECKS:
+            known = ", ".join(sorted(_CHECKS.keys() - _SET_BY_POSITION))
+            raise TypeError(f"unknown option {name!r} (known: {known})")
+    if flag("use_x_forwarded_for", trusts_everyone) and given.get("trusted_proxies") is None:
+        given["trusted_proxies"] = "*"
+    values = {_ATTRIBUTES.get(name, name): check(name, given[name]) for name, check in _CHECKS.items() if name in given}
+    return Options().replace(**values)
 
 
 def bad(option: str, value: object, expected: str) -> str:
-    """What an error says of an option's value."""
+    """Return the message of an error about an option's value."""
     return f"invalid value for {option}: {value!r} (expected {expected})"
 
 
-def _one_of(option: str, value: Any, allowed: tuple[str, ...]) -> Any:
+def _one_of(allowed: tuple[str, ...], option: str, value: Any) -> Any:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(bad(option, value, "one of " + ", ".join(map(repr, allowed))))
     return value
+
+
+def _string(option: str, value: Any) -> str:
+    return str(_typed(option, value, str, "a string"))
 
 
 def _typed(option: str, value: Any, kind: type, expected: str) -> Any:
@@ -175,9 +172,10 @@ def _typed(option: str, value: Any, kind: type, expected: str) -> Any:
 
 
 def flag(option: str, value: object) -> bool:
-    """The value of a switch.
+    """Return the value of a switch.
 
-    :raises TypeError: it is neither ``True`` nor ``False``.
+    Raises:
+        TypeError: It is neither ``True`` nor ``False``.
     """
     return bool(_typed(option, value, bool, "True or False"))
 
@@ -189,9 +187,10 @@ def _flag_or_callable(option: str, value: Any) -> Any:
 
 
 def optional_callable(option: str, value: Any) -> Any:
-    """A hook, or ``None``.
+    """Return a hook, or ``None``.
 
-    :raises TypeError: it is neither.
+    Raises:
+        TypeError: It is neither.
     """
     if value is not None and not callable(value):
         raise TypeError(bad(option, value, "a callable or None"))
@@ -204,10 +203,10 @@ def _count(option: str, value: Any) -> int | None:
     return value
 
 
-def _trace_response_headers(value: Any) -> tuple[str, ...]:
-    names = tuple(name.lower() for name in strings("trace_response_headers", value))
+def _trace_response_headers(option: str, value: Any) -> tuple[str, ...]:
+    names = tuple(name.lower() for name in strings(option, value))
     for name in names:
-        _one_of("trace_response_headers", name, TRACE_RESPONSE_HEADERS)
+        _one_of(TRACE_RESPONSE_HEADERS, option, name)
     return names
 
 
@@ -218,7 +217,7 @@ def _container(option: str, value: Any) -> Container[int]:
 
 
 def strings(option: str, value: Any) -> tuple[str, ...]:
-    """A finite iterable of strings; a lone string is refused, since its letters would be taken one by one."""
+    """Return an iterable of strings as a tuple; refuse a lone string, whose letters would be taken one by one."""
     if isinstance(value, (str, bytes)) or not hasattr(type(value), "__iter__"):
         raise TypeError(bad(option, value, "an iterable of strings"))
     items = tuple(value)
@@ -228,10 +227,11 @@ def strings(option: str, value: Any) -> tuple[str, ...]:
 
 
 def patterns(option: str, value: Any) -> tuple[Pattern[str], ...]:
-    """Regular expressions, compiled; letters match in either case.
+    """Return regular expressions, compiled; letters match in either case.
 
-    :raises TypeError: not an iterable of strings.
-    :raises ValueError: one of them is no regular expression.
+    Raises:
+        TypeError: Not an iterable of strings.
+        ValueError: One of them is no regular expression.
     """
     compiled = []
     for item in strings(option, value):
@@ -242,19 +242,46 @@ def patterns(option: str, value: Any) -> tuple[Pattern[str], ...]:
     return tuple(compiled)
 
 
-def _excluded_urls(value: Any) -> tuple[Pattern[str], ...]:
-    """OpenTelemetry's form, a comma-separated string of regexes, or an iterable of regexes."""
+def _excluded_urls(option: str, value: Any) -> tuple[Pattern[str], ...]:
+    """Return the patterns in a comma-separated string of them (OpenTelemetry's form) or an iterable of them."""
     if value is None:
         return ()
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    return patterns("excluded_urls", value)
+    return patterns(option, value)
 
 
-def _forwarding(trusted_proxies: Any, trusts_everyone: bool) -> Forwarding:
-    if trusted_proxies is None and trusts_everyone:
-        trusted_proxies = "*"
+def _forwarding(option: str, value: Any) -> Forwarding:
     try:
-        return Forwarding(trusted_proxies)
+        return Forwarding(value)
     except ValueError as error:
-        raise ValueError(bad("trusted_proxies", trusted_proxies, str(error))) from None
+        raise ValueError(bad(option, value, str(error))) from None
+
+
+def _methods(option: str, value: Any) -> frozenset[str]:
+    return frozenset(method.upper() for method in strings(option, value))
+
+
+#: What checks the value of each option and makes it ready for use.
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "transaction_style": partial(_one_of, STYLES),
+    "mechanism_type": _string,
+    "span_origin": _string,
+    "http_methods_to_capture": _methods,
+    "excluded_urls": _excluded_urls,
+    "trusted_proxies": _forwarding,
+    "continue_traces": _flag_or_callable,
+    "failed_request_status_codes": _container,
+    "capture_body": partial(_one_of, BODY_MODES),
+    "capture_response_headers": patterns,
+    "record_send_receive": flag,
+    "route_resolver": optional_callable,
+    "on_request": optional_callable,
+    "on_response": optional_callable,
+    "max_path_names": _count,
+    "trace_response_headers": _trace_response_headers,
+}
+#: Those that are parameters of their own, where a middleware takes them.
+_SET_BY_POSITION = {"http_methods_to_capture", "mechanism_type", "span_origin"}
+#: Options whose attribute has another name.
+_ATTRIBUTES = {"http_methods_to_capture": "methods", "trusted_proxies": "forwarding"}

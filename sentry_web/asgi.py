@@ -1,4 +1,4 @@
-"""The ASGI adapter (ASGI 2 and 3): scope, receive and send turned into calls of the Exchange; nothing else.
+"""The ASGI adapter (ASGI 2 and 3): scope, receive and send turned into calls of the exchange; nothing else.
 
 No header is parsed here, no vendor named, nothing decided. Each call into the package is guarded (``_core.guard``);
 what the server passes is passed on as it is, and what the application raises leaves by a bare ``raise``.
@@ -26,13 +26,16 @@ Send = Callable[[Message], Awaitable[None]]
 class AsgiMiddleware:
     """Records the requests of an ASGI application with any recorders.
 
-    :param app: the application, ASGI 3 or 2.
-    :param recorders: the outputs; see ``Recorder``.
-    :param config: options that are validated already, in the place of ``options``.
-    :param asgi_version: 2 or 3; found out if ``None``. The middleware offers the version it wraps.
-    :param options: see the options table of the README.
-    :raises ValueError: for an option's value that is not allowed; the message names both.
-    :raises TypeError: for a value of the wrong type, or an unknown option.
+    Args:
+        app: The application, ASGI 3 or 2.
+        recorders: The outputs; see ``Recorder``.
+        config: Options that are validated already, in the place of ``options``.
+        asgi_version: 2 or 3; found out if ``None``. The middleware offers the version it wraps.
+        options: See the options table of the README.
+
+    Raises:
+        ValueError: For an option's value that is not allowed; the message names both.
+        TypeError: For a value of the wrong type, or an unknown option.
     """
 
     __slots__ = ("app", "_entry", "__weakref__")
@@ -96,12 +99,12 @@ class _DoubleCallable:
 
 @functools.cache
 def _double_callable(single: Any) -> Any:
-    """The class with the same name and layout whose instances are called as ASGI 2 does."""
+    """Return a class with the same name and layout whose instances are called as ASGI 2 does."""
     return type(single.__name__, (_DoubleCallable, single), {"__slots__": (), "__module__": single.__module__})
 
 
 async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], receive: Receive, send: Send) -> Any:
-    """Run the application to its end, whichever it is, and see what it receives and sends."""
+    """Run the application to its end, and note what it receives and sends."""
     __traceback_hide__ = True
     kind = exchange.request.kind
     connection = entered = None
@@ -132,12 +135,12 @@ async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], rec
 
 
 class _Connection:
-    """The server's ``receive`` and ``send`` as the application gets them; what has passed is told to the exchange.
+    """The server's ``receive`` and ``send`` as the application gets them; the exchange sees what has passed.
 
-    The application is handed bound methods, as most servers do: to call an object takes 0.03 µs more.
+    The application is handed bound methods, as by most servers.
     """
 
-    __slots__ = ("listened", "_exchange", "_receive", "_send", "_passing", "_counted")
+    __slots__ = ("listened", "_exchange", "_receive", "_send", "_message_in_transit", "_only_counted")
 
     def __init__(self, exchange: AnyExchange, receive: Receive, send: Send) -> None:
         #: Whether the application has called ``receive``.
@@ -145,12 +148,12 @@ class _Connection:
         self._exchange = exchange
         self._receive: Any = receive
         self._send: Any = send
-        self._passing: Message = None
+        self._message_in_transit: Message = None
         #: The body, once only its size is wanted.
-        self._counted: Any = None
+        self._only_counted: Any = None
 
     async def receive(self) -> Message:
-        """What the application is told, the exchange is told too. Never called by ourselves."""
+        """Receive a message for the application, and note it. Never called by ourselves."""
         __traceback_hide__ = True
         self.listened = True
         if self._exchange.traces_messages:
@@ -163,7 +166,7 @@ class _Connection:
         return message
 
     async def _receive_traced(self) -> Message:
-        """The same, with a span for the message."""
+        """Receive a message with a span around it."""
         __traceback_hide__ = True
         spans = call(self._exchange.message_begins, "receive")
         message: Any = None
@@ -175,12 +178,12 @@ class _Connection:
         return message
 
     async def send(self, message: Message) -> Any:
-        """What was sent is told to the exchange once the server has taken it."""
+        """Send the application's message, and note it once the server has taken it."""
         __traceback_hide__ = True
         exchange = self._exchange
         if exchange.traces_messages or exchange.adds_headers:
             return await self._send_with_more(message)
-        self._passing = message
+        self._message_in_transit = message
         try:
             result = await self._send(message)
         except OSError:
@@ -189,7 +192,7 @@ class _Connection:
         try:
             if message.get("type") != "http.response.body":
                 self._note_sent(message)
-            else:  # one call less for every part of a body (0.05 µs)
+            else:  # the usual part of a body: one call less
                 exchange.body_sent(len(message.get("body", b"")))
                 if not message.get("more_body"):
                     exchange.body_ended()
@@ -198,13 +201,13 @@ class _Connection:
         return result
 
     async def _send_with_more(self, message: Message) -> Any:
-        """The same, with a span for the message or headers for the response."""
+        """Send a message with a span around it, or with headers added to the response."""
         __traceback_hide__ = True
         exchange = self._exchange
         spans = call(exchange.message_begins, "send")
-        self._passing = message
+        self._message_in_transit = message
         try:
-            result: Any = await self._send(call(self._amended, message) or message)
+            result: Any = await self._send(call(self._with_headers, message) or message)
         except OSError:
             call(pass_on, exchange.client_gone)
             raise
@@ -213,8 +216,8 @@ class _Connection:
         call(self._note_sent, message)
         return result
 
-    def _amended(self, message: Message) -> Message | None:
-        """The message with the headers that the user asked for; ``None``: as it is."""
+    def _with_headers(self, message: Message) -> Message | None:
+        """Return the message with the headers that are added; ``None``: nothing is added."""
         extra = self._exchange.extra_headers if message.get("type") == "http.response.start" else ()
         if not extra:
             return None
@@ -222,10 +225,10 @@ class _Connection:
         return {**message, "headers": [*message.get("headers", ()), *pairs]}
 
     def _note_received(self, message: Message) -> None:
-        """Nothing: of a lifespan, all that counts is whether the application listened."""
+        """Do nothing: of a lifespan, all that counts is whether the application listened."""
 
     def _note_sent(self, message: Message) -> None:
-        """Nothing: see ``_CONNECTIONS``."""
+        """Do nothing: see ``_CONNECTIONS``."""
 
 
 class _HttpConnection(_Connection):
@@ -237,18 +240,18 @@ class _HttpConnection(_Connection):
         kind = message.get("type")
         if kind == "http.request":
             part = message.get("body", b"")
-            if self._counted is None:
-                self._counted = self._exchange.body_read(part)
+            if self._only_counted is None:
+                self._only_counted = self._exchange.body_read(part)
             else:
-                self._counted.size += len(part)
+                self._only_counted.size += len(part)
         elif kind == "http.disconnect":
             if self._is_ending():
                 self._exchange.body_ending()
             self._exchange.client_gone()  # without an effect after the end of the response, when every server says so
 
     def _is_ending(self) -> bool:
-        """Whether the last part of the response is being handed over, or was."""
-        message = self._passing
+        """Return whether the last part of the response is being handed over, or was."""
+        message = self._message_in_transit
         return message is not None and message.get("type") == "http.response.body" and not message.get("more_body")
 
     def _note_sent(self, message: Message) -> None:

@@ -1,7 +1,7 @@
-"""The life of one request: every state, every transition, every decision about its outcome.
+"""The life of one request: every transition and every decision about its outcome.
 
 Nothing here is asynchronous, does I/O, knows a protocol's dicts or a vendor. The adapters turn what they see into
-calls, through ``_core.guard``; the table in ``_core.states`` is the only truth about what a call may change.
+calls, through ``guard``; the table in ``states`` alone decides what a call may change.
 """
 
 from __future__ import annotations
@@ -24,14 +24,22 @@ from .recordings import ActiveRecording
 from .states import TRANSITIONS, State
 from .verdicts import ErrorKind, classify, is_quiet_exit
 
-#: The members as globals: Python 3.11 takes 0.18 µs to look one up on its class, and a request asks for fourteen.
+#: The members as globals: Python 3.11 is slow to look one up on its class, and a request asks for fourteen.
 _OPEN, _STARTED, _STREAMING, _COMPLETE, _CLOSED = State
-#: The columns of the table. Four of them are looked into right where they are needed: 0.05 µs less each.
+#: The columns of the table: the next state, by the present one.
 _AFTER_START, _AFTER_BODY, _AFTER_LAST, _AFTER_ERROR, _AFTER_GONE, _AFTER_CLOSE = zip(*TRANSITIONS)
 
 
 class Exchange(ContextStack):
-    """One request on its way through the application, told to every output."""
+    """One request on its way through the application, recorded by every output.
+
+    Args:
+        request: The request.
+        config: The options of the middleware that opens it.
+        wrapped: What was found behind that middleware.
+        scope_or_environ: The server's own dict.
+        outer: The request whose code makes this one, if there is one.
+    """
 
     __slots__ = (
         "request",
@@ -41,7 +49,7 @@ class Exchange(ContextStack):
         "_config",
         "_outer",
         "recordings",
-        "_lost",
+        "_disconnect",
         "_ending",
         "_body",
         "traces_messages",
@@ -49,17 +57,17 @@ class Exchange(ContextStack):
     )
 
     def __init__(
-        self, request: Request, config: Options, behind: Any, scope_or_environ: Any, outer: Exchange | None = None
+        self, request: Request, config: Options, wrapped: Any, scope_or_environ: Any, outer: Exchange | None = None
     ) -> None:
         super().__init__()
         self.request = request
         self.outcome = Outcome(perf_counter())
-        self.naming = Naming(request, config.transaction_style, scope_or_environ, behind, config.max_path_names)
+        self.naming = Naming(request, config.transaction_style, scope_or_environ, wrapped, config.max_path_names)
         self.state = _OPEN  #: where the request stands
         self._config = config
         self._outer = outer if outer is not None and outer.open else None  #: the request whose code made this one
         self.recordings: tuple[ActiveRecording, ...] = ()
-        self._lost: BaseException | None = None
+        self._disconnect: BaseException | None = None
         self._ending = False
         self._body: Body | None = None
         self.traces_messages = False  #: whether ``message_begins`` may answer spans
@@ -68,7 +76,12 @@ class Exchange(ContextStack):
     def start(self, recorders: Sequence[Recorder], scope_or_environ: Any, configs: Sequence[Options] = ()) -> None:
         """Start a recording with each of these outputs, then call ``on_request``.
 
-        Called once more for outputs whose middleware the request reaches later; ``configs``: each output's options.
+        Called once more for outputs whose middleware the request reaches later.
+
+        Args:
+            recorders: The outputs.
+            scope_or_environ: The server's own dict.
+            configs: The options of each output's middleware; by default those of this exchange.
         """
         configs = configs or [self._config] * len(recorders)
         for route in recordings.early_routes(self.request, configs):
@@ -83,7 +96,7 @@ class Exchange(ContextStack):
                 call(active.config.on_request, active.recording, self.request)
 
     def start_one(self, recorder: Recorder, config: Options, scope_or_environ: Any) -> None:
-        """Start a recording with this output, and no more; it raises what the output raises."""
+        """Start a recording with this output, and raise what the output raises."""
         captured = recordings.captured_for(recorder, self._outer.recordings) if self._outer is not None else Captured()
         naming: Names = self.naming
         if config is not self._config:
@@ -97,24 +110,24 @@ class Exchange(ContextStack):
 
     @property
     def open(self) -> bool:
-        """Whether something is still recorded."""
+        """Whether the request is still recorded."""
         return self.state is not _CLOSED
 
     def records_with(self, recorder: Recorder) -> bool:
-        """Whether this output records the request already."""
+        """Return whether this output records the request already."""
         return any(active.key == recorder.key for active in self.recordings)
 
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
-        """The headers that ``trace_response_headers``, or an output, adds to the response; none by default."""
+        """The headers that ``trace_response_headers``, or an output, adds to the response."""
         return recordings.response_headers(self.recordings)
 
     def message_begins(self, what: str) -> list[MessageSpan]:
-        """A message is about to be sent or received; the spans to end with it (``record_send_receive``)."""
+        """Start the spans of a message that is about to be sent or received (``record_send_receive``)."""
         return recordings.message_spans(self.recordings, f"{self.request.kind}.server.{what}")
 
     def body_read(self, part: bytes) -> Body | None:
-        """The application has read a part of the request body; see ``Body.feed``."""
+        """Note a part of the request body that the application has read; see ``Body.feed``."""
         if not part or not self.open:
             return None
         if self._body is None:
@@ -123,7 +136,7 @@ class Exchange(ContextStack):
         return self._body.feed(part)
 
     def response_started(self, status: int | None, headers: Any = ()) -> None:
-        """A status was handed to the server."""
+        """Note a status and headers that were handed to the server."""
         following = _AFTER_START[self.state]
         if following is not None:
             self.state = following
@@ -132,7 +145,7 @@ class Exchange(ContextStack):
             self.naming.observe()
 
     def body_sent(self, size: int) -> None:
-        """A part of the body was handed to the server; an empty part is none (PEP 3333 allows it anywhere)."""
+        """Note a part of the body that was handed to the server; an empty one is none (PEP 3333 allows it anywhere)."""
         following = _AFTER_BODY[self.state]
         if size and following is not None:
             self.state = following
@@ -143,24 +156,24 @@ class Exchange(ContextStack):
                 outcome.first_byte = outcome.last_byte
 
     def body_ending(self) -> None:
-        """The last part is being handed over; a disconnect says nothing now (hypercorn tells one while it takes it)."""
+        """Note that the last part is being handed over: hypercorn reports a disconnect while it takes it."""
         self._ending = True
 
     def body_handed_over(self) -> None:
-        """The server sends the body, a file, by itself: only Content-Length tells how much that is."""
+        """Note that the server sends the body, a file, by itself: its size is that of Content-Length."""
         if self.state < _COMPLETE and not self._is_bodiless():
             self.outcome.body_size += content_length(self.outcome.headers)
         self.body_ended()
 
     def body_ended(self) -> None:
-        """The last body byte was handed to the server."""
+        """Note that the last body byte was handed to the server."""
         following = _AFTER_LAST[self.state]
         if following is not None:
             self.state = following
             self.outcome.ended = perf_counter()
 
     def websocket_closed(self, code: int, closed_by: str) -> None:
-        """The connection was closed with this code (RFC 6455, 7.4.1); 1011 says that the server failed."""
+        """Note that the websocket was closed with this code (RFC 6455, 7.4.1); 1011 says that the server failed."""
         if self.state < _COMPLETE:
             self.outcome.close_code = code
             self.outcome.closed_by = closed_by
@@ -168,50 +181,54 @@ class Exchange(ContextStack):
             self.body_ended()
 
     def websocket_refused(self, status: int) -> None:
-        """The connection was closed before it was accepted; without an effect once there is a status."""
+        """Note that the websocket was closed before it was accepted; without an effect once there is a status."""
         if self.state is _OPEN:
             self.response_started(status)
 
     def message_sent(self, size: int) -> None:
-        """A websocket message was handed to the server; ``size`` in bytes, empty ones count."""
+        """Note a websocket message that was handed to the server; ``size`` in bytes, empty ones count."""
         if self.state < _COMPLETE:
             self.outcome.messages_out += 1
             self.body_sent(size)
 
     def message_received(self, size: int) -> None:
-        """A websocket message was handed to the application; ``size`` in bytes."""
+        """Note a websocket message that was handed to the application; ``size`` in bytes."""
         if self.open:
             self.outcome.messages_in += 1
             self.outcome.bytes_in += size
 
     def client_gone(self, error: BaseException | None = None) -> None:
-        """The client went away, perhaps with all it came for; ``error`` is what the server raised to say so."""
+        """Note that the client went away, perhaps after it had received the whole response.
+
+        Args:
+            error: What the server raised to say so; ``None`` where it sent a message.
+        """
         if self.open:
-            self._lost = error
+            self._disconnect = error
         whole = 0 < content_length(self.outcome.headers) <= self.outcome.body_size
         if not whole and (error is not None or not self._ending) and self._step(_AFTER_GONE):
             self.outcome.client_gone = self.outcome.cancelled = True
 
     def failed(self, error: BaseException) -> None:
-        """An exception left the application: capture it once, or take it for a cancellation (design 4, "Errors")."""
+        """Capture an exception that left the application, or take it for a cancellation."""
         if not self._step(_AFTER_ERROR) or is_quiet_exit(error):
             return
-        verdict = classify(error, self._lost)
-        if verdict is ErrorKind.CLIENT_GONE:
+        kind = classify(error, self._disconnect)
+        if kind is ErrorKind.CLIENT_GONE:
             self.client_gone(error)
-        elif verdict is ErrorKind.CANCELLED:
+        elif kind is ErrorKind.CANCELLED:
             self.outcome.cancelled = True
         else:
             self.outcome.failed = True
             self._capture(error, handled=False)
 
     def handled(self, error: BaseException) -> None:
-        """The application itself reports an exception it dealt with: ``start_response(…, exc_info)``."""
+        """Capture an exception that the application reports and has dealt with: ``start_response(…, exc_info)``."""
         if self._step(_AFTER_ERROR):
             self._capture(error, handled=True)
 
     def swallowed(self, error: BaseException, framework: str) -> None:
-        """The framework answers an exception by itself and will not raise it."""
+        """Capture an exception that the framework answers by itself and will not raise."""
         if self._step(_AFTER_ERROR):
             self.outcome.failed = True
             self.naming.observe()
@@ -220,16 +237,17 @@ class Exchange(ContextStack):
                     call(active.recording.capture_error, error, False)
 
     def _capture(self, error: BaseException, handled: bool) -> None:
-        """Tell each output that does not know the exception, nor what a framework wrapped it in, yet."""
+        """Report to each output that knows neither the exception nor what a framework wrapped it in yet."""
         layers = frameworks.unwrap(error)
-        told = [active for active in self.recordings if active.captured.add_all(layers)]
-        if told:
-            recordings.call_each(self, told, "capture_error", layers[-1], handled)
+        unaware = [active for active in self.recordings if active.captured.add_all(layers)]
+        if unaware:
+            recordings.call_each(self, unaware, "capture_error", layers[-1], handled)
 
     def close(self, ended: float | None = None) -> None:
-        """Application code will not run again: make the outcome final, report it, let go of everything.
+        """Make the outcome final, report it and let go of everything: application code will not run again.
 
-        :param ended: when it truly ended (``time.perf_counter()`` seconds); now, if not given.
+        Args:
+            ended: When the response ended (``time.perf_counter()`` seconds); by default now.
         """
         outcome, following = self.outcome, _AFTER_CLOSE[self.state]
         if following is None:
@@ -250,10 +268,10 @@ class Exchange(ContextStack):
                 active.captured.clear()
             self.recordings = ()
             self.forget_contexts()
-            self._outer = self._lost = None
+            self._outer = self._disconnect = None
 
     def closed_by_server(self, ended: float | None = None) -> None:
-        """The server closed the response; before its end, that says that the client has gone (PEP 3333).
+        """Note that the server closed the response; before its end, that says that the client has gone (PEP 3333).
 
         A response that has no body anyway need not be read to its end (RFC 9110, 6.4.1).
         """
@@ -265,11 +283,11 @@ class Exchange(ContextStack):
         return self.request.method == "HEAD" or self.outcome.status in (204, 304)
 
     def abandoned(self) -> None:
-        """The server dropped the response without ``close()``; it ended with the last byte it took."""
+        """Note that the server dropped the response without ``close()``; it ended with the last byte it took."""
         self.closed_by_server(ended=self.outcome.last_byte)
 
     def _step(self, column: Sequence[State | None]) -> bool:
-        """Make the transition; whether the input has an effect in this state."""
+        """Make the transition, and return whether the input has an effect in this state."""
         following = column[self.state]
         if following is not None:
             self.state = following

@@ -1,8 +1,8 @@
-"""A request that an outer middleware of ours watches already, as an inner one with other outputs sees it.
+"""A request that an outer middleware of this package records already, as seen by an inner one with other outputs.
 
-The outer one tells the exchange what server and application do. Here is left what it cannot see: the inner middleware's
-outputs get their context around the application, and an exception that leaves the application counts also where
-something between the two answers it.
+The outer middleware calls the exchange for all that server and application do. The inner one adds what the outer one
+cannot see: its outputs get their context around the application, and an exception that leaves the application counts
+also where something between the two answers it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 class NestedExchange:
-    """An exchange with all of its inputs, of which only those of the application's context and failure have an effect.
+    """An exchange of which only the application's context and its failures have an effect.
 
-    :param exchange: that of the request; it outlives this.
+    Args:
+        exchange: The exchange of the request; it outlives this object.
     """
 
     __slots__ = ("request", "_exchange")
@@ -32,30 +33,30 @@ class NestedExchange:
 
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
-        """None: the outer middleware adds them."""
+        """No headers: the outer middleware adds them."""
         return []
 
     #: No spans, no headers, nothing to end: see below.
     traces_messages = adds_headers = open = False
 
     def enter(self) -> Entered:
-        """See ``Exchange``."""
+        """See :class:`Exchange`."""
         return self._exchange.enter()
 
     def leave(self, entered: Entered | None) -> None:
-        """See ``Exchange``."""
+        """See :class:`Exchange`."""
         self._exchange.leave(entered)
 
     def failed(self, error: BaseException) -> None:
-        """See ``Exchange``; the outer middleware may see the same exception again, which has no effect then."""
+        """See :class:`Exchange`; the outer middleware may see the same exception again, which has no effect then."""
         self._exchange.failed(error)
 
     def message_begins(self, what: str) -> list[MessageSpan]:
-        """No spans: the outer middleware begins them."""
+        """Return no spans: the outer middleware starts them."""
         return []
 
     def _seen_outside(self, *_: Any) -> None:
-        """Nothing: the outer middleware sees it too."""
+        """Do nothing: the outer middleware sees it, too."""
 
     body_read = body_sent = body_ending = body_ended = body_handed_over = _seen_outside
     response_started = handled = _seen_outside
@@ -63,5 +64,5 @@ class NestedExchange:
     close = closed_by_server = abandoned = _seen_outside
 
 
-#: What an adapter tells what it sees.
+#: What an adapter calls.
 AnyExchange: TypeAlias = "Exchange | NestedExchange"

@@ -1,4 +1,4 @@
-"""Which exceptions are errors of the application, and which only say that it was stopped (design 4, "Errors").
+"""Which exceptions are errors of the application, and which only say that it was stopped.
 
 Classes are compared by name over the whole hierarchy, so that neither asyncio, greenlet nor a framework is imported.
 """
@@ -17,28 +17,28 @@ _DISCONNECTS = frozenset(("ClientDisconnect", "ClientDisconnected"))
 
 
 class ErrorKind(enum.Enum):
-    """What an exception that leaves the application says."""
+    """What an exception that leaves the application means."""
 
     ERROR = "error"
     CANCELLED = "cancelled"
     CLIENT_GONE = "client gone"
 
 
-def classify(error: BaseException, lost: BaseException | None = None) -> ErrorKind:
-    """Judge an exception; a group by all its members (PEP 654): one error among them makes it an error.
+def classify(error: BaseException, disconnect: BaseException | None = None) -> ErrorKind:
+    """Return what an exception means; a group is an error if one of its members is (PEP 654).
 
     Args:
         error: What left the application.
-        lost: What the server raised at the application to say that the client went away.
+        disconnect: What the server raised at the application to say that the client went away.
     """
-    verdicts = {_judge_one(member, lost) for member in _leaves(error)}
-    if ErrorKind.ERROR in verdicts:
+    kinds = {_classify_one(member, disconnect) for member in _leaves(error)}
+    if ErrorKind.ERROR in kinds:
         return ErrorKind.ERROR
-    return ErrorKind.CLIENT_GONE if ErrorKind.CLIENT_GONE in verdicts else ErrorKind.CANCELLED
+    return ErrorKind.CLIENT_GONE if ErrorKind.CLIENT_GONE in kinds else ErrorKind.CANCELLED
 
 
-def _judge_one(error: BaseException, lost: BaseException | None) -> ErrorKind:
-    if error is lost or any(kind.__name__ in _DISCONNECTS for kind in type(error).__mro__):
+def _classify_one(error: BaseException, disconnect: BaseException | None) -> ErrorKind:
+    if error is disconnect or any(kind.__name__ in _DISCONNECTS for kind in type(error).__mro__):
         return ErrorKind.CLIENT_GONE
     if any(f"{kind.__module__}.{kind.__qualname__}" in _CANCELLATIONS for kind in type(error).__mro__):
         return ErrorKind.CANCELLED
@@ -46,7 +46,7 @@ def _judge_one(error: BaseException, lost: BaseException | None) -> ErrorKind:
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions in a group, at any depth; of any other exception, itself."""
+    """Yield the exceptions in a group, at any depth; any other exception itself."""
     stack = [error]
     while stack:
         current = stack.pop()
@@ -58,5 +58,5 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def is_quiet_exit(error: BaseException) -> bool:
-    """``SystemExit`` without a complaint: the process was asked to end, and nothing failed."""
+    """Return whether the process was asked to end and nothing failed: ``SystemExit`` with 0 or ``None``."""
     return isinstance(error, SystemExit) and error.code in (0, None)

@@ -19,17 +19,20 @@ class SentryAsgiMiddleware(AsgiMiddleware):
 
     In place of ``sentry_sdk.integrations.asgi.SentryAsgiMiddleware``, with the same positional parameters.
 
-    :param app: the ASGI application.
-    :param unsafe_context_data: accepted for compatibility; every supported Python has context variables.
-    :param transaction_style: ``"endpoint"``: the view's dotted name; ``"url"``: its route template.
-    :param mechanism_type: the ``mechanism.type`` of error events.
-    :param span_origin: the origin of root spans.
-    :param http_methods_to_capture: methods that make a root span; every method continues its trace.
-    :param asgi_version: 2 or 3; found out if ``None``.
-    :param root_path_in_path: accepted for compatibility; a ``root_path`` that is in the path is found by itself.
-    :param options: see the options table of the README.
-    :raises ValueError: for an option's value that is not allowed; the message names both.
-    :raises TypeError: for a value of the wrong type, or an unknown option.
+    Args:
+        app: The ASGI application.
+        unsafe_context_data: Accepted for compatibility; every supported Python has context variables.
+        transaction_style: ``"endpoint"``: the view's dotted name; ``"url"``: its route template.
+        mechanism_type: The ``mechanism.type`` of error events.
+        span_origin: The origin of root spans.
+        http_methods_to_capture: Methods that make a root span; every method continues its trace.
+        asgi_version: 2 or 3; found out if ``None``.
+        root_path_in_path: Accepted for compatibility; a ``root_path`` that is in the path is found by itself.
+        options: See the options table of the README.
+
+    Raises:
+        ValueError: For an option's value that is not allowed; the message names both.
+        TypeError: For a value of the wrong type, or an unknown option.
     """
 
     __slots__ = ()
@@ -59,8 +62,9 @@ class SentryAsgiMiddleware(AsgiMiddleware):
 class SentryMiddleware(SentryAsgiMiddleware):
     """:class:`SentryAsgiMiddleware` under the name of the archived ``sentry-asgi`` package.
 
-    :param app: the ASGI application.
-    :param options: ``transaction_style``, and the options table of the README.
+    Args:
+        app: The ASGI application.
+        options: ``transaction_style``, and the options table of the README.
     """
 
     __slots__ = ()

@@ -1,6 +1,6 @@
-"""``instrument_asgi`` and ``instrument_wsgi``: adapters, options and the OpenTelemetry recorder put together.
+"""``instrument_asgi`` and ``instrument_wsgi``: the adapters with the OpenTelemetry recorder.
 
-OpenTelemetry is an extra: its room is loaded when one of the functions is called, and nothing of it is known here.
+OpenTelemetry is an extra: its output is loaded when one of the functions is called.
 """
 
 from __future__ import annotations
@@ -21,15 +21,20 @@ def instrument_asgi(app: Any, *, capture_headers: bool = False, **options: Unpac
 
     In place of ``logfire.instrument_asgi`` and of ``opentelemetry.instrumentation.asgi.OpenTelemetryMiddleware``.
 
-    :param app: the ASGI application; it may be a middleware of ours, and then both record from one exchange.
-    :param capture_headers: tell all request and response headers, sanitised.
-    :param options: see the README's table, "OpenTelemetry", such as ``record_send_receive``.
-    :returns: the application to serve.
-    :raises ImportError: OpenTelemetry's API is not installed.
-    :raises ValueError: for an option's value that is not allowed; the message names both.
-    :raises TypeError: for a value of the wrong type, or an unknown option.
+    Args:
+        app: The ASGI application; it may be a middleware of this package; then both record from one exchange.
+        capture_headers: Report all request and response headers, sanitised.
+        options: See the README's table, "OpenTelemetry", such as ``record_send_receive``.
+
+    Returns:
+        The application to serve.
+
+    Raises:
+        ImportError: OpenTelemetry's API is not installed.
+        ValueError: For an option's value that is not allowed; the message names both.
+        TypeError: For a value of the wrong type, or an unknown option.
     """
-    from_otel = _otel()
+    from_otel = _load_otel()
     given: dict[str, Any] = dict(options)
     version = given.pop("asgi_version", None)
     settings = from_otel.build_settings("asgi", capture_headers=capture_headers, **given)
@@ -42,27 +47,32 @@ def instrument_wsgi(app: Any, *, capture_headers: bool = False, **options: Unpac
 
     In place of ``logfire.instrument_wsgi`` and of ``opentelemetry.instrumentation.wsgi.OpenTelemetryMiddleware``.
 
-    :param app: the WSGI application; it may be a middleware of ours, and then both record from one exchange.
-    :param capture_headers: tell all request and response headers, sanitised.
-    :param options: see the README's table, "OpenTelemetry", such as ``record_send_receive``.
-    :returns: the application to serve.
-    :raises ImportError: OpenTelemetry's API is not installed.
-    :raises ValueError: for an option's value that is not allowed; the message names both.
-    :raises TypeError: for a value of the wrong type, or an unknown option.
+    Args:
+        app: The WSGI application; it may be a middleware of this package; then both record from one exchange.
+        capture_headers: Report all request and response headers, sanitised.
+        options: See the README's table, "OpenTelemetry", such as ``record_send_receive``.
+
+    Returns:
+        The application to serve.
+
+    Raises:
+        ImportError: OpenTelemetry's API is not installed.
+        ValueError: For an option's value that is not allowed; the message names both.
+        TypeError: For a value of the wrong type, or an unknown option.
     """
-    from_otel = _otel()
+    from_otel = _load_otel()
     settings = from_otel.build_settings("wsgi", capture_headers=capture_headers, **options)
     return WsgiMiddleware(app, recorders=[from_otel.OpenTelemetryRecorder(settings)], config=settings.config)
 
 
-def _otel() -> Any:
-    """The room, once it is needed."""
+def _load_otel() -> Any:
+    """Return the package of the OpenTelemetry output."""
     try:
-        from .. import _otel as room
+        from .. import _otel
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "opentelemetry":
             raise
         raise ImportError(
             "instrumenting for OpenTelemetry needs opentelemetry-api: pip install 'sentry-web[otel]'", name=error.name
         ) from error
-    return room
+    return _otel

@@ -19,13 +19,16 @@ class SentryWsgiMiddleware(WsgiMiddleware):
 
     In place of ``sentry_sdk.integrations.wsgi.SentryWsgiMiddleware``, with the same positional parameters.
 
-    :param app: the WSGI application.
-    :param use_x_forwarded_for: believe forwarding headers from anyone; ``trusted_proxies`` says it better.
-    :param span_origin: the origin of root spans.
-    :param http_methods_to_capture: methods that make a root span; every method continues its trace.
-    :param options: ``transaction_style``, and the options table of the README.
-    :raises ValueError: for an option's value that is not allowed; the message names both.
-    :raises TypeError: for a value of the wrong type, or an unknown option.
+    Args:
+        app: The WSGI application.
+        use_x_forwarded_for: Believe forwarding headers from anyone; ``trusted_proxies`` says it better.
+        span_origin: The origin of root spans.
+        http_methods_to_capture: Methods that make a root span; every method continues its trace.
+        options: ``transaction_style``, and the options table of the README.
+
+    Raises:
+        ValueError: For an option's value that is not allowed; the message names both.
+        TypeError: For a value of the wrong type, or an unknown option.
     """
 
     __slots__ = ()

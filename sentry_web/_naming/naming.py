@@ -1,6 +1,6 @@
 """The name of a transaction: the user's, the framework's, else the path. No vendor, no protocol.
 
-Never the host, never a constant for every request (design 4, "Name and route").
+It is never the host, and never a constant for every request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _WRITTEN = frameworks.WRITTEN
 
 
 class Names(Protocol):
-    """What an output asks for the name of its request."""
+    """The names of one request, as an output asks for them."""
 
     @property
     def early_route(self) -> str | None:
@@ -22,24 +22,24 @@ class Names(Protocol):
         ...
 
     def initial(self) -> Name:
-        """The name before the application has run."""
+        """Return the name before the application has run."""
         ...
 
     def find(self) -> Name:
-        """The best name known now."""
+        """Return the best name known now."""
         ...
 
     def choose(self, name: str) -> None:
-        """A name set by a hook or the user: it wins."""
+        """Set the name, for a hook or the user: it wins."""
         ...
 
     @property
     def chosen(self) -> str | None:
-        """That name, if there is one."""
+        """The name that a hook or the user has set."""
         ...
 
     def find_route(self) -> str | None:
-        """The best route known now, for who has no use for a name made of the path."""
+        """Return the best route known now, for outputs that do not use the path as a name."""
         ...
 
 
@@ -50,9 +50,9 @@ class Naming:
         "_request",
         "_style",
         "_most_paths",
-        "_live",
+        "_scope_or_environ",
         "_inside",
-        "_behind",
+        "_wrapped",
         "_only_written",
         "_base",
         "_reported",
@@ -67,18 +67,18 @@ class Naming:
         request: Request,
         style: str,
         scope_or_environ: Any,
-        behind: frameworks.WrappedApplication | None = None,
+        wrapped: frameworks.WrappedApplication | None = None,
         most_paths: int | None = None,
     ) -> None:
         self._request = request
         self._style = style
         self._most_paths = most_paths
-        self._live: Any = scope_or_environ
+        self._scope_or_environ: Any = scope_or_environ
         #: The scopes or environs that a bridge made of it; ``None`` once the name is final.
         self._inside: tuple[Any, ...] | None = ()
-        self._behind = behind
+        self._wrapped = wrapped
         #: Whether only a framework that writes into the scope or environ can say anything.
-        self._only_written = behind is None or not behind.routers
+        self._only_written = wrapped is None or not wrapped.routers
         self._base = (
             frameworks.base_of(scope_or_environ)
             if scope_or_environ.get("SCRIPT_NAME") or scope_or_environ.get("root_path")
@@ -91,15 +91,20 @@ class Naming:
         self._observed: frameworks.Found | None = None
 
     def also_in(self, scope_or_environ: Any) -> None:
-        """Look into a second scope or environ too: the one a bridge made for the application behind it."""
+        """Look into a second scope or environ, too: the one that a bridge made for the application that it wraps."""
         if self._inside is not None:
             self._inside = (scope_or_environ, *self._inside)
             self._only_written = False
 
     def report_route(self, scope_or_environ: Any, find_route: frameworks.RouteFinder) -> None:
-        """A framework has a request in hand, and can tell its route; another one than ours, if it is another request.
+        """Note that a framework handles this request and can find its route.
 
-        The dict is ours, or a copy of it: a request inside this one, in process, has another path.
+        A report is taken only if it is about this request: its dict is this request's or a copy of it. A request inside
+        this one, in the same process, has another path.
+
+        Args:
+            scope_or_environ: The framework's dict.
+            find_route: Returns what the framework knows.
         """
         if self._inside is not None and (
             any(scope_or_environ is each for each in self._dicts())
@@ -109,12 +114,12 @@ class Naming:
             self._only_written = False
 
     def choose(self, name: str) -> None:
-        """A name set by a hook or the user: it wins."""
+        """Set the name, for a hook or the user: it wins."""
         if self._inside is not None:
             self._chosen = Name(name, "custom")
 
     def resolve_early(self, route: str | None) -> None:
-        """What ``route_resolver`` found before sampling; the framework's own word, once there is one, counts more."""
+        """Note what ``route_resolver`` found before sampling; the framework's own route, once known, counts more."""
         self._resolved = route or None
 
     @property
@@ -123,12 +128,12 @@ class Naming:
         return self._resolved
 
     def initial(self) -> Name:
-        """The name before the application has run; a path among these is no name for good, and not counted as one."""
+        """Return the name before the application has run; a path is not counted as a name yet."""
         route = self._resolved
         return Name(route, "route", route) if route else Name(self._request.path, "url")
 
     def find(self) -> Name:
-        """The best name known now."""
+        """Return the best name known now."""
         if self._final is not None:
             return self._final
         name = self.find_as(self._style, self._most_paths)
@@ -137,7 +142,7 @@ class Naming:
         return name
 
     def find_as(self, style: str, most_paths: int | None) -> Name:
-        """The same with another middleware's options."""
+        """Return the best name known now, by another middleware's options."""
         found = self._observed or self._look()
         route = found.route or self._resolved
         if self._chosen is not None:
@@ -162,32 +167,32 @@ class Naming:
         return self if (style, most_paths) == (self._style, self._most_paths) else Styled(self, style, most_paths)
 
     def observe(self) -> None:
-        """Look now, while the application's own context stands: a part of the answer goes with it."""
-        if self._only_written and self._live.keys().isdisjoint(_WRITTEN):
-            return  # as below, twice in each request of an application without a framework
+        """Look for the route now, while the application's own context is current: later, a part of it may be gone."""
+        if self._only_written and self._scope_or_environ.keys().isdisjoint(_WRITTEN):
+            return  # nothing to find, as in every request of an application without a framework
         found = self._look()
         if found is not frameworks.NOTHING:
             self._observed = found
 
     def _look(self) -> frameworks.Found:
-        return frameworks.find(self._dicts(), self._behind, self._base, self._reported)
+        return frameworks.find(self._dicts(), self._wrapped, self._base, self._reported)
 
     def _dicts(self) -> tuple[Any, ...]:
-        """The scopes or environs to look into, the innermost first; none once the name is final, on any thread."""
-        scope_or_environ, inside = self._live, self._inside
+        """Return the scopes or environs to look into, the innermost first; none once the name is final."""
+        scope_or_environ, inside = self._scope_or_environ, self._inside
         return () if scope_or_environ is None or inside is None else (*inside, scope_or_environ)
 
     def freeze(self) -> None:
-        """Make the name final, whoever asks for it, and let go of the server's dicts and the application."""
-        if self._observed is None and not (self._only_written and self._live.keys().isdisjoint(_WRITTEN)):
+        """Make the name final, and let go of the server's dicts and the application."""
+        if self._observed is None and not (self._only_written and self._scope_or_environ.keys().isdisjoint(_WRITTEN)):
             self.observe()
         self._only_written = False
-        self._live = self._inside = self._behind = None
+        self._scope_or_environ = self._inside = self._wrapped = None
         self._reported = ()
 
 
 class Styled:
-    """A naming, asked with the options of another middleware around the same request."""
+    """The names of a request by the options of another middleware around it."""
 
     __slots__ = ("_naming", "_style", "_most_paths")
 

@@ -23,7 +23,12 @@ class PathNames:
         self._shapes: set[str] = set()
 
     def name(self, path: str, most: int | None) -> str:
-        """The name for a path; ``most`` paths, and as many shapes, are told apart. ``None``: all of them."""
+        """Return the name for a path.
+
+        Args:
+            path: The path.
+            most: How many paths, and as many shapes, get a name of their own; ``None``: all of them.
+        """
         path = path[:_LONGEST]
         if most is None or _known(path, self._paths, most):
             return path
@@ -31,7 +36,7 @@ class PathNames:
         return shape if _known(shape, self._shapes, most) else REST
 
     def clear(self) -> None:
-        """Begin again; for tests."""
+        """Forget all names; for tests."""
         self._paths.clear()
         self._shapes.clear()
 
@@ -46,7 +51,7 @@ def _known(name: str, names: set[str], most: int) -> bool:
 
 
 def shape_of(path: str) -> str:
-    """A path with ``*`` for each segment that looks like a value: it holds a digit, is long, or no plain word.
+    """Return a path with ``*`` for each segment that looks like a value: it holds a digit, is long, or no plain word.
 
     >>> shape_of("/users/42/orders")
     '/users/*/orders'

@@ -1,7 +1,7 @@
-"""The OpenTelemetry output: the only room that imports ``opentelemetry``, and of that the API alone.
+"""The OpenTelemetry output: the only package that imports ``opentelemetry``, and of that the API alone.
 
 ``recorder`` starts a ``recording`` for each request, which starts and ends its span; ``attributes`` are what that
-begins with, ``metrics`` counts, ``propagation`` reads and writes trace contexts, ``errors`` tells exceptions,
+begins with, ``metrics`` counts, ``propagation`` reads and writes trace contexts, ``errors`` reports exceptions,
 ``settings`` checks the options and reads the environment. It reads no protocol dict and filters nothing itself: what
 may be sent is decided by ``_privacy``, how it is called by ``_conventions``.
 """

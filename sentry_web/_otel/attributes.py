@@ -1,7 +1,7 @@
 """What a span begins with: attributes that are made when somebody looks at them, and not before.
 
 The API takes any mapping. A sampler that decides by the trace's parent or by a rate never looks, and nothing keeps the
-attributes of a span that is not recorded: such a request's headers need not be decoded (11 µs of 30).
+attributes of a span that is not recorded: such a request's headers need not be decoded.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from .settings import OtelSettings
 class FirstAttributes(Mapping[str, Any]):
     """The attributes of a request as it arrived, for a sampler and the span.
 
-    :param method: ``http.request.method``, as ``known_method`` has it.
-    :param more: what ``default_span_details`` adds to them.
-    :param direct: whether it is known that no proxy tells how the client asked.
+    Args:
+        method: ``http.request.method``, as ``known_method`` has it.
+        more: What ``default_span_details`` adds to them.
+        direct: Whether it is known that no proxy reports how the client asked.
     """
 
     __slots__ = ("_settings", "_request", "_method", "_direct", "_more", "_made")

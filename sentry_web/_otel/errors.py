@@ -1,4 +1,4 @@
-"""Exceptions as events of the span, without the request's own secrets (design 5, "Known-secret redaction").
+"""Exceptions as events of the span, without the request's own secrets.
 
 Text of an exception and its traceback are written by the application, which had the request in its hands.
 """
@@ -16,8 +16,8 @@ from .._request import Outcome, Request
 from .._request.http import header_pairs
 
 
-class Told:
-    """What is told of an exception: its class, its text, its traceback."""
+class ErrorEvent:
+    """What is recorded of an exception: its class, its text, its traceback."""
 
     __slots__ = ("kind", "message", "stacktrace")
 
@@ -41,16 +41,16 @@ class Told:
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
-def record_error(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> Told:
+def record_error(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> ErrorEvent:
     """Write an exception down; where that fails, its class alone."""
-    return call(_tell, error, request, policy, outcome) or Told(class_name(type(error)), SUBSTITUTE, SUBSTITUTE)
+    return call(_record, error, request, policy, outcome) or ErrorEvent(class_name(type(error)), SUBSTITUTE, SUBSTITUTE)
 
 
-def _tell(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> Told:
+def _record(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> ErrorEvent:
     message = str(error)
     stacktrace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     secrets = Secrets(request, policy, header_pairs(outcome.headers))
     redactor = Redactor(secrets.values(), str, secrets.blocks)
     if redactor.search([message, stacktrace]):
         message, stacktrace = redactor.redact([message, stacktrace])
-    return Told(class_name(type(error)), message, stacktrace)
+    return ErrorEvent(class_name(type(error)), message, stacktrace)

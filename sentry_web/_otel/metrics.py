@@ -13,7 +13,7 @@ from .._request import Outcome, Request
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 #: A websocket lives longer: the same for connections, up to a day.
 CONNECTION_BUCKETS = (0.1, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400)
-#: Where the API's stand-in keeps the instrument behind it: ``None`` until a provider is set. No public name tells that;
+#: Where the API's stand-in keeps the instrument behind it: ``None`` until a provider is set. No public name says that;
 #: of an instrument without it nothing is known, and so it is used.
 _BEHIND = "_real_instrument"
 _SILENT = (type(None), NoOpUpDownCounter)
@@ -22,7 +22,8 @@ _SILENT = (type(None), NoOpUpDownCounter)
 class Metrics:
     """The instruments of one middleware.
 
-    :param meter: makes them.
+    Args:
+        meter: Makes them.
     """
 
     __slots__ = (
@@ -63,50 +64,55 @@ class Metrics:
         )
 
     def are_silent(self) -> bool:
-        """Whether nobody takes what is counted: asked for each request, since the provider may be set at any time.
+        """Return whether nobody uses what is counted, so that nothing need be made for it.
 
-        Then nothing need be made for it, nor read from the request.
+        Asked for each request, since a provider may be set at any time.
         """
         return type(getattr(self._active, _BEHIND, self._active)) in _SILENT
 
     def begin(self, request: Request, known: dict[str, Any]) -> None:
-        """A request has begun; :meth:`finish` must follow, with the same attributes.
+        """Count a request that has begun; :meth:`finish` must follow, with the same attributes.
 
-        :param known: method and scheme.
+        Args:
+            request: The request.
+            known: Method and scheme.
         """
         (self._connections if request.kind == "websocket" else self._active).add(1, known)
 
     def finish(self, request: Request, outcome: Outcome, known: dict[str, Any], ending: dict[str, Any]) -> None:
-        """A request has ended.
+        """Count a request that has ended.
 
-        :param known: as :meth:`begin` had them.
-        :param ending: what is known at the end.
+        Args:
+            request: The request.
+            outcome: How it ended.
+            known: What :meth:`begin` was given.
+            ending: What is known at the end.
         """
         websocket = request.kind == "websocket"
         try:
-            told = {**known, **ending}
+            shared = {**known, **ending}
             if request.http_version:
-                told["network.protocol.version"] = request.http_version
+                shared["network.protocol.version"] = request.http_version
             if websocket:
-                told["network.protocol.name"] = request.kind
-            (self._end_websocket if websocket else self._end_http)(request, outcome, told)
+                shared["network.protocol.name"] = request.kind
+            (self._end_websocket if websocket else self._end_http)(request, outcome, shared)
         finally:
             (self._connections if websocket else self._active).add(-1, known)
 
-    def _end_http(self, request: Request, outcome: Outcome, told: dict[str, Any]) -> None:
-        self._duration.record(outcome.duration or 0.0, told)
+    def _end_http(self, request: Request, outcome: Outcome, shared: dict[str, Any]) -> None:
+        self._duration.record(outcome.duration or 0.0, shared)
         if request.body is not None:
-            self._request_size.record(request.body.size, told)
+            self._request_size.record(request.body.size, shared)
         if outcome.status is not None:
-            self._response_size.record(outcome.body_size, told)
+            self._response_size.record(outcome.body_size, shared)
 
-    def _end_websocket(self, request: Request, outcome: Outcome, told: dict[str, Any]) -> None:
-        self._connection_duration.record(outcome.duration or 0.0, told)
+    def _end_websocket(self, request: Request, outcome: Outcome, shared: dict[str, Any]) -> None:
+        self._connection_duration.record(outcome.duration or 0.0, shared)
         for direction, messages, size in (
             ("receive", outcome.messages_in, outcome.bytes_in),
             ("transmit", outcome.messages_out, outcome.body_size),
         ):
-            attributes = {**told, "network.io.direction": direction}
+            attributes = {**shared, "network.io.direction": direction}
             self._messages.add(messages, attributes)
             self._bytes.add(size, attributes)
 

@@ -13,17 +13,20 @@ from .recording import AnnouncedRecording, OpenTelemetryRecording
 from .settings import OtelSettings, build_settings
 
 #: After so many recorded spans in a row the next one will be, too: then its attributes are made at once, in a dict,
-#: which the SDK reads faster than a mapping of ours (2 µs of 60). At a rate of a half, one in 256 is made in vain.
+#: which the SDK reads faster than a mapping of ours. At a rate of a half, one in 256 is made in vain.
 _SURE = 8
 
 
 class OpenTelemetryRecorder(BaseRecorder):
     """The OpenTelemetry output of one middleware.
 
-    :param settings: options that are checked already, in the place of ``options``.
-    :param options: see the README's table, "OpenTelemetry".
-    :raises ValueError: for an option's value that is not allowed; the message names both.
-    :raises TypeError: for a value of the wrong type, or an unknown option.
+    Args:
+        settings: Options that are checked already, in the place of ``options``.
+        options: See the README's table, "OpenTelemetry".
+
+    Raises:
+        ValueError: For an option's value that is not allowed; the message names both.
+        TypeError: For a value of the wrong type, or an unknown option.
     """
 
     __slots__ = ("_settings", "_metrics", "_recorded_in_a_row")
@@ -31,7 +34,7 @@ class OpenTelemetryRecorder(BaseRecorder):
     key = "opentelemetry"
     #: Its samplers decide by the trace's parent; a span that began in another output's trace would not be decided on.
     leads = True
-    #: Every server span tells the exceptions that it saw.
+    #: Every server span records the exceptions that it saw.
     shares_errors = False
 
     def __init__(self, settings: OtelSettings | None = None, **options: Any) -> None:
@@ -40,7 +43,7 @@ class OpenTelemetryRecorder(BaseRecorder):
         self._recorded_in_a_row = 0
 
     def active(self, protocol: str) -> bool:
-        """Whether the code that runs here did not ask for silence."""
+        """Return whether the code that runs here did not ask for silence."""
         return not is_suppressed()
 
     def incoming(self, request: Request) -> Trace | None:

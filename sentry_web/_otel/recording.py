@@ -1,4 +1,4 @@
-"""One request as OpenTelemetry gets to know it: its server span, its place in a trace, its metrics."""
+"""One request as recorded by OpenTelemetry: its server span, its place in a trace, its metrics."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from .settings import OtelSettings
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-#: Bytes of a request body that are looked at, and only for the secrets in it when an exception is told.
+#: Bytes of a request body that are looked at, and only for the secrets in it when an exception is recorded.
 BODY_LIMIT = 10_000
 
-#: Headers that nearly every request is asked for, looked for all at once: 1 µs for each round among eight headers.
-_TELLING_HEADERS = FORWARDING_HEADERS | PROPAGATED
+#: Headers that nearly every request is asked for, looked for all at once.
+_HEADERS_OF_INTEREST = FORWARDING_HEADERS | PROPAGATED
 
 
 class OpenTelemetryRecording(BaseRecording):
-    """One request, as OpenTelemetry gets to know it."""
+    """One request, as recorded by OpenTelemetry."""
 
     __slots__ = (
         "context",
@@ -58,7 +58,7 @@ class OpenTelemetryRecording(BaseRecording):
         "_known",
         "_counts",
         "_began",
-        "_live",
+        "_scope_or_environ",
         "_exception",
         "_description",
         "_failure",
@@ -88,20 +88,22 @@ class OpenTelemetryRecording(BaseRecording):
         self._request = request
         self._naming = naming
         self._outcome = outcome
-        self._live: Any = None
+        self._scope_or_environ: Any = None
         self._exception: str | None = None
         self._description: str | None = None
         self._failure = False
         self._messages = 0
 
     def begin(self, scope_or_environ: Any, is_sure: bool = False) -> None:
-        """Start the span, call the request hooks, count the request; the last, so that what is counted is finished.
+        """Start the span, call the request hooks, then count the request, so that what is counted is finished.
 
-        :param is_sure: the span will be recorded, as far as one can tell.
+        Args:
+            scope_or_environ: The server's own dict, for the hooks.
+            is_sure: The span will most likely be recorded.
         """
         settings, request = self._settings, self._request
         self._method = method = known_method(request.method, settings.known_methods)
-        plain = not request.may_have(_TELLING_HEADERS)
+        plain = not request.may_have(_HEADERS_OF_INTEREST)
         self._name = span_name(method, self._naming.early_route)
         chosen = call(settings.span_details, scope_or_environ) if settings.span_details is not None else None
         if chosen is not None:
@@ -123,7 +125,7 @@ class OpenTelemetryRecording(BaseRecording):
             with self.running():
                 call(hook, span, scope_or_environ)
         if settings.has_live_hooks:
-            self._live = scope_or_environ
+            self._scope_or_environ = scope_or_environ
         elif not counts:
             self.finishes_in_context = type(span) is not NonRecordingSpan
         if counts:
@@ -134,22 +136,22 @@ class OpenTelemetryRecording(BaseRecording):
         return Running(self)
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
-        """Tell an exception as an event of the span (see ``recorder.Recording``)."""
+        """Record an exception as an event of the span (see ``recorder.Recording``)."""
         if not handled:
             self._exception = class_name(type(error))
         if not self._span.is_recording():
             return
-        told = record_error(error, self._request, self._settings.policy, self._outcome)
+        event = record_error(error, self._request, self._settings.policy, self._outcome)
         if not handled:
-            self._description = told.description
-        self._span.record_exception(error, told.attributes)
+            self._description = event.description
+        self._span.record_exception(error, event.attributes)
 
     def capture_failure(self, outcome: Outcome) -> None:
         """A status that the user counts as failed makes the span one."""
         self._failure = True
 
     def body_limit(self) -> int:
-        """How much of the body is looked at, to know what must not be told."""
+        """Return how much of the body is kept, to know which secrets must not be sent."""
         return BODY_LIMIT if self._span.is_recording() else 0
 
     def trace(self) -> Trace | None:
@@ -172,7 +174,7 @@ class OpenTelemetryRecording(BaseRecording):
             span = settings.tracer.start_span(name, trace.set_span_in_context(self._span, self.context))
         if span is None and hook is None:
             return None
-        return OtelMessageSpan(span, hook, self._span, self._live)
+        return OtelMessageSpan(span, hook, self._span, self._scope_or_environ)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute of the span."""
@@ -193,13 +195,13 @@ class OpenTelemetryRecording(BaseRecording):
             ending = self._ending(outcome)
             self._end_span(outcome, ending)
         finally:
-            self._live = None
+            self._scope_or_environ = None
             if self._counts:
                 call(self._metrics.finish, self._request, outcome, self._known, ending)
             context_api.attach(former)
 
     def _ending(self, outcome: Outcome) -> dict[str, Any]:
-        """What is told at the end by span and metrics alike."""
+        """Return the attributes that span and metrics have in common at the end."""
         route, error = self._naming.find_route(), self._error_type(outcome)
         ending: dict[str, Any] = {}
         if outcome.status is not None:
@@ -214,11 +216,17 @@ class OpenTelemetryRecording(BaseRecording):
         span, settings = self._span, self._settings
         try:
             if settings.response_hook is not None:
-                call(settings.response_hook, span, self._live, status_line(outcome), header_pairs(outcome.headers))
+                call(
+                    settings.response_hook,
+                    span,
+                    self._scope_or_environ,
+                    status_line(outcome),
+                    header_pairs(outcome.headers),
+                )
             if span.is_recording():
                 self._complete_span(outcome, ending)
                 found = span_name(self._method, ending.get("http.route"), self._naming.chosen)
-                # A hook, or the application, may have named the span; the API does not tell a name, the SDK does
+                # A hook, or the application, may have named the span; the API has no way to read a name, the SDK has
                 if found != self._name and getattr(span, "name", self._name) == self._name:
                     span.update_name(found)
         finally:

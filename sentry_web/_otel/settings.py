@@ -20,7 +20,7 @@ from .._options import Options, bad, build_options, flag, optional_callable, pat
 from .._privacy.policy import Policy
 
 SCOPE_NAME = "sentry_web"
-#: The conventions' version in which all that is told here is stable.
+#: The conventions' version in which all that is reported here is stable.
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.23.1"
 
 _CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
@@ -63,12 +63,15 @@ MESSAGES = ("receive", "send")
 
 
 class OtelSettings:
-    """What one middleware was told, ready for use.
+    """The checked options of one middleware.
 
-    :param options: those of the README's table, OpenTelemetry's and our own.
-    :param protocol: ``"asgi"``, ``"wsgi"``, or ``None`` for a recorder that any middleware may get.
-    :raises ValueError: for a value that is not allowed; the message names option and value.
-    :raises TypeError: for a value of the wrong type, and for an option that does not exist on this protocol.
+    Args:
+        options: Those of the README's table, OpenTelemetry's and our own.
+        protocol: ``"asgi"``, ``"wsgi"``, or ``None`` for a recorder that any middleware may get.
+
+    Raises:
+        ValueError: For a value that is not allowed; the message names option and value.
+        TypeError: For a value of the wrong type, and for an option that does not exist on this protocol.
     """
 
     __slots__ = (
@@ -113,7 +116,7 @@ class OtelSettings:
             *self.config.capture_response_headers,
         )
         excluded = _kinds("exclude_spans", own["exclude_spans"])
-        # A recorder by itself is asked for them where its middleware was told to record them
+        # A recorder by itself is asked for them where its middleware is to record them
         asked = protocol is None or options.get("record_send_receive")
         self.message_spans: frozenset[str] = frozenset(MESSAGES) - excluded if asked else frozenset()
         self.span_details = hooks["default_span_details"]
@@ -150,7 +153,7 @@ def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, A
     if listed is not None:
         config = config.replace(excluded_urls=(cast("Pattern[str]", _Listed(listed)),))
     if hooks["client_request_hook"] is not None or hooks["client_response_hook"] is not None:
-        config = config.replace(record_send_receive=True)  # hooks are told of each message, span or not
+        config = config.replace(record_send_receive=True)  # hooks get each message, whether it has a span or not
     return config
 
 
@@ -163,7 +166,7 @@ class _Listed:
         self._list = excluded
 
     def search(self, url: str) -> bool:
-        """Whether it has this URL."""
+        """Return whether it has this URL."""
         return bool(self._list.url_disabled(url))
 
 

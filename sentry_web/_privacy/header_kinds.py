@@ -31,7 +31,8 @@ _MOST_NAMES, _LONGEST_NAME = 1000, 64
 class HeaderKinds:
     """The kinds of headers.
 
-    :param rule: says which names are those of secrets.
+    Args:
+        rule: Says which names are those of secrets.
     """
 
     __slots__ = ("_rule", "_known")

@@ -17,7 +17,7 @@ from typing import Any
 
 from .policy import SUBSTITUTE
 
-#: Shorter values are too common to be told from ordinary text.
+#: Shorter values are too common to be distinguished from ordinary text.
 MINIMUM = 6
 #: Of a longer value, its beginning is looked for and replaced with all that follows without a break.
 _LONG = 256
@@ -42,9 +42,10 @@ _ENTITIES = {'"': "&quot;|&#34;|&#x22;", "'": "&#39;|&#x27;|&apos;", "&": "&amp;
 class Redactor:
     """Replaces the secret values of one request.
 
-    :param values: what to look for, the longest first.
-    :param show: how the output would write an object that is no plain value.
-    :param blocks: beginnings of contents; a text is cut where one of them stands.
+    Args:
+        values: What to look for, the longest first.
+        show: How the output would write an object that is no plain value.
+        blocks: Beginnings of contents; a text is cut where one of them stands.
     """
 
     __slots__ = ("_show", "_values", "_blocks", "_present", "_probes", "_odd", "_overflow", "_left", "idle")
@@ -55,7 +56,7 @@ class Redactor:
         self._show = show
         #: Probe, value, and its expression where one is needed.
         self._present: list[tuple[str, str, re.Pattern[str] | None]] = []
-        #: All probes of those at once: most texts have none, and are told by one search instead of twenty.
+        #: All probes of those at once: most texts have none, which one search shows instead of twenty.
         self._probes = _NOTHING
         self._odd = 0
         self._overflow = False
@@ -213,7 +214,7 @@ class Redactor:
         return key if replaced == text else replaced
 
     def _as_plain(self, item: Any) -> Any:
-        """A container as ``dict`` or ``list``, ``None`` for what tells nothing, anything else as its text."""
+        """A container as ``dict`` or ``list``, ``None`` for what holds no text, anything else as its text."""
         if type(item) in (str, dict, list):
             return item
         if item is None or isinstance(item, bool):

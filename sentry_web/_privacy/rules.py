@@ -1,4 +1,4 @@
-"""Which keys hide their values: the one list of telling names, and what a user's settings add to it or take away."""
+"""Which keys hide their values: the one list of sensitive names, and what a user's settings add to it or take away."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Rule:
         self.sensitive = SENSITIVE_TERMS.union(normalise(term) for term in sensitive if term)
 
     def hides(self, key: str) -> bool:
-        """Whether the value of this key must be replaced."""
+        """Return whether the value of this key must be replaced."""
         if self.is_sensitive(key):
             return True
         if not self.terms:
@@ -48,13 +48,13 @@ class Rule:
         return not named if self.mode == "allowlist" else named
 
     def is_sensitive(self, key: str) -> bool:
-        """Whether the key itself says that its value is a secret."""
+        """Return whether the key itself says that its value is a secret."""
         if self.patterns and any(pattern.search(key) for pattern in self.patterns):
             return True
         return _holds(key, self.sensitive) if len(key) <= _SHORT else _holds.__wrapped__(key, self.sensitive)
 
 
-@functools.lru_cache(maxsize=4096)  # names are ever the same few: 0.1 µs in the place of 2.5
+@functools.lru_cache(maxsize=4096)  # names are always the same few
 def _holds(key: str, terms: frozenset[str]) -> bool:
     key = normalise(key)
     return key in SENSITIVE_NAMES or any(term in key for term in terms)

@@ -27,10 +27,10 @@ class EnvironRequest(Request):
         self.body = self.trace = self._headers = self._index = None
         method = environ.get("REQUEST_METHOD")
         if type(method) is not str or not method.isupper():
-            method = text(method).upper()  # what upper() answers is a copy, even where it is the same (50 bytes)
+            method = text(method).upper()  # upper() returns a copy, even of what is upper case
         self.method: str = method
-        # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks
-        # (1.0 µs; 2.2 by a comprehension)
+        # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks.
+        # map() and compress() take half the time of a comprehension
         are_strings = map(isinstance, environ.values(), repeat(str))
         self._strings: dict[Any, str] = dict(compress(environ.items(), are_strings))
         port = environ.get("SERVER_PORT")
@@ -60,7 +60,7 @@ class EnvironRequest(Request):
         return not self._strings.keys().isdisjoint(_keys(names))
 
     def header(self, name: str) -> str | None:
-        """See ``Request``; one is looked up by its key until all are asked for (0.3 µs in the place of 3.6)."""
+        """See ``Request``; one is looked up by its key until all are asked for."""
         key = _key(name) if self._index is None else None
         return super().header(name) if key is None else self._strings.get(key)
 
@@ -125,7 +125,7 @@ def text(value: object) -> str:
 
 
 def decode(value: object) -> str:
-    """The text behind a native string of PEP 3333: bytes that were decoded as latin-1, in truth UTF-8.
+    """Return the text of a native string of PEP 3333: UTF-8 bytes that were decoded as latin-1.
 
     A string that is not made of latin-1 characters breaks the PEP; it is taken as text already decoded. Bytes that
     are not UTF-8 are shown as U+FFFD, as ASGI servers decode them.
@@ -146,7 +146,7 @@ def _server(name: object, port: object) -> Server | None:
 
 
 def may_be_wrapped(response: Any, environ: Any) -> bool:
-    """Whether the server does not compare the response by identity or type.
+    """Return whether the server does not compare the response by identity or type.
 
     A file behind ``wsgi.file_wrapper`` is sent by the operating system (uWSGI compares the pointer). What is no
     iterable is the server's to complain of.

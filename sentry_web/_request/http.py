@@ -16,8 +16,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 # RFC 3986, 3.3: pchar and "/", less "%", which in a decoded path is a literal percent sign.
 _PATH_SAFE = "/!$&'()*+,;=:@-._~"
 
-#: A path of these only is its own encoded form, which costs 0.3 µs to see, and 0.6 to make. A regular expression sees
-#: it no faster, and takes 0.13 ms of the import.
+#: A path of these only is its own encoded form.
 _PLAIN_PATH = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" + _PATH_SAFE.encode()
 
 Header = tuple[str, str]
@@ -68,8 +67,8 @@ def split_host(host: str) -> tuple[str, int | None]:
 
 
 def server_address(scheme: str, host: str) -> tuple[str, int | None]:
-    """Name and port of an authority, credentials left out; the scheme's own port where it tells none."""
-    # 0.1 µs in the place of 0.4; long ones are read anew each time, so that what strangers send fills no memory
+    """Name and port of an authority, credentials left out; the scheme's own port where it has none."""
+    # Long ones are read anew each time, so that what strangers send fills no memory
     return _server_address(scheme, host) if len(host) <= _SHORT else _server_address.__wrapped__(scheme, host)
 
 
@@ -139,7 +138,7 @@ def combine_headers(headers: Iterable[Header]) -> list[Header]:
 def index_headers(headers: Iterable[Header]) -> tuple[list[Header], dict[str, str]]:
     """The headers, repeated ones joined, and their values by lower-case name.
 
-    To join is rarely needed, and the index tells when (1.5 µs in the place of 3.1 for eight headers).
+    Headers are joined only where the index shows that a name is repeated.
     """
     given = list(headers)
     index = {key.lower(): value for key, value in given}

@@ -1,4 +1,4 @@
-"""What the package says of one request: ``Request``, ``Name`` and ``Outcome``, values without behaviour at the server.
+"""The values that describe one request: ``Request``, ``Name``, ``Outcome`` and ``Trace``.
 
 No protocol dict is kept here beyond what a subclass needs to read its headers late, nothing does I/O, and nothing
 decides what may be sent: that is ``_privacy``.
@@ -15,7 +15,7 @@ Server = tuple[str, int | None]
 #: Attributes that may be read late.
 _READ_LATE = frozenset(("scheme", "path", "query", "http_version", "server", "peer"))
 
-#: Bytes by which content is known again that is kept nowhere.
+#: Bytes by which content is recognised that is kept nowhere.
 BEGINNING = 64
 
 
@@ -115,11 +115,11 @@ class Request:
         return self._headers
 
     def may_have(self, names: frozenset[str]) -> bool:
-        """Whether to look for one of these headers, by lower-case name: a cheap no, where nothing is decoded yet."""
+        """Return whether one of these headers, by lower-case name, may be there; cheap where nothing is decoded yet."""
         return True
 
     def header(self, name: str) -> str | None:
-        """The value of a header by its lower-case name, or ``None``."""
+        """Return the value of a header by its lower-case name, or ``None``."""
         if self._index is None:
             self._headers, self._index = index_headers(self._read_headers())
         return self._index.get(name)
@@ -135,7 +135,7 @@ class Request:
         return build_url(self.scheme, self.host, self.path)
 
     def same_as(self, other: Request) -> bool:
-        """Whether a bridge between the protocols made one of the two requests from the other."""
+        """Return whether a bridge between the protocols made one of the two requests from the other."""
         return (
             self.method == other.method
             and self.path == other.path
@@ -152,11 +152,12 @@ class Request:
 
 
 class Trace:
-    """A place in a trace (W3C Trace Context, 3.2.2), by which two outputs find into the same one.
+    """A place in a trace (W3C Trace Context, 3.2.2), by which two outputs record into the same one.
 
-    :param trace_id: 32 hexadecimal digits.
-    :param span_id: 16 hexadecimal digits: the parent of what continues from here.
-    :param sampled: the sampling decision that comes with it; ``None`` where it is left open.
+    Args:
+        trace_id: 32 hexadecimal digits.
+        span_id: 16 hexadecimal digits: the parent of what continues from here.
+        sampled: The sampling decision that comes with it; ``None`` where it is left open.
     """
 
     __slots__ = ("trace_id", "span_id", "sampled")
@@ -177,15 +178,16 @@ class Name:
         self.value = value
         #: ``"component"``, ``"route"``, ``"url"`` or ``"custom"``.
         self.source = source
-        #: The route template, where the framework told it.
+        #: The route template, where it is known.
         self.route = route
 
 
 class Parsed:
     """A body that was understood, or not.
 
-    :param kind: ``"json"``, ``"form"``, ``"multipart"`` or ``"raw"``.
-    :param value: the JSON value, or fields by name (a list where a name comes more than once).
+    Args:
+        kind: ``"json"``, ``"form"``, ``"multipart"`` or ``"raw"``.
+        value: The JSON value, or fields by name (a list where a name comes more than once).
     """
 
     __slots__ = ("kind", "value")

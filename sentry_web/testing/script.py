@@ -142,7 +142,7 @@ class Script(Described):
         return frozenset(needed)
 
     def expressible_in(self, protocol: Protocol) -> bool:
-        """Whether an application of this protocol can do all of this under a server of this protocol."""
+        """Return whether an application of this protocol can do all of this under a server of this protocol."""
         offered = OFFERED[protocol]
         needed = self.needs()
         if self.returns in _RETURN_NEEDS and (protocol in _RESPONSE_OBJECTS or self.returns is Returns.NOTHING):

@@ -99,6 +99,14 @@ UNREACHED = {
     "_request.request.Request.may_have": "each protocol has its own",
     "_core.nested.NestedExchange.extra_headers": "not asked for: its flag says that there are none",
     "_core.nested.NestedExchange.message_begins": "not asked for: its flag says that there are none",
+    **{
+        name: "a default of the base class, which outputs override"
+        for name in FUNCTIONS
+        if name.startswith(("recorder.BaseRecorder.", "recorder.BaseRecording."))
+    },
+    "_core.guard._Finisher.__init__": "made at import, for the process",
+    "_core.guard._Finisher.forget_thread": "after a fork: see tests/core/test_guard.py",
+    "_sentry.compat.start_profile": "where a profiler is on: see tests/sentry/test_compat.py",
     "_sentry.compat.trace_header_of": "where a segment's name has a secret: see tests/sentry/test_redaction.py",
     "_sentry._speedups.serializer.uninstall": "for tests",
     "_sentry.compat.Marker.__bool__": "asked by the SDK's own middlewares",

@@ -364,7 +364,7 @@ def test_a_client_that_leaves_after_the_end_has_not_gone() -> None:
     assert not exchange.outcome.client_gone
     exchange.close()
     exchange.client_gone(OSError())
-    assert exchange._lost is None
+    assert exchange._disconnect is None
 
 
 @pytest.mark.parametrize(("code", "errors"), [(None, 0), (0, 0), (1, 1)])
@@ -535,5 +535,5 @@ def test_everything_is_let_go_at_the_end() -> None:
     exchange.failed(ValueError())
     exchange.close()
     assert exchange.recordings == ()
-    assert exchange._lost is None
-    assert exchange.naming._live is None
+    assert exchange._disconnect is None
+    assert exchange.naming._scope_or_environ is None

@@ -115,7 +115,7 @@ def test_the_first_mapping_that_a_framework_touched_counts() -> None:
 def test_what_was_told_counts_more_and_the_latest_most() -> None:
     first, second = Found("/first"), Found("/second")
     told: list[Any] = [lambda base: None, lambda base: first, lambda base: second]
-    assert find([{"endpoint": view}], told=told) is first
+    assert find([{"endpoint": view}], reported=told) is first
 
 
 # --- mounts ----------------------------------------------------------------------------------------------------------

@@ -90,8 +90,8 @@ def test_a_frozen_name_is_final_and_holds_nothing() -> None:
     naming.choose("late")
     scope_or_environ.clear()
     assert named(naming) == (VIEW, "component", None)
-    assert naming._live is None
-    assert naming._behind is None
+    assert naming._scope_or_environ is None
+    assert naming._wrapped is None
     assert naming._reported == ()
 
 

@@ -1,28 +1,30 @@
-"""What frameworks leave behind in scope and environ, or tell when asked: route, endpoint, swallowed errors.
+"""What frameworks know of a request: its route, its endpoint, and the errors that they answer by themselves.
 
 No framework is imported: each is recognised by what it wrote, or looked up in ``sys.modules``. One module a family of
-frameworks. No vendor is known here.
+frameworks, and one entry each in :data:`FRAMEWORKS`. No vendor is known here.
 
-Three ways lead to a name: a framework *tells* it, by a signal or hook (``Listener.routed``); it has a router that can
-be *asked* (``WrappedApplication.routers``); it *wrote* its route into the scope or environ.
+There are three ways to a route: a framework reports it by a signal or hook (``Listener.routed``); it has a router that
+can be asked (``WrappedApplication.routers``); or it has written it into the scope or environ.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from ._found import NOTHING, Found, Listener, RouteFinder, dotted_name
 from ._mounts import base_of, full_path, mount_of
 from ._wrapped import WrappedApplication, layers_of
 
 __all__ = [
+    "FRAMEWORKS",
     "NOTHING",
     "WRITTEN",
     "Found",
+    "Framework",
     "Listener",
     "RouteFinder",
     "WrappedApplication",
@@ -36,129 +38,148 @@ __all__ = [
     "watch",
 ]
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    #: Mapping, what is behind the middleware, base of the mounts → what was found, or ``None``.
-    _Look = Callable[[Mapping[str, Any], WrappedApplication, str], Found | None]
+class Framework(NamedTuple):
+    """What one family of frameworks offers, and which of our modules makes use of it.
+
+    Attributes:
+        module: The module in this package.
+        imported: Modules of theirs, one of which is imported where the framework is in use.
+        written: Keys that it writes into scope or environ; ``look`` of our module reads them.
+        application: The module and class of its applications, which ``attach`` of our module hooks into at
+            construction.
+        signals: Modules of theirs that have signals, and the function of our module that connects to them.
+    """
+
+    module: str
+    imported: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    application: tuple[str, str] | None = None
+    signals: tuple[tuple[str, str], ...] = ()
+
+
+#: Those that are mounted in others come first: what they have written counts.
+FRAMEWORKS = (
+    Framework("litestar", ("litestar",), written=("route_handler",), application=("litestar.app", "Litestar")),
+    Framework("bottle", ("bottle",), written=("bottle.route",)),
+    Framework(
+        "pallets",  # Flask, Quart, and anything with an URL map of werkzeug's
+        ("werkzeug",),
+        written=("werkzeug.request",),
+        application=("builtins", "object"),
+        signals=(("flask", "watch_flask"), ("quart", "watch_quart")),
+    ),
+    Framework("routing_args", ("routes",), written=("wsgiorg.routing_args",)),
+    Framework("starlette", ("starlette",), written=("endpoint", "route")),
+    Framework("django", ("django",), signals=(("django.core.signals", "watch"),)),
+    Framework(
+        "blacksheep", ("blacksheep.server.application",), application=("blacksheep.server.application", "Application")
+    ),
+    Framework("falcon", ("falcon.app",), application=("falcon.app", "App")),
+    Framework("pyramid", ("pyramid.router",), application=("pyramid.router", "Router")),
+)
+
+#: The keys that frameworks write; where none of them is there, no framework is asked.
+WRITTEN = frozenset(key for framework in FRAMEWORKS for key in framework.written)
+
+_NOTHING_WRAPPED = WrappedApplication()
+
+
+def _module(name: str) -> Any:
+    """Import one of our modules."""
+    return import_module(f"{__name__}.{name}")
 
 
 @functools.cache
-def _looks() -> tuple[_Look, ...]:
-    """One entry a framework; those that are mounted in others come first.
+def _looks() -> tuple[Callable[[Mapping[str, Any], WrappedApplication, str], Found | None], ...]:
+    """Return the functions that read what frameworks have written.
 
-    Like the other modules of a framework, these are loaded where there is one: nine modules are a tenth of the import.
+    Their modules are loaded only where one of the frameworks is in use.
     """
-    from . import bottle, litestar, pallets, routing_args, starlette
-
-    return (
-        litestar.look,
-        bottle.look,
-        pallets.look,
-        routing_args.look,
-        starlette.look,
-    )
-
-
-#: With which of them imported a request will look; with another router that leaves its word (``wsgiorg.routing_args``),
-#: the first such request loads three small modules.
-_LOOKED_AT = frozenset(("bottle", "litestar", "routes", "starlette", "werkzeug"))
-_NOBODY = WrappedApplication()
-#: One of the keys that each of them reads; where none is there, none is asked (0.2 µs in the place of 0.8).
-WRITTEN = frozenset(("route_handler", "bottle.route", "werkzeug.request", "wsgiorg.routing_args", "endpoint", "route"))
+    return tuple(_module(framework.module).look for framework in FRAMEWORKS if framework.written)
 
 
 def find(
-    scope_or_environ: Sequence[Any],
-    behind: WrappedApplication | None = None,
+    scopes_or_environs: Sequence[Any],
+    wrapped: WrappedApplication | None = None,
     base: str = "",
-    told: Sequence[RouteFinder] = (),
+    reported: Sequence[RouteFinder] = (),
 ) -> Found:
-    """What the framework behind the middleware knows of this request.
+    """Return what the frameworks behind the middleware know of this request.
 
     Args:
-        scope_or_environ: The scopes or environs of the request, the innermost first.
-        behind: What was found behind the middleware at its construction.
+        scopes_or_environs: The scopes or environs of the request, the innermost first.
+        wrapped: What was found behind the middleware at its construction.
         base: The mount prefix that was there when the request arrived (:func:`base_of`).
-        told: What frameworks told in this request, the latest first.
+        reported: What frameworks have reported during this request, the latest first.
     """
-    behind = behind or _NOBODY
-    for tell in told:
-        found = tell(base)
+    wrapped = wrapped or _NOTHING_WRAPPED
+    for find_route in reported:
+        found = find_route(base)
         if found is not None:
             return found
-    for mapping in scope_or_environ:
-        found = _ask_routers(mapping, behind, base) if behind.routers else None
+    for mapping in scopes_or_environs:
+        found = _ask_routers(mapping, wrapped, base) if wrapped.routers else None
         if found is not None:
             return found
         for look in () if mapping.keys().isdisjoint(WRITTEN) else _looks():
-            found = look(mapping, behind, base)
+            found = look(mapping, wrapped, base)
             if found is not None:
                 return found
     return NOTHING
 
 
-def _ask_routers(mapping: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+def _ask_routers(mapping: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
     mount = mount_of(mapping, base)
-    for prefix, router in behind.routers:
+    for prefix, router in wrapped.routers:
         found = router(mapping, mount) if prefix == mount else None
         if found is not None:
             return found
     return None
 
 
-#: Applications that are hooked into at construction: module, class → our module whose ``attach`` does it.
-_HOOKS = (
-    ("blacksheep.server.application", "Application", "blacksheep"),
-    ("falcon.app", "App", "falcon"),
-    ("litestar.app", "Litestar", "litestar"),
-    ("pyramid.router", "Router", "pyramid"),
-)
-
-
-def _room(name: str) -> Any:
-    """A framework's own module in here."""
-    return import_module(f"{__name__}.{name}")
-
-
 def attach_to(app: Any, listener: Listener) -> WrappedApplication:
     """Look through the layers of an application, and hook into the frameworks found there that have no signal.
 
-    What the requests will need for a framework that is there is loaded now.
+    What requests will need for a framework that is imported is loaded now, rather than inside a request.
+
+    Args:
+        app: The application that a middleware wraps.
+        listener: Receives what the frameworks report.
     """
-    behind = WrappedApplication()
-    if not sys.modules.keys().isdisjoint(_LOOKED_AT):
+    wrapped = WrappedApplication()
+    in_use = [framework for framework in FRAMEWORKS if not sys.modules.keys().isdisjoint(framework.imported)]
+    if any(framework.written for framework in in_use):
         _looks()
-    if sys.modules.get("django"):
-        _room("django")
-    attach = _room("pallets").attach if "werkzeug" in sys.modules else None
-    for owner, prefix in layers_of(app):
-        for module, name, room in _HOOKS:
-            kind = getattr(sys.modules.get(module), name, None)
-            if kind is not None and issubclass(type(owner), kind):
-                _room(room).attach(owner, prefix, behind, listener)
-        if attach is not None:
-            attach(owner, prefix, behind)
-    return behind
+    for framework in in_use:
+        if framework.signals:
+            _module(framework.module)
+    for layer, prefix in layers_of(app):
+        for framework in in_use:
+            if _is_application(layer, framework):
+                _module(framework.module).attach(layer, prefix, wrapped, listener)
+    return wrapped
+
+
+def _is_application(layer: Any, framework: Framework) -> bool:
+    module, name = framework.application or ("", "")
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and issubclass(type(layer), kind)
 
 
 def unwrap(error: BaseException) -> list[BaseException]:
-    """What an exception that leaves a framework was made of: itself, and what it wraps."""
-    unwrapped = _room("litestar").unwrap if "litestar.exceptions" in sys.modules else None
+    """Return an exception that leaves a framework and those that the framework wrapped in it."""
+    unwrapped = _module("litestar").unwrap if "litestar.exceptions" in sys.modules else None
     return [error] if unwrapped is None else list(unwrapped(error))
 
 
-#: Frameworks with signals, by the module that has them.
-_WATCHES: dict[str, Callable[[Any, Listener], None]] = {
-    "django.core.signals": lambda signals, listener: _room("django").watch(signals, listener),
-    "flask": lambda flask, listener: _room("pallets").watch_flask(flask, listener),
-    "quart": lambda quart, listener: _room("pallets").watch_quart(quart, listener),
-}
+#: The modules with signals, and what connects to them: our module and its function.
+_WATCHES = {signals: (each.module, function) for each in FRAMEWORKS for signals, function in each.signals}
 _UNWATCHED = set(_WATCHES)
 
 
 def are_unwatched() -> bool:
-    """Whether :func:`watch` has something to do."""
+    """Return whether :func:`watch` has something to do."""
     return not sys.modules.keys().isdisjoint(_UNWATCHED)
 
 
@@ -166,9 +187,13 @@ def watch(listener: Listener) -> None:
     """Connect to the signals of each framework that has been imported by now; once a process.
 
     Such a framework answers 500 without raising, so that no middleware sees the exception.
+
+    Args:
+        listener: Receives what the frameworks report.
     """
     for name in _UNWATCHED & sys.modules.keys():
         _UNWATCHED.discard(name)
-        module: Any = sys.modules[name]
-        if module is not None:  # None: somebody lets its import fail
-            _WATCHES[name](module, listener)
+        signals: Any = sys.modules[name]
+        if signals is not None:  # None: somebody lets its import fail
+            module, function = _WATCHES[name]
+            getattr(_module(module), function)(signals, listener)

@@ -23,15 +23,16 @@ class Found:
 
 NOTHING = Found()
 
-#: What a framework tells of a request: asked, with the base of the mounts, when a name is needed.
+#: Returns what a framework knows of a request; called, with the base of the mounts, when a name is needed.
 RouteFinder: TypeAlias = "Callable[[str], Found | None]"
 
 
 class Listener:
-    """Takes what frameworks tell while they handle a request, and finds out itself which request is meant.
+    """Receives what frameworks report while they handle a request; it finds out by itself which request is meant.
 
     Args:
-        routed: Called with a scope or environ and who can tell its route, by a framework that has it in hand.
+        routed: Called by a framework that handles a request, with its scope or environ and a function that finds the
+            route.
         swallowed: Called with an exception that a framework answers by itself, and with the framework's name among
             those of the outputs.
     """
@@ -46,7 +47,7 @@ class Listener:
 
 
 def dotted_name(view: Any) -> str | None:
-    """Module and qualified name of a view: ``"shop.views.book"``.
+    """Return module and qualified name of a view: ``"shop.views.book"``.
 
     Of a ``partial`` those of its function, of an instance those of its class.
     """
@@ -60,7 +61,7 @@ def dotted_name(view: Any) -> str | None:
 
 
 def has_own_handler(error: BaseException, handlers: Mapping[Any, Any]) -> bool:
-    """Whether the application has a handler for this class of exceptions, and so expected it.
+    """Return whether the application has a handler for this class of exceptions, and so expected it.
 
     A handler for ``Exception``, or for the status 500, only draws the page.
     """

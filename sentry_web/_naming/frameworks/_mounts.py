@@ -11,7 +11,7 @@ from typing import Any
 
 
 def base_of(scope_or_environ: Mapping[str, Any]) -> str:
-    """The prefix as it is now, of either protocol."""
+    """Return the prefix as it is now, of either protocol."""
     prefix = scope_or_environ.get("SCRIPT_NAME", scope_or_environ.get("root_path"))
     if not isinstance(prefix, str):
         return ""
@@ -19,14 +19,14 @@ def base_of(scope_or_environ: Mapping[str, Any]) -> str:
 
 
 def _native(text: str) -> str:
-    """What is behind a native string of PEP 3333, where the bytes of UTF-8 stand as latin-1."""
+    """Return the text of a native string of PEP 3333: UTF-8 bytes that were decoded as latin-1."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def mount_of(scope_or_environ: Mapping[str, Any], base: str) -> str:
-    """The part of the prefix that mounts added; ``base`` is what was there before.
+    """Return the part of the prefix that mounts added; ``base`` is what was there before.
 
-    Starlette tells the base itself, in ``app_root_path``, since FastAPI's ``root_path`` option changes it.
+    Starlette notes the base itself, in ``app_root_path``, since FastAPI's ``root_path`` option changes it.
     """
     base = str(scope_or_environ.get("app_root_path", base)).rstrip("/")
     prefix = base_of(scope_or_environ)
@@ -34,7 +34,7 @@ def mount_of(scope_or_environ: Mapping[str, Any], base: str) -> str:
 
 
 def path_below(scope_or_environ: Mapping[str, Any]) -> str:
-    """The path that is left for the framework, without any prefix; decoded as its protocol does."""
+    """Return the path that is left for the framework, without any prefix; decoded as its protocol does."""
     if "PATH_INFO" in scope_or_environ:
         return _native(scope_or_environ["PATH_INFO"]) or "/"
     path, prefix = scope_or_environ.get("path", ""), base_of(scope_or_environ)
@@ -42,14 +42,14 @@ def path_below(scope_or_environ: Mapping[str, Any]) -> str:
 
 
 def full_path(scope_or_environ: Mapping[str, Any]) -> str:
-    """Prefix and path, joined once."""
+    """Return prefix and path, joined once."""
     path = path_below(scope_or_environ)
     prefix = base_of(scope_or_environ)
     return prefix + path if prefix else path
 
 
 def join(mount: str, route: str) -> str:
-    """The template of a route with its mount; every template begins with a slash."""
+    """Return the template of a route with its mount; every template begins with a slash."""
     return f"{mount}/{route.lstrip('/')}"
 
 

@@ -1,4 +1,4 @@
-"""What is behind the middleware: the application that was wrapped, and those found behind its layers.
+"""The application that a middleware wraps, and those found behind its layers.
 
 Looked at once, at construction. No code of the application runs: attributes are read statically.
 """
@@ -25,7 +25,7 @@ _MOST = 200  # objects to look at; an application has a few layers, and a router
 
 
 class WrappedApplication:
-    """What the applications behind a middleware offer; each with the mount prefix it is found under."""
+    """What the applications behind a middleware offer, each with the mount prefix under which it was found."""
 
     __slots__ = ("routers", "views")
 
@@ -37,7 +37,7 @@ class WrappedApplication:
 
 
 def layers_of(app: Any) -> Iterator[tuple[Any, str]]:
-    """The application and all that is found behind it, the outermost first, with their mount prefixes."""
+    """Yield the application and all that is found behind it, the outermost first, with their mount prefixes."""
     waiting: deque[tuple[Any, str]] = deque([(app, "")])
     seen: set[int] = set()
     while waiting and len(seen) < _MOST:
@@ -51,7 +51,7 @@ def layers_of(app: Any) -> Iterator[tuple[Any, str]]:
 
 
 def _mounted(here: Any) -> Iterator[tuple[str, Any]]:
-    """Applications by prefix: werkzeug's ``DispatcherMiddleware``, and Starlette's ``Mount``."""
+    """Yield applications by prefix: werkzeug's ``DispatcherMiddleware``, and Starlette's ``Mount``."""
     mounts = _static(here, "mounts")
     for mount, inner in mounts.items() if isinstance(mounts, dict) else ():
         yield str(mount).rstrip("/"), inner
@@ -63,7 +63,7 @@ def _mounted(here: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _static(here: Any, name: str) -> Any:
-    """An attribute of the instance, without running a property or ``__getattr__``; ``None`` if there is none."""
+    """Return an attribute of the instance, without running a property or ``__getattr__``; ``None`` if there is none."""
     value = inspect.getattr_static(here, name, None)
     if isinstance(value, types.MemberDescriptorType):  # a slot, or an attribute of a built-in type
         return getattr(here, name, None)

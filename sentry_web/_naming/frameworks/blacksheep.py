@@ -12,9 +12,9 @@ from ._mounts import join, path_below
 from ._wrapped import WrappedApplication
 
 
-def attach(app: Any, prefix: str, behind: WrappedApplication, listener: Listener) -> None:
+def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
     """Keep the router, and put a middleware before the others, once; they are read when the application starts."""
-    behind.routers.append((prefix, functools.partial(_ask, app.router)))
+    wrapped.routers.append((prefix, functools.partial(_ask, app.router)))
     if not any(isinstance(each, _Middleware) for each in app.middlewares):
         app.middlewares.insert(0, _Middleware(app.exceptions_handlers, listener))
 

@@ -10,7 +10,7 @@ from ._mounts import join, mount_of, path_below
 from ._wrapped import WrappedApplication
 
 
-def look(environ: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
     """``bottle.route``; an application that is merged into another one has the prefix in its rule."""
     route = environ.get("bottle.route")
     rule = getattr(route, "rule", None)

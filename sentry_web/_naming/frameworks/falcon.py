@@ -12,7 +12,7 @@ from ._mounts import join, path_below
 from ._wrapped import WrappedApplication
 
 
-def attach(app: Any, prefix: str, behind: WrappedApplication, listener: Listener) -> None:
+def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
     """Keep the router, and stand before the default handler of ``Exception``; a user's own handler is left alone.
 
     The handlers are private to Falcon, as is the router; without them, nothing is done. The router's ``find`` is public
@@ -20,7 +20,7 @@ def attach(app: Any, prefix: str, behind: WrappedApplication, listener: Listener
     """
     find = getattr(getattr(app, "_router", None), "find", None)
     if find is not None:
-        behind.routers.append((prefix, functools.partial(_ask, find)))
+        wrapped.routers.append((prefix, functools.partial(_ask, find)))
     handlers, default = getattr(app, "_error_handlers", {}), getattr(app, "_python_error_handler", None)
     if default is None or handlers.get(Exception) != default:
         return

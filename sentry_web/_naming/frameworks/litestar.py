@@ -14,7 +14,7 @@ from ._wrapped import WrappedApplication
 _DEEPEST = 10  # layers of Litestar around one exception
 
 
-def look(scope: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+def look(scope: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
     """``path_template`` and ``route_handler``, which Litestar's router writes (since 2.0)."""
     template, handler = scope.get("path_template"), scope.get("route_handler")
     if not isinstance(template, str) or handler is None:
@@ -45,7 +45,7 @@ class _AfterException:
 
 
 def _is_failure(error: Exception, scope: Mapping[str, Any]) -> bool:
-    """Whether the answer is a 500 that nobody meant to give.
+    """Return whether the answer is a 500 that nobody meant to give.
 
     An exception with a status below 500 is an answer, and one with a handler for its own class was expected.
     """
@@ -80,7 +80,7 @@ def _only_member(error: BaseException) -> BaseException | None:
     return members[0] if isinstance(members, tuple) and len(members) == 1 else None
 
 
-def attach(app: Any, prefix: str, behind: WrappedApplication, listener: Listener) -> None:
+def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
     """Hook into an application, once."""
     if not any(isinstance(hook, _AfterException) for hook in app.after_exception):
         app.after_exception.append(_AfterException(listener))

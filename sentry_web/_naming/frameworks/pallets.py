@@ -13,13 +13,13 @@ from ._mounts import join, mount_of
 from ._wrapped import WrappedApplication, _static
 
 
-def look(environ: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
     """Flask and werkzeug's routing leave the matched rule on the request object that is in the environ."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is None:
         return None
     mount = mount_of(environ, base)
-    view = _flask_view(behind.views.get(mount), rule.endpoint)
+    view = _flask_view(wrapped.views.get(mount), rule.endpoint)
     return Found(join(mount, str(rule.rule)), dotted_name(rule.endpoint if view is None else view))
 
 
@@ -35,13 +35,13 @@ def _flask_view(views: Mapping[Any, Any] | None, endpoint: Any) -> Any:
     return None if views is None else views.get(endpoint)
 
 
-def attach(app: Any, prefix: str, behind: WrappedApplication) -> None:
+def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
     """Keep a Flask application's views, or the URL map of one that has nothing but werkzeug's routing."""
     views, url_map = _static(app, "view_functions"), _static(app, "url_map")
     if isinstance(views, Mapping):
-        behind.views.setdefault(prefix, views)
+        wrapped.views.setdefault(prefix, views)
     elif callable(getattr(type(url_map), "bind_to_environ", None)):
-        behind.routers.append((prefix, functools.partial(_match, url_map)))
+        wrapped.routers.append((prefix, functools.partial(_match, url_map)))
 
 
 def _match(url_map: Any, environ: Mapping[str, Any], mount: str) -> Found | None:
@@ -73,7 +73,7 @@ def watch_quart(quart: Any, listener: Listener) -> None:
         call(listener.swallowed, exception, "quart")
 
     async def started(sender: Any, **extra: Any) -> None:
-        call(_tell_quart, quart, sender, listener)
+        call(_report_quart, quart, sender, listener)
 
     for signal in (quart.got_request_exception, quart.got_websocket_exception):
         signal.connect(failed, weak=False)
@@ -81,7 +81,7 @@ def watch_quart(quart: Any, listener: Listener) -> None:
         signal.connect(started, weak=False)
 
 
-def _tell_quart(quart: Any, app: Any, listener: Listener) -> None:
+def _report_quart(quart: Any, app: Any, listener: Listener) -> None:
     request = quart.request if quart.has_request_context() else quart.websocket
     rule, scope = request.url_rule, request.scope
     if rule is not None:

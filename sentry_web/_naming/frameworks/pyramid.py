@@ -12,7 +12,7 @@ from ._mounts import join, mount_of
 from ._wrapped import WrappedApplication
 
 
-def attach(app: Any, prefix: str, behind: WrappedApplication, listener: Listener) -> None:
+def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
     """Subscribe to ``BeforeTraversal`` (since 1.8), which follows the choice of the route; once a registry."""
     interfaces = sys.modules["pyramid.interfaces"]
     registry = app.registry
@@ -37,9 +37,9 @@ class _Subscriber:
         route = getattr(event.request, "matched_route", None)
         if route is not None:
             environ = event.request.environ
-            self._listener.routed(environ, functools.partial(self._tell, route, environ))
+            self._listener.routed(environ, functools.partial(self._find_route, route, environ))
 
-    def _tell(self, route: Any, environ: Any, base: str) -> Found:
+    def _find_route(self, route: Any, environ: Any, base: str) -> Found:
         view = self._views.get(route.name)
         if view is None:
             view = self._views[route.name] = self._view_of(route.name)

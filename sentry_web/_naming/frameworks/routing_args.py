@@ -10,7 +10,7 @@ from ._mounts import join, mount_of, path_below, templated
 from ._wrapped import WrappedApplication
 
 
-def look(environ: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
     """Make a template from the path, by putting the names of the keyword values in their places.
 
     (https://wsgi.readthedocs.io/en/latest/specifications/routing_args.html)

@@ -12,7 +12,7 @@ from ._wrapped import WrappedApplication
 _DEEPEST = 20  # mounts inside mounts
 
 
-def look(scope: Mapping[str, Any], behind: WrappedApplication, base: str) -> Found | None:
+def look(scope: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
     """The route that was chosen, joined to the prefixes of its mounts.
 
     Before Starlette 1.0 only FastAPI writes ``route``; else it is found among the router's routes by its endpoint.
@@ -32,7 +32,7 @@ def look(scope: Mapping[str, Any], behind: WrappedApplication, base: str) -> Fou
 
 
 def _is_mount(route: Any) -> bool:
-    """Whether this is a ``Mount`` or ``Host``: those have no endpoint, but an application."""
+    """Return whether this is a ``Mount`` or ``Host``: those have no endpoint, but an application."""
     return hasattr(route, "app") and not hasattr(route, "endpoint")
 
 

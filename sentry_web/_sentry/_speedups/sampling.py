@@ -78,9 +78,6 @@ class _Client(SimpleNamespace):
     def is_active(self) -> bool:
         return True
 
-    def should_send_default_pii(self) -> bool:
-        return False
-
 
 def probe() -> bool:
     """Return whether this release decides, starts and counts the same, at several rates."""

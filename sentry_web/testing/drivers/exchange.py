@@ -120,7 +120,7 @@ class AsgiExchange:
                 self.ended.set()
 
     def client_gone(self) -> bool:
-        """Whether the client has what it wanted and went."""
+        """Return whether the client has what it wanted and went."""
         gone_after = self.job.peer.gone_after
         return gone_after is not None and self.response.received >= gone_after
 
@@ -162,7 +162,7 @@ class WebSocketExchange(AsgiExchange):
         return super().client_gone() or (self.ended.is_set() and not self.by_application())
 
     def by_application(self) -> bool:
-        """Whether the application closed: then ``send`` does not raise, as it does when the client has left."""
+        """Return whether the application closed: then ``send`` does not raise, as it does when the client has left."""
         return self.checker.state == "done"
 
 

@@ -130,7 +130,7 @@ def _kinds(protocols: tuple[Protocol, ...]) -> st.SearchStrategy[Returns]:
 
 
 def _breaks_in_the_midst(steps: list[Step]) -> bool:
-    """Whether the application raises after it has sent something."""
+    """Return whether the application raises after it has sent something."""
     sends = False
     for step in steps:
         if isinstance(step, Raise):
