@@ -105,6 +105,7 @@ UNREACHED = {
         if name.startswith(("recorder.BaseRecorder.", "recorder.BaseRecording."))
     },
     "_core.guard._Finisher.__init__": "made at import, for the process",
+    "_core.guard._Finisher.put": "for what the garbage collector finds: see tests/core/test_guard.py",
     "_core.guard._Finisher.forget_thread": "after a fork: see tests/core/test_guard.py",
     "_sentry.compat.start_profile": "where a profiler is on: see tests/sentry/test_compat.py",
     "_sentry.compat.trace_header_of": "where a segment's name has a secret: see tests/sentry/test_redaction.py",

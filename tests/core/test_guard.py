@@ -117,3 +117,14 @@ def test_where_nobody_counts_references_nothing_is_taken_for_a_part_of_a_cycle(m
     del dropped
     gc.collect()
     assert work.threads == [threading.get_ident()]
+
+
+def test_a_process_that_was_forked_starts_a_thread_of_its_own() -> None:
+    finisher, done = guard._Finisher(), threading.Event()
+    finisher.start()
+    parents = finisher._thread
+    finisher.forget_thread()
+    finisher.start()
+    assert finisher._thread is not parents
+    finisher.put(done.set)
+    assert done.wait(5)
