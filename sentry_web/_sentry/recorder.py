@@ -95,7 +95,7 @@ class SentryRecording(BaseRecording):
         return (opening.root is None or self._left_out) and not private.has_session(self._isolation)
 
     @property
-    def context_values(self) -> Any:  # type: ignore[override]
+    def context_values(self) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
         """The scopes and the claims (see ``recorder.Recording``)."""
         return private.ambient(self._isolation, self._current)
 
