@@ -59,7 +59,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, or ``__version__`` of the installed distribution, when it is first asked for."""
+    """Import a public name, or look up ``__version__`` of the installed distribution, when it is first used."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""The options, validated once at construction and frozen.
+"""The options of a middleware, checked once at construction and frozen.
 
 A bad value fails here, where the developer sees it, with an error that names the option and the value; at request
 time nothing is checked again. Nothing is read from the environment.

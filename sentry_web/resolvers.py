@@ -1,4 +1,4 @@
-"""Ready resolvers for the option ``route_resolver``: the route is known before sampling, and a sampler can judge by it.
+"""Ready resolvers for the option ``route_resolver``, so that a sampler knows the route.
 
 Without one, a request has its path for a name until the framework has chosen the route. A resolver asks the framework's
 own router before the framework does, which doubles the work of routing; that is why none is on by itself.

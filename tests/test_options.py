@@ -18,7 +18,7 @@ def function(*args: object) -> None:
     """Any callable will do: nothing is called at construction."""
 
 
-def test_the_defaults_are_those_of_the_design() -> None:
+def test_the_defaults_are_those_of_the_readme() -> None:
     config, plain = build_options(), Options()
     assert vars(config) == vars(plain.replace(forwarding=config.forwarding))  # which is compared by identity
     assert config.methods == set(DEFAULT_METHODS)

@@ -1,1 +1,12 @@
-"""The life of one request, the same for every protocol and every output."""
+"""The life of one request, the same for every protocol and every output.
+
+==============  ==================================================================
+``entry``       is the request recorded, by which outputs; the marker
+``exchange``    what happens to it, by the transitions of ``states``
+``recordings``  the recordings of the outputs, and calls to all of them
+``context``     what is current while application code runs
+``nested``      the same request, seen by an inner middleware
+``verdicts``    what an exception means
+``guard``       where a failure of our own ends
+==============  ==================================================================
+"""

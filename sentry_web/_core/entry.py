@@ -1,4 +1,4 @@
-"""The first steps of every request: is it to be recorded, and by which outputs?
+"""The entry of every request: whether it is recorded, and by which outputs.
 
 A request that is recorded is marked by one key in the server's own dict rather than by a ContextVar, which would leak
 into child tasks. The dict is never copied, since frameworks report their route by writing to it.

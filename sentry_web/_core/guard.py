@@ -1,4 +1,4 @@
-"""The one place where a failure of our own ends.
+"""The guard: the one place where a failure of our own is caught and logged.
 
 The application must behave as if it were not instrumented, also when a step of ours, a user's hook or an output raises.
 The adapters, and everything that calls an output, make their calls through :func:`call`. The adapters write it out,

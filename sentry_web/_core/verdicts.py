@@ -1,4 +1,4 @@
-"""Which exceptions are errors of the application, and which only say that it was stopped.
+"""Classify exceptions: errors of the application, cancellations, and clients that went away.
 
 Classes are compared by name over the whole hierarchy, so that neither asyncio, greenlet nor a framework is imported.
 """

@@ -1,4 +1,4 @@
-"""Keeps the number of names made from bare paths bounded, since a stranger chooses them.
+"""A bounded number of names made from bare paths, since clients choose the paths.
 
 A path that no route explains is a poor name, and a scanner asks for thousands of them. The first so many are taken as
 they are; after those, what looks like a value in a path becomes ``*``, and when there are too many of these too, all

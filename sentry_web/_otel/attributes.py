@@ -1,4 +1,4 @@
-"""What a span begins with: attributes that are made when somebody looks at them, and not before.
+"""The attributes that a span starts with, made only when a sampler or exporter reads them.
 
 The API takes any mapping. A sampler that decides by the trace's parent or by a rate never looks, and nothing keeps the
 attributes of a span that is not recorded: such a request's headers need not be decoded.

@@ -1,4 +1,4 @@
-"""What is counted of every request, whatever the sampling: begun in one place, and ended in one ``finally``."""
+"""The metrics of every request, independent of sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trace contexts in and out: the globally configured propagators, asked with values of ours."""
+"""Trace contexts in and out, by the globally configured propagators."""
 
 from __future__ import annotations
 

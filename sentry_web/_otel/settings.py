@@ -1,4 +1,4 @@
-"""The options of one middleware, checked at construction, together with OpenTelemetry's environment variables.
+"""The options of the OpenTelemetry output, checked at construction, with its environment variables.
 
 An argument wins over the variable. The variables are read here and now, never at import and never again: a request
 finds everything ready.

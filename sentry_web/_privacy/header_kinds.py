@@ -1,4 +1,4 @@
-"""What a header holds, by its name: the answer that the privacy policy and the search for secrets share."""
+"""What a header holds, by its name; shared by the privacy policy and the search for secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only decision about personal and secret data: ``Request`` + ``Policy`` → what may be sent.
+"""The privacy policy: the only decision about what may be sent of a request.
 
 One policy for events, transactions, spans, both protocols and every output. It speaks plain values; where something was
 replaced it says so with ``Filtered``, and an output turns that into the remark its vendor shows. No vendor type here.

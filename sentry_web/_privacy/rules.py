@@ -1,4 +1,4 @@
-"""Which keys hide their values: the one list of sensitive names, and what a user's settings add to it or take away."""
+"""Which keys have sensitive values: the list of names, with what the user adds to it or exempts."""
 
 from __future__ import annotations
 

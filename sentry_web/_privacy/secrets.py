@@ -1,4 +1,4 @@
-"""Known secrets: the values of one request that must not leave; ``redactor`` looks for them in everything that does.
+"""Known secrets: the values of one request that must not be sent, for ``redactor`` to look for.
 
 Rules by key cannot see a cookie once the application has put it in a local variable, a log line or an exception's
 message. But of one request the secret values are known. They are collected when something is sent, and only then.

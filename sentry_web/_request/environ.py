@@ -1,4 +1,4 @@
-"""WSGI environ → ``Request`` (PEP 3333). The latin-1 decoding dance is here and nowhere else.
+"""Read a ``Request`` from a WSGI environ (PEP 3333), the only place that undoes its latin-1 decoding.
 
 Missing or odd keys are read as absent: extraction never raises and never decides what may be sent. Last, what the
 environ says of the server's ways with a response.
@@ -27,7 +27,7 @@ class EnvironRequest(Request):
         self.body = self.trace = self._headers = self._index = None
         method = environ.get("REQUEST_METHOD")
         if type(method) is not str or not method.isupper():
-            method = text(method).upper()  # upper() returns a copy, even of what is upper case
+            method = native(method).upper()  # upper() returns a copy, even of what is upper case
         self.method: str = method
         # Strings hold nothing of the server's alive; which of them are headers is found out if somebody asks.
         # map() and compress() take half the time of a comprehension
@@ -51,7 +51,7 @@ class EnvironRequest(Request):
         if not path.isascii():
             path = decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO"))
         self.path = path or "/"
-        self.query = text(get("QUERY_STRING"))
+        self.query = native(get("QUERY_STRING"))
         self.http_version = get("SERVER_PROTOCOL", "").rpartition("/")[2]
         self.peer = get("REMOTE_ADDR") or None
 
@@ -119,8 +119,8 @@ def header_name(key: str) -> str:
     return key.replace("_", "-").title()
 
 
-def text(value: object) -> str:
-    """A native string as it is, anything else as empty."""
+def native(value: object) -> str:
+    """Return a native string (PEP 3333) as it is, anything else as empty."""
     return value if isinstance(value, str) else ""
 
 
@@ -130,16 +130,16 @@ def decode(value: object) -> str:
     A string that is not made of latin-1 characters breaks the PEP; it is taken as text already decoded. Bytes that
     are not UTF-8 are shown as U+FFFD, as ASGI servers decode them.
     """
-    native = text(value)
+    string = native(value)
     try:
-        return native.encode("latin-1").decode("utf-8", "replace")
+        return string.encode("latin-1").decode("utf-8", "replace")
     except UnicodeEncodeError:
-        return native
+        return string
 
 
 def _server(name: object, port: object) -> Server | None:
     """SERVER_NAME and SERVER_PORT; servers on a unix socket put a path or nothing there."""
-    host, number = text(name), "" if port is None else str(port)
+    host, number = native(name), "" if port is None else str(port)
     if not host or host.startswith(("/", "unix:")) or not number.isascii() or not number.isdigit():
         return None
     return host, int(number)

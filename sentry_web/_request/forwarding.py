@@ -1,7 +1,7 @@
-"""Who the client is: the peer, or what a trusted proxy says of it (RFC 7239, X-Forwarded-For, X-Real-IP).
+"""The client's address: the peer's, or what a trusted proxy reports (RFC 7239, X-Forwarded-For, X-Real-IP).
 
-A forwarding header is a claim. It counts only as far as an unbroken chain of trusted proxies, read from the
-server outwards, vouches for it; the rest is what a stranger wrote. Primitives in, primitives out.
+A forwarding header counts only as far as an unbroken chain of trusted proxies, read from the server outwards, vouches
+for it; the rest may have been written by anybody. Primitives in, primitives out.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def content_length(headers: Iterable[tuple[object, object]]) -> int:
 
 
 def text(value: object) -> str:
-    """A header's name or value, of whichever protocol: bytes as latin-1 (RFC 9110, 5.5)."""
+    """Return a header's name or value, of whichever protocol, as text: bytes as latin-1 (RFC 9110, 5.5)."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""ASGI scope → ``Request`` (ASGI 2 and 3: http, websocket, lifespan, anything else).
+"""Read a ``Request`` from an ASGI scope (ASGI 2 and 3: http, websocket, lifespan, anything else).
 
 Missing, ``None`` or odd keys are read as absent: extraction never raises and never decides what may be sent.
 Last, how large a message is, and which version an application speaks.
@@ -29,11 +29,11 @@ class ScopeRequest(Request):
     def __init__(self, scope: Mapping[str, Any]) -> None:
         get = scope.get
         kind, method = get("type"), get("method")
-        self.kind = kind if type(kind) is str else text(kind)
+        self.kind = kind if type(kind) is str else text_or_empty(kind)
         if self.kind == "websocket":
             method = "GET"
         elif type(method) is not str or not method.isupper():
-            method = text(method).upper()  # upper() returns a copy, even of what is upper case
+            method = text_or_empty(method).upper()  # upper() returns a copy, even of what is upper case
         self.method: str = method
         try:
             self._raw: tuple[Any, ...] = _take(scope)  # nearly always
@@ -48,10 +48,10 @@ class ScopeRequest(Request):
 
     def _read(self) -> None:
         scheme, root_path, path, query, http_version, server, client = self._raw
-        self.scheme = text(scheme) or ("ws" if self.kind == "websocket" else "http")
-        self.path = join_path(text(root_path), text(path))
-        self.query = text(query)
-        self.http_version = text(http_version)
+        self.scheme = text_or_empty(scheme) or ("ws" if self.kind == "websocket" else "http")
+        self.path = join_path(text_or_empty(root_path), text_or_empty(path))
+        self.query = text_or_empty(query)
+        self.http_version = text_or_empty(http_version)
         self.server = _server(server)
         self.peer = _peer(client)
 
@@ -87,7 +87,7 @@ class ScopeRequest(Request):
         except (AttributeError, TypeError, ValueError):
             pass
         pairs = (item for item in raw if isinstance(item, (list, tuple)) and len(item) == 2)
-        return [(text(name).lower(), text(value)) for name, value in pairs]
+        return [(text_or_empty(name).lower(), text_or_empty(value)) for name, value in pairs]
 
 
 #: Stands for a value that is not what it must be.
@@ -114,8 +114,8 @@ def _read_now(headers: object) -> tuple[Any, ...]:
     return () if not isinstance(headers, Iterable) or iter(headers) is headers else tuple(headers)
 
 
-def text(value: object) -> str:
-    """A string as it is, bytes as latin-1 (RFC 9110, 5.5), anything else as empty."""
+def text_or_empty(value: object) -> str:
+    """Return a string as it is, bytes as latin-1 (RFC 9110, 5.5), anything else as empty."""
     if isinstance(value, str):
         return value
     return value.decode("latin-1") if isinstance(value, bytes) else ""

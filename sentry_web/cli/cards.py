@@ -73,14 +73,14 @@ class CardTransport(Transport):
         self._print_card(f"error {error.type}: {error.value}", rows, "bold red")
 
     def _print_card(self, title: str, rows: Rows, style: str) -> None:
-        told = [(label, value) for label, value in rows if value.strip()]
+        shown = [(label, value) for label, value in rows if value.strip()]
         if self._console.is_terminal:
             grid = Table.grid("", "", padding=(0, 2, 0, 0))
-            for label, value in told:
+            for label, value in shown:
                 grid.add_row(label, printable(value))
             self._console.print(Panel(grid, title=Text(printable(title)), title_align="left", border_style=style))
         else:
-            lines = [printable(title), *(f"  {label:<{_LABEL}}{printable(value)}" for label, value in told), ""]
+            lines = [printable(title), *(f"  {label:<{_LABEL}}{printable(value)}" for label, value in shown), ""]
             self._console.print("\n".join(lines), soft_wrap=True)  # a pipe has no width
 
 

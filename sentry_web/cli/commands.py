@@ -1,4 +1,4 @@
-"""The command line, ``sentry-web``: its options, its exit statuses, and nothing of what they do.
+"""The commands of ``sentry-web``: their options and exit statuses.
 
 A command is a function here that takes its options and calls the package behind it (``demo``, ``cli``),
 which is imported only then. The rest of the package may not import this module.
@@ -34,7 +34,7 @@ def main() -> None:
 @click.option("--spotlight", "viewer", flag_value="spotlight", help="Show errors and traces in Spotlight's.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Where the user interface listens; 0: any.")
 def demo(*, as_json: bool, stream: bool, viewer: str | None, port: int) -> None:
-    """Serve one bookshop by WSGI and by ASGI, and compare what Sentry is told.
+    """Serve one bookshop by WSGI and by ASGI, and compare what is reported to Sentry.
 
     Everything is on loopback: both servers, real HTTP requests to both, and an ingest endpoint that receives
     what sentry-sdk sends. The exit status is 0 when both protocols reported the same, and 1 when not.
@@ -160,7 +160,7 @@ def run(
 @click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="How many for each property.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1.0), help="How long in all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-@click.option("--privacy", is_flag=True, help="Send planted secrets through an application; tell which would leave.")
+@click.option("--privacy", is_flag=True, help="Send planted secrets through an application; report which would leave.")
 def check(
     *,
     target: str,

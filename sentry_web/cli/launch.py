@@ -1,4 +1,4 @@
-"""``sentry-web run`` under a server of the user's choice: which command that is, and what it cannot do.
+"""The commands that start another server for ``sentry-web run``, and what each server cannot do.
 
 The server is a program of its own with the application in ``served``, which every worker of it, and every reload, makes
 anew from the options in the environment. No server is imported here.

@@ -1,4 +1,4 @@
-"""What a person wants to know of an event or a span: name, duration, status, frame, what was filtered.
+"""What is shown of an event or a span: name, duration, status, frame, what was filtered.
 
 JSON in, as it goes over the wire, and small values out. Nothing here prints, compares or talks to anybody; a
 key that is missing is an empty answer, since the reader of a report is not its judge.

@@ -1,4 +1,4 @@
-"""``sentry-web run`` in order: Sentry first, then the application, then a port, then requests until Ctrl-C.
+"""``sentry-web run``: initialise Sentry, load the application, bind a port, serve until Ctrl-C.
 
 The order matters: sentry-sdk is initialised before the user's module is imported, so that its integrations
 find the frameworks still unused, and what the module does at import is seen. Taking the command line apart is
@@ -116,8 +116,8 @@ def _launch(options: RunOptions, console: Console) -> NoReturn:
     )
     console.print(_destination(options, is_ours=True), soft_wrap=True)
     console.file.flush()
-    told = json.dumps(dataclasses.asdict(dataclasses.replace(options, interface=interface)))
-    os.execve(sys.executable, arguments, {**os.environ, _OPTIONS: told})  # noqa: S606 - no shell is wanted
+    passed_on = json.dumps(dataclasses.asdict(dataclasses.replace(options, interface=interface)))
+    os.execve(sys.executable, arguments, {**os.environ, _OPTIONS: passed_on})  # noqa: S606 - no shell is wanted
 
 
 def options_from_environment() -> RunOptions:
@@ -136,7 +136,7 @@ def _init_sentry(options: RunOptions, console: Console) -> None:
     sdk = dict(options.sdk)
     if not options.dsn:
         sdk["transport"] = CardTransport(console)
-    # The server's report of an error is not another error; the middleware has told of it already.
+    # The server's report of an error is not another error; the middleware has reported it already.
     for logger in servers.SERVER_LOGGERS:
         ignore_logger(logger)
     try:

@@ -1,4 +1,4 @@
-"""What a server that ``sentry-web run`` has launched imports: the target, instrumented by the options given.
+"""The application that another server imports for ``sentry-web run``: the target, instrumented.
 
 They are in the environment, since a server's workers and reloads are processes of their own. A target that is not there
 ends the worker with the one line for the user.

@@ -1,4 +1,4 @@
-"""``module:attribute`` → an application, and the interface it speaks. Knows nothing of servers or of Sentry.
+"""Load the application that ``module:attribute`` names, and find the interface that it has.
 
 Its errors are one line each and name what was not found; a mistake in the user's own module is not one of
 them and comes through as it is.
@@ -47,7 +47,7 @@ def interface_of(app: Any) -> str:
     """``"wsgi"`` or ``"asgi"``.
 
     ASGI is a coroutine function, an object with one for its ``__call__``, and what takes three arguments
-    (ASGI 3) or one (ASGI 2); WSGI (PEP 3333) is what takes two. Raises ``TargetError`` where that tells
+    (ASGI 3) or one (ASGI 2); WSGI (PEP 3333) is what takes two. Raises ``TargetError`` where that shows
     nothing.
     """
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(app.__call__):

@@ -1,4 +1,4 @@
-"""The demo: a bookshop served over WSGI and ASGI, and what Sentry is told about both.
+"""The demo: a bookshop served over WSGI and ASGI, and what is reported to Sentry of both.
 
 It ships in the wheel so that ``sentry-web demo`` works on any machine. The modules, in the order in which a
 demo uses them:

@@ -1,4 +1,4 @@
-"""When two reports are the same: what is set aside before they are compared, field by field, and why.
+"""Compare two reports field by field, without what may differ.
 
 Everything that is not named here counts. Pure functions on JSON; nothing here knows how reports are collected
 or shown.
@@ -28,7 +28,7 @@ _ID = "made up anew each time"
 _TIME = "a time, or how long something took"
 _THREAD = "each server has threads of its own"
 _SIZE = "the frameworks' own JSON spacing and error pages are not of one length"
-_ROUTE = "each framework writes a route's parameters its own way, and Starlette before 1.0 does not tell it"
+_ROUTE = "each framework writes a route's parameters its own way, and Starlette before 1.0 does not report it"
 _PROTOCOL = "names the protocol: the one difference that is meant"
 _REMARKS = "remarks on frames, by their place among those of servers and frameworks"
 _PORT = "each server listens on a port of its own"

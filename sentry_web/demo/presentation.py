@@ -1,4 +1,4 @@
-"""The demo in a real user interface: both fronts are visited once, and what they report is there to be looked at.
+"""The demo in a real user interface: visit both fronts once, and show what they report.
 
 The reports go by sentry-sdk's own ways, a DSN or its ``spotlight`` option; nothing is compared here.
 """

@@ -49,8 +49,8 @@ def print_result(result: Result, console: Console) -> None:
     for row in result.rows:
         _print_row(row, console)
     for protocol, counts in result.sessions.items():
-        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-        console.print(f"sessions by {protocol.upper()}: {told or 'none'}")
+        listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        console.print(f"sessions by {protocol.upper()}: {listed or 'none'}")
     console.print(f"planted secrets that were sent: {', '.join(result.leaked) or 'none'}")
     for difference in result.differences:
         line = f"different: {difference.field}: WSGI {difference.wsgi}, ASGI {difference.asgi}"
@@ -84,14 +84,14 @@ def _print_row(row: Row, console: Console) -> None:
     title = f"{visit.number}. {visit.title}: {visit.method} {visit.target.partition('?')[0]}"
     wsgi = {} if row.wsgi is None else _lines(visit, row.wsgi)
     asgi = _lines(visit, row.asgi)
-    told = [(label, wsgi.get(label, ""), value) for label, value in asgi.items() if value or wsgi.get(label)]
+    shown = [(label, wsgi.get(label, ""), value) for label, value in asgi.items() if value or wsgi.get(label)]
     if console.is_terminal:
         table = Table("", *_FRONTS, title=title, title_justify="left", title_style="bold", box=box.ROUNDED)
-        for line in told:
+        for line in shown:
             table.add_row(*map(printable, line))
         console.print(table)
     else:
-        lines = [f"  {label:<13}{left:<62}{right}".rstrip() for label, left, right in [("", *_FRONTS), *told]]
+        lines = [f"  {label:<13}{left:<62}{right}".rstrip() for label, left, right in [("", *_FRONTS), *shown]]
         console.print("\n".join(map(printable, [title, *lines, ""])), soft_wrap=True)
 
 
@@ -113,10 +113,10 @@ def _lines(visit: Visit, side: Side) -> dict[str, str]:
 
 
 def _left_out(visit: Visit, side: Side) -> list[str]:
-    """What the request had, but no report of it tells."""
-    told = {part for event in (side.trace or {}, *side.errors) for part in event.get("request", {})}
+    """Return what the request had, but no report of it holds."""
+    reported = {part for event in (side.trace or {}, *side.errors) for part in event.get("request", {})}
     parts = {"cookies": "cookies", **({"data": "body"} if visit.body else {})}
-    return [name for part, name in parts.items() if part not in told]
+    return [name for part, name in parts.items() if part not in reported]
 
 
 def _answer(side: Side) -> str:

@@ -40,7 +40,7 @@ _SESSION_ROUNDS = 20
 
 @dataclass
 class Side:
-    """What one front answered to one visit, and what Sentry was told of it (JSON as it arrived)."""
+    """What one front answered to one visit, and what was reported to Sentry of it (JSON as it arrived)."""
 
     answer: visitor.Answer
     trace: Json | None = None
@@ -204,7 +204,7 @@ def sentry_initialised(dsn: str, *, stream: bool, **options: Any) -> Generator[N
         traces_sample_rate=1.0,
         # Nothing is said of send_default_pii: off is its default, and newer releases deprecate naming it.
         # The visitor and both servers live in this process, and each front is to be seen through the
-        # middleware alone: no integration may tell of http.client, threads, logging, Flask or Starlette.
+        # middleware alone: no integration may report http.client, threads, logging, Flask or Starlette.
         default_integrations=False,
         auto_enabling_integrations=False,
         # Only the shop is the application; the fronts differ, and where this package lies must not matter.

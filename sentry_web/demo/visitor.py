@@ -1,7 +1,7 @@
 """The visitor: which requests the demo makes, and a client of the standard library that makes them.
 
 Both fronts get the same bytes but for the port that they are sent to; the Host header is the shop's name, not
-the address. Nothing here looks at what Sentry is told.
+the address. Nothing here looks at what is reported.
 """
 
 from __future__ import annotations

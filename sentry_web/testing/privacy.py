@@ -109,7 +109,7 @@ def privacy_report(
 
     Args:
         app: A WSGI or ASGI application. It is really called, with methods ``GET`` and ``POST``.
-        paths: Paths to ask for, besides those that its router tells.
+        paths: Paths to ask for, besides those that its router knows.
         sdk: Options of ``sentry_sdk.init``; if not given, those that the application gave itself.
         name: ``"module:attribute"``, for the report.
 

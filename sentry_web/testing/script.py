@@ -1,4 +1,4 @@
-"""Application scripts: what an application does with a request, said once for every protocol.
+"""Application scripts: what an application does with a request, written once for every protocol.
 
 A script is a value: steps, the way the response is returned, and how the peer (server and client) behaves. This file
 knows what each step means where the protocols do not differ, and which protocol features it needs; how a step is done

@@ -53,7 +53,7 @@ class Act(Step):
     """A step that touches neither request nor response."""
 
     def act(self, recorder: TranscriptWriter) -> None:
-        """Do it now, in the current context. ``recorder`` is told what the application sees."""
+        """Do it now, in the current context. ``recorder`` notes what the application sees."""
         raise NotImplementedError
 
 

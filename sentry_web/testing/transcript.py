@@ -1,7 +1,7 @@
 """What happened between a server and an application, as a value that can be compared.
 
 A Recorder collects while the request runs; the Transcript is frozen from it. Two transcripts are equal when neither the
-server nor the application could tell the two runs apart. Nothing here knows a protocol or a vendor's data; the only
+server nor the application could distinguish the two runs. Nothing here knows a protocol or a vendor's data; the only
 question to the SDK is whether its ambient scope was left as it was found.
 """
 

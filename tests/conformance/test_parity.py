@@ -1,4 +1,4 @@
-"""Same (design, 1): one logical request gives the same events, transactions, spans and sessions over every driver.
+"""Same: one logical request gives the same events, transactions, spans and sessions over every driver.
 
 ``REMOVED`` is all that may differ; everything else that would leave the process is compared. The WSGI driver's report
 is what the others are compared with, since one has to be.

@@ -1,4 +1,4 @@
-"""Private (design, 1 and 5): a secret planted in a request is in no byte that is handed to the transport.
+"""Private: a secret planted in a request is in no byte that is handed to the transport.
 
 Secrets are planted in any of the places of ``sentry_web.testing.places``; the application comes by their values and
 tells Sentry, in each form and way of ``saying.py``. What counts as known, and so must not leave wherever it stands:

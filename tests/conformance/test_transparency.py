@@ -1,4 +1,4 @@
-"""Transparent (design, 1): for every behaviour of an application, what server and application see is the same with us.
+"""Transparent: for every behaviour of an application, what server and application see is the same with us.
 
 The oracle is the transcript of the same script without the middleware, in the same mode of the SDK. A counter-example
 that was found stays as ``@example``, with what it was.

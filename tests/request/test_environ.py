@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sentry_web._request import Request
 from sentry_web._request import environ as environ_module
-from sentry_web._request.environ import EnvironRequest, decode, header_name, text
+from sentry_web._request.environ import EnvironRequest, decode, header_name, native
 from sentry_web._request.scope import ScopeRequest
 from sentry_web.testing import RequestSpec as Sent
 from sentry_web.testing.drivers import make_environ, make_scope
@@ -120,8 +120,8 @@ def test_decoding_undoes_what_a_server_does(path: str) -> None:
 
 
 def test_only_a_native_string_is_text() -> None:
-    assert text("a") == "a"
-    assert text(b"a") == text(None) == ""
+    assert native("a") == "a"
+    assert native(b"a") == native(None) == ""
 
 
 segments = st.text(st.characters(exclude_characters="/?#%", codec="utf-8"), min_size=1, max_size=5)

@@ -1,4 +1,4 @@
-"""The values that pass between frameworks and the naming: what was found, who listens. Knows no framework."""
+"""Values that pass from frameworks to the naming: found routes, and the listener for reports."""
 
 from __future__ import annotations
 

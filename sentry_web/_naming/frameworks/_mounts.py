@@ -1,4 +1,4 @@
-"""Mount prefixes: what an outer application or router took off the path before the framework saw it.
+"""Mount prefixes: what an outer application or router removed from the path before the framework saw it.
 
 ASGI calls the prefix ``root_path``, WSGI ``SCRIPT_NAME``. The part of it that was there when the request reached the
 middleware is the deployment's, and no part of a route; what was added since is a mount's.

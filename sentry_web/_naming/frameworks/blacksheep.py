@@ -1,4 +1,4 @@
-"""BlackSheep: it leaves nothing, but its router can be asked, and a middleware of its own sees what it swallows."""
+"""BlackSheep: it writes nothing, but its router can be asked; a middleware inside it sees what it swallows."""
 
 from __future__ import annotations
 

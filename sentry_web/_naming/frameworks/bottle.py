@@ -1,4 +1,4 @@
-"""Bottle: it leaves its route in the environ, and hands what it swallows to ``start_response`` (PEP 3333)."""
+"""Bottle: it writes its route into the environ, and hands what it swallows to ``start_response`` (PEP 3333)."""
 
 from __future__ import annotations
 

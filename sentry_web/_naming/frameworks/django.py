@@ -1,4 +1,4 @@
-"""Django, WSGI and ASGI: its signals say that it has a request in hand, and its URL resolver what it does with it."""
+"""Django, WSGI and ASGI: its signals report requests and errors, and its URL resolver finds the route."""
 
 from __future__ import annotations
 

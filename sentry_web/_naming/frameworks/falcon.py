@@ -1,4 +1,4 @@
-"""Falcon, WSGI and ASGI: it leaves nothing, but its router can be asked; its default error handler answers 500."""
+"""Falcon, WSGI and ASGI: it writes nothing, but its router can be asked; its default error handler answers 500."""
 
 from __future__ import annotations
 

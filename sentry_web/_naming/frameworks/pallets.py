@@ -14,7 +14,7 @@ from ._wrapped import WrappedApplication, _static
 
 
 def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    """Flask and werkzeug's routing leave the matched rule on the request object that is in the environ."""
+    """Return the rule that Flask, or werkzeug's routing, has put on the request object in the environ."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is None:
         return None
@@ -24,9 +24,9 @@ def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> 
 
 
 def _flask_view(views: Mapping[Any, Any] | None, endpoint: Any) -> Any:
-    """The view behind a Flask endpoint.
+    """Return the view of a Flask endpoint.
 
-    Known where the application was found at construction; else to the application whose context stands, which is so
+    It is known where the application was found at construction; else the application whose context is current knows it,
     until the response has started.
     """
     flask = sys.modules.get("flask")

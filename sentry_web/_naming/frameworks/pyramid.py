@@ -1,4 +1,4 @@
-"""Pyramid: it leaves nothing, but its events carry the request with the matched route."""
+"""Pyramid: it writes nothing, but its events carry the request with the matched route."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listene
 
 
 class _Subscriber:
-    """Tells the route of each request, and remembers which view a route has."""
+    """Reports the route of each request, and remembers which view a route has."""
 
     __slots__ = ("_introspector", "_listener", "_views")
 

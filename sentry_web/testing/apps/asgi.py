@@ -74,7 +74,7 @@ class AsgiRun(Run):
 
     async def outlive(self, steps: tuple[Act, ...]) -> None:
         deadline = time.monotonic() + BACKGROUND_TIMEOUT
-        # Polled, since the end is told by a threading.Event that serves threads and tasks alike.
+        # Polled, since the end is signalled by a threading.Event that serves threads and tasks alike.
         while not self.recorder.over.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL)
         self.in_background(steps)

@@ -45,10 +45,10 @@ def check(
     paths: Iterable[str] = (),
     name: str | None = None,
 ) -> Verdict:
-    """Look for requests and applications with which a promise of design is broken.
+    """Look for requests and applications with which a promise is broken.
 
     A *middleware* is run around generated applications: does the server see what it would see without it; is one
-    request one transaction and at most one error; do duration, outcome and name tell the truth; does a secret leave the
+    request one transaction and at most one error; do duration, outcome and name hold; does a secret leave the
     process; are two requests kept apart. A middleware that reports nothing to Sentry is only held to the first. A
     *pair*, ``Wrap(wsgi=…, asgi=…)``, is also held to report the same by both protocols. An *application* is run as it
     is, for its use of its protocol, and inside this package's own middleware, for any difference that makes; it is
@@ -63,7 +63,7 @@ def check(
         seed: The same seed gives the same examples.
         sdk: Options of ``sentry_sdk.init`` for every run. Tracing is on if not said otherwise.
         only: Names of the properties to check, of ``PROPERTIES``; none: all.
-        paths: Paths of an application to ask for, besides those that its router tells.
+        paths: Paths of an application to ask for, besides those that its router knows.
         name: ``"module:attribute"``, by which the snippets import what is under test; found by itself for what has an
             importable name.
 

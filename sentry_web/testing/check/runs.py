@@ -1,4 +1,4 @@
-"""What is run for each property, as Python source. It is executed to look for faults, and printed to show them.
+"""The code that is run for each property, as Python source: executed to look for faults, printed to show them.
 
 The names in it: those of ``sentry_web.testing``; the example's values, see ``cases``; ``wrap``, the middleware under
 test, or ``app``, the application; ``sdk``, options for sentry-sdk. It must make sense to somebody who sees only one of

@@ -1,6 +1,6 @@
 """Looks for examples in which a promise breaks, and makes each of them small.
 
-One sweep over a property's examples tells which aspects break at all. Then, for each aspect, Hypothesis draws the same
+One sweep over a property's examples shows which aspects break at all. Then, for each aspect, Hypothesis draws the same
 examples again, judged only once, and shrinks the first that breaks it. What is promised is in ``properties``.
 """
 

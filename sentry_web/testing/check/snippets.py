@@ -1,4 +1,4 @@
-"""Values → Python source that makes them again, with the imports that it needs.
+"""Python source that makes a value again, with the imports that it needs.
 
 It knows the forms that scripts and requests are made of; nothing of properties or of Sentry may enter.
 """

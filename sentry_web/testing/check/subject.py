@@ -155,7 +155,7 @@ def _around_probe(middleware: Any) -> Any:
 
 
 def routes_of(app: Any) -> Iterator[str]:
-    """The paths that the application's router tells, as those of Flask, Starlette and what is built on them do."""
+    """The paths that the application's router knows, as those of Flask, Starlette and what is built on them do."""
     for _ in range(_LAYERS):
         rules: Any = getattr(app, "url_map", None)
         found = [rule.rule for rule in rules.iter_rules()] if hasattr(rules, "iter_rules") else []

@@ -1,4 +1,4 @@
-"""What was found, for people (``str``) and for programs (``as_dict``). Nothing of how it was found may enter."""
+"""What a check found, for people (``str``) and for programs (``as_dict``)."""
 
 from __future__ import annotations
 

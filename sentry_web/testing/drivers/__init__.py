@@ -1,6 +1,6 @@
 """Drivers: servers in this process, all with the same ``run(script, request, wrap) -> Transcript``.
 
-A test takes a driver as its parameter and never asks which one it has; ``script.expressible_in(driver.protocol)`` tells
+A test takes a driver as its parameter and never asks which one it has; ``script.expressible_in(driver.protocol)`` shows
 whether the script makes sense there.
 """
 

@@ -1,4 +1,4 @@
-"""What all drivers share: the interface, the wrap, and how a Recorder becomes a Transcript.
+"""What all drivers share: the interface, the wrap, and how a TranscriptWriter becomes a Transcript.
 
 A driver plays the server. No environ, scope or message may enter this file.
 """
