@@ -186,10 +186,25 @@ def compat(session: nox.Session, sdk: str) -> None:
     _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
 
 
+@nox.session
+@nox.parametrize(
+    "variables",
+    [
+        nox.param({"SENTRY_WEB_NO_SPEEDUPS": "1"}, id="plain"),
+        nox.param({"SENTRY_SDK_RELABELLED": "1"}, id="relabelled"),
+    ],
+)
+def variants(session: nox.Session, variables: dict[str, str]) -> None:
+    """Run what `compat` runs without any speedup, and with sentry-sdk relabelled as its next minor release."""
+    _install_wheel(session, "tests")
+    session.env.update(variables)
+    _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
+
+
 @nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
-    """Run what `.ci/run` runs after a plain `nox`: servers, backends, otlp and two corners of `compat`."""
-    for name in ("servers", "backends", "otlp", *CORNERS):
+    """Run what `.ci/run` runs after a plain `nox`: servers, backends, otlp, two corners of `compat`, one variant."""
+    for name in ("servers", "backends", "otlp", *CORNERS, "variants(plain)"):
         session.notify(name)
 
 

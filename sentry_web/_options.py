@@ -47,6 +47,7 @@ class OptionTypes(TypedDict, total=False):
     on_response: OnResponse | None
     max_path_names: int | None
     trace_response_headers: Iterable[str]
+    speedups: bool
 
 
 class StyledOptionTypes(OptionTypes, total=False):
@@ -96,6 +97,8 @@ class Options:
     max_path_names: int | None = 1000
     #: Response headers that identify the trace: ``server-timing``, ``traceresponse``.
     trace_response_headers: tuple[str, ...] = ()
+    #: Whether the Sentry output may use its speedups, which change nothing in what is sent; they are of the process.
+    speedups: bool = True
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
@@ -280,6 +283,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "on_response": optional_callable,
     "max_path_names": _count,
     "trace_response_headers": _trace_response_headers,
+    "speedups": flag,
 }
 #: Those that are parameters of their own, where a middleware takes them.
 _SET_BY_POSITION = {"http_methods_to_capture", "mechanism_type", "span_origin"}

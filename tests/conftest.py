@@ -86,8 +86,23 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+def pytest_configure() -> None:
+    """Have sentry-sdk give itself out as its next minor release, where `nox -s variants` asks for it."""
+    if os.environ.get("SENTRY_SDK_RELABELLED"):
+        import sentry_sdk.client
+        import sentry_sdk.consts
+
+        major, minor, *_ = sentry_sdk.consts.VERSION.split(".")
+        later = f"{major}.{int(minor) + 1}.0"
+        for module in (sentry_sdk, sentry_sdk.consts, sentry_sdk.client):
+            module.VERSION = later  # type: ignore[attr-defined]
+
+
 def pytest_report_header() -> str:
-    """Say which `sentry_web` is tested: the installed wheel or the checkout."""
+    """Show which `sentry_web` is tested, the installed wheel or the checkout, and with which sentry-sdk."""
+    import sentry_sdk
+
     import sentry_web
 
-    return f"sentry_web: {sentry_web.__file__}"
+    speedups = "off" if os.environ.get("SENTRY_WEB_NO_SPEEDUPS") else "on"
+    return f"sentry_web: {sentry_web.__file__}, sentry-sdk: {sentry_sdk.VERSION}, speedups: {speedups}"

@@ -8,6 +8,7 @@ time; nothing else catches broadly. This module imports nothing of the package a
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import os
 import queue
@@ -92,7 +93,8 @@ class _Finisher:
         """Start the thread, unless it runs in this process already."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="sentry_web.finisher", daemon=True)
-            self._thread.start()
+            # In an empty context: sentry-sdk and OpenTelemetry hand the starter's on, which may be a request's
+            contextvars.Context().run(self._thread.start)
 
     def put(self, finish: Callable[[], Any]) -> None:
         """Have the thread call a function."""

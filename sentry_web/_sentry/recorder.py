@@ -38,7 +38,8 @@ class SentryRecorder(BaseRecorder):
     def __init__(self, config: Options | None = None) -> None:
         self._config = Options() if config is None else config
         self._settings = SettingsCache(self._config.forwarding)
-        _speedups.install()
+        if self._config.speedups:
+            _speedups.install()
 
     def active(self, protocol: str) -> bool:
         """Return whether a client would send anything, and no middleware of the SDK reports this request already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import logging
 import threading
@@ -117,6 +118,16 @@ def test_where_nobody_counts_references_nothing_is_taken_for_a_part_of_a_cycle(m
     del dropped
     gc.collect()
     assert work.threads == [threading.get_ident()]
+
+
+def test_the_thread_inherits_nothing_of_the_request_that_starts_it() -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nothing")
+    variable.set("a request's")
+    finisher, seen, done = guard._Finisher(), [], threading.Event()
+    finisher.start()
+    finisher.put(lambda: (seen.append(variable.get()), done.set()))
+    assert done.wait(5)
+    assert seen == ["nothing"]
 
 
 def test_a_process_that_was_forked_starts_a_thread_of_its_own() -> None:

@@ -1,8 +1,9 @@
 """What makes the Sentry output faster, and nothing that makes it right.
 
-One gate: off as a whole with ``SENTRY_WEB_NO_SPEEDUPS=1``. Each speedup is a module that can be deleted together with
-its line in ``MODULES``. Each is compared with the SDK's own way before it is used (its ``probe``), by what it does and
-never by a version number: where the results differ, it stays off, and one log record says so.
+One gate: off as a whole with ``SENTRY_WEB_NO_SPEEDUPS=1``, or where every middleware is made with ``speedups=False``.
+Each speedup is a module that can be deleted together with its line in ``MODULES``. Each is compared with the SDK's own
+way before it is used (its ``probe``), by what it does and never by a version number: where the results differ, it stays
+off, and one log record says so.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 import sentry_sdk
 from sentry_sdk import Scope
 
+from sentry_web._options import build_options
 from sentry_web._sentry import SentryRecorder, _speedups
 from sentry_web._sentry._speedups import context
 from sentry_web.testing import WSGI, CaptureMessage, Script, SendChunk, StartResponse, Wrap, recording
@@ -41,6 +42,14 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SENTRY_WEB_NO_SPEEDUPS", raising=False)
     monkeypatch.setattr(_speedups, "_installed", {})
     monkeypatch.setattr(_speedups, "_seams", {})
+
+
+@pytest.mark.usefixtures("fresh")
+def test_the_option_switches_all_off() -> None:
+    SentryRecorder(build_options(speedups=False))
+    assert _speedups._installed == {}
+    SentryRecorder(build_options())
+    assert set(_speedups._installed) == set(_speedups.MODULES)
 
 
 @pytest.mark.usefixtures("fresh")
