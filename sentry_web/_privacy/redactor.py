@@ -27,6 +27,8 @@ _MOST_VALUES = 50_000
 #: A text with more secrets than these is replaced as a whole: what else is in it is not worth the time.
 _MOST_IN_ONE = 30
 _TEXT = frozenset((str,))
+#: Values whose text is what an output shows of them.
+_FLAT = frozenset((str, int, float, bool, type(None)))
 #: Letters and digits in a row by which a value is looked for first.
 _PROBE = 3
 #: Values without such a row are searched for by their expression; so many of them.
@@ -130,7 +132,11 @@ class Redactor:
 
     def _gather(self, values: Iterable[Any], texts: list[str], deepest: int = 20) -> bool:
         """Add the texts among the values and in them; whether those were plain: shallow, few, with texts for keys."""
-        for item in list(values):
+        values = list(values)
+        if _FLAT.issuperset(map(type, values)):  # nearly always: attributes, headers, tags
+            texts += map(str, values)
+            return True
+        for item in values:
             kind = type(item)
             if kind is dict or kind is list:
                 self._left -= len(item)
