@@ -27,8 +27,8 @@ _WRAPPED = "        return response if body is None else body\n"
 FAULTS: tuple[Fault, ...] = (
     # --- what application and server see -----------------------------------------------------------------------------
     (1, "a scope without headers raises", (SCOPE, 'get("headers")', 'scope["headers"]'), ("_core/guard.py", "        report(function)\n        return None", "        raise")),
-    (1, "an environ without QUERY_STRING raises", (ENVIRON, 'text(get("QUERY_STRING"))', 'self._strings["QUERY_STRING"]'), ("_core/guard.py", "        report(function)\n        return None", "        raise")),
-    (1, "an environ without QUERY_STRING is not reported", (ENVIRON, 'text(get("QUERY_STRING"))', 'self._strings["QUERY_STRING"]')),
+    (1, "an environ without QUERY_STRING raises", (ENVIRON, 'native(get("QUERY_STRING"))', 'self._strings["QUERY_STRING"]'), ("_core/guard.py", "        report(function)\n        return None", "        raise")),
+    (1, "an environ without QUERY_STRING is not reported", (ENVIRON, 'native(get("QUERY_STRING"))', 'self._strings["QUERY_STRING"]')),
     (1, "a scope without client is not reported", (SCOPE, '_peer(client)', 'client[0]')),
     (2, "receive() is drained before the application runs", (ASGI, _AWAIT, "            await receive() if kind == 'http' else None\n" + _AWAIT)),
     (2, "wsgi.input is read before the application runs", (WSGI, "            watch_input(environ, exchange.body_read)\n", "            environ['wsgi.input'].read()\n")),
@@ -49,9 +49,9 @@ FAULTS: tuple[Fault, ...] = (
     (9, "the session ends before the body", (SCOPES, "                isolation.start_session(session_mode=\"request\")\n", "                isolation.start_session(session_mode=\"request\")\n                isolation.end_session()\n")),
     (10, "the transaction ends now", (SPANS, "ended = transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0)\n        event", "ended = type(transaction.start_timestamp).now(transaction.start_timestamp.tzinfo)\n        event")),
     (10, "the end of the body is not noted", (EXCHANGE, "            self.outcome.ended = perf_counter()\n", "            pass\n")),
-    (26, "OSError out of send is an error", ("_core/verdicts.py", "if error is lost or any(kind", "if any(kind")),
+    (26, "OSError out of send is an error", ("_core/verdicts.py", "if error is disconnect or any(kind", "if any(kind")),
     (26, "cancellation is an error", ("_core/verdicts.py", '"asyncio.exceptions.CancelledError", ', "")),
-    (26, "a framework's ClientDisconnect is an error", ("_core/verdicts.py", "if error is lost or any(kind.__name__ in _DISCONNECTS for kind in type(error).__mro__):", "if error is lost:")),
+    (26, "a framework's ClientDisconnect is an error", ("_core/verdicts.py", "if error is disconnect or any(kind.__name__ in _DISCONNECTS for kind in type(error).__mro__):", "if error is disconnect:")),
     (26, "close() amid the stream is a success", (EXCHANGE, "            self.client_gone()\n        self.close(ended)", "            pass\n        self.close(ended)")),
     (26, "a dropped stream is a success", (EXCHANGE, "self.closed_by_server(ended=", "self.close(ended=")),
     (27, "ASGI: SystemExit passes unseen", (ASGI, "    except BaseException:\n        # Servers", "    except Exception:\n        # Servers")),
@@ -70,7 +70,7 @@ FAULTS: tuple[Fault, ...] = (
     (35, "the status of a denial is not recorded", (ASGI, '"websocket.http.response.start"', '"never"')),
     (35, "the close code is not recorded", (EXCHANGE, "            self.outcome.close_code = code\n", "")),
     # --- which request it was ----------------------------------------------------------------------------------------
-    (12, "the name's sources are kept after the end", (NAMING, "        self._live = self._inside = self._behind = None\n        self._told = ()", "        self._inside = None")),
+    (12, "the name's sources are kept after the end", (NAMING, "        self._scope_or_environ = self._inside = self._wrapped = None\n        self._told = ()", "        self._inside = None")),
     (12, "the sampler's scope stays in the trace", (STREAMED, "            private.forget_sampling_context(scope)", "            pass")),
     (13, "the live scope is read late", (ENTRY, "exchange = Exchange(request, ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(scope_or_environ), name)})(), "), (ENTRY, "exchange = Exchange(self._read(scope_or_environ), ", "exchange = Exchange(type('Live', (), {'__getattr__': lambda _, name: getattr(self._read(scope_or_environ), name)})(), ")),
     (14, "WSGI's name is a constant", (NAMING, 'return Name(_paths.NAMES.name(self._request.path, most_paths), "url")', 'return Name("generic WSGI request" if self._request.protocol == "wsgi" else self._request.path, "url")')),
@@ -99,7 +99,7 @@ FAULTS: tuple[Fault, ...] = (
     (46, "names are taken as they come", (SCOPE, '(name.decode("latin-1").lower(), ', '(name.decode("latin-1"), ')),
     (46, "names are looked up as they are written", ("_request/http.py", "{key.lower(): value for", "{key: value for")),
     (47, "ASGI: the query is unquoted as a whole", (SCOPE, "text(query)", '__import__("urllib.parse").parse.unquote(text(query))')),
-    (47, "WSGI: the query is unquoted as a whole", (ENVIRON, 'text(get("QUERY_STRING"))', '__import__("urllib.parse").parse.unquote(text(get("QUERY_STRING")))')),
+    (47, "WSGI: the query is unquoted as a whole", (ENVIRON, 'native(get("QUERY_STRING"))', '__import__("urllib.parse").parse.unquote(text(get("QUERY_STRING")))')),
     (48, "the path of a unix socket is a host", (SCOPE, "return (name, port) if isinstance(name, str) and isinstance(port, int) else None", "return name, port"), ("_request/http.py", 'if not name or port is None or name.startswith("/"):', "if False:")),
     (48, "a socket without a port has one", (SCOPE, "return (name, port) if isinstance(name, str) and isinstance(port, int) else None", "return name, port")),
 )  # fmt: skip
