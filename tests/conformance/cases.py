@@ -358,9 +358,6 @@ class Bare(BaseRecorder):
 
     key = "bare"
 
-    def active(self, protocol: str) -> bool:
-        return True
-
     def start(self, *arguments: Any) -> BaseRecording:
         return BaseRecording()
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextvars
 import gc
 import logging
+import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -130,12 +133,43 @@ def test_the_thread_inherits_nothing_of_the_request_that_starts_it() -> None:
     assert seen == ["nothing"]
 
 
-def test_a_process_that_was_forked_starts_a_thread_of_its_own() -> None:
-    finisher, done = guard._Finisher(), threading.Event()
+def test_a_forked_process_starts_a_thread_of_its_own() -> None:
+    prepare_to_finish()
+    finisher = guard._Finisher()
     finisher.start()
     parents = finisher._thread
+    finisher.start()
+    assert finisher._thread is parents
     finisher.forget_thread()
     finisher.start()
     assert finisher._thread is not parents
-    finisher.put(done.set)
-    assert done.wait(5)
+    ended = threading.Event()
+    finisher.put(ended.set)
+    assert ended.wait(timeout=10)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="not on this platform: no fork")
+def test_what_the_collector_finds_is_finished_in_a_forked_process_too() -> None:
+    code = """
+import gc, os, sys, threading
+from sentry_web._core.guard import finish_dropped, prepare_to_finish
+class Dropped:
+    def __del__(self):
+        finish_dropped(self, ended.set)
+def find():
+    prepare_to_finish()
+    dropped = Dropped()
+    dropped.itself = dropped
+    del dropped
+    gc.collect()
+    return 0 if ended.wait(10) else 1
+ended = threading.Event()
+assert find() == 0
+ended.clear()
+child = os.fork()
+if not child:
+    os._exit(find())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=60, check=False)
+    assert done.returncode == 0
