@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3, help="of load for each server and round")
     parser.add_argument("--server-rounds", type=int, default=3, help="how often each server is started and loaded")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the figures go")
-    parser.add_argument("--write", action="store_true", help="draw the chart of the README")
+    parser.add_argument("--write", action="store_true", help="draw docs/cheap.svg")
     arguments = parser.parse_args()
     parts = arguments.part or PARTS
     figures: dict[str, Any] = {"machine": machine(), "versions": versions()}

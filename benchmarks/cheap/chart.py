@@ -1,4 +1,4 @@
-"""The README's chart, as SVG text: what each middleware adds to a request, beside one another."""
+"""The chart docs/cheap.svg, as SVG text: what each middleware adds to a request, beside one another."""
 
 from __future__ import annotations
 
