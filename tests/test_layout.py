@@ -6,6 +6,7 @@ that breaks it. The last tests hold the gate to its word: what CI makes of a ski
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -20,6 +21,7 @@ import sentry_web
 
 PACKAGE = Path(sentry_web.__file__).parent  # the installed one where the wheel is under test
 TESTS = Path(__file__).parent
+MODULES = TESTS.parent / "docs" / "modules.md"
 
 VENDORS = re.compile(r"sentry_sdk|opentelemetry")
 VENDOR_FREE = ("asgi.py", "wsgi.py")
@@ -55,6 +57,18 @@ def misnamed_tests(package: Path, tests: Path) -> list[str]:
     ]
 
 
+def list_of_modules(package: Path) -> str:
+    """Return `docs/modules.md`: each module with the first line of its docstring."""
+    lines = []
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package.parent).as_posix()
+        summary = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+        lines.append(f"- `{name}`: {summary}\n")
+    return "# Modules\n\nEach module and what it is for; `python tests/test_layout.py` writes this page.\n\n" + "".join(
+        lines
+    )
+
+
 def vendors_in_adapters(package: Path) -> list[str]:
     """Name the lines of the adapters, comments included, that name a vendor."""
     return [
@@ -75,6 +89,10 @@ def test_every_test_file_is_named_after_its_module() -> None:
 
 def test_the_adapters_name_no_vendor() -> None:
     assert vendors_in_adapters(PACKAGE) == []
+
+
+def test_the_list_of_modules_is_that_of_the_package() -> None:
+    assert MODULES.read_text("utf-8") == list_of_modules(PACKAGE)
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -207,3 +225,7 @@ def test_every_entry_point_can_be_loaded() -> None:
     assert {entry_point.group for entry_point in entry_points} == {"console_scripts", "pytest11"}
     for entry_point in entry_points:
         entry_point.load()
+
+
+if __name__ == "__main__":
+    MODULES.write_text(list_of_modules(TESTS.parent / "sentry_web"), encoding="utf-8")

@@ -115,17 +115,25 @@ def tracks_sessions(scope: Scope) -> bool:
     return getattr(scope, "_force_auto_session_tracking", None) is not False
 
 
-def start_profile(transaction: Any) -> None:
-    """Start the transaction profiler (``_profile``). ``with transaction:`` would, but ends at no time of our choice."""
+def start_profile(transaction: Any) -> Any:
+    """Start the transaction profiler, and return it (``_profile``).
+
+    ``with transaction:`` would start it, but ends the transaction at no time of our choice.
+    """
     profile = getattr(transaction, "_profile", None)
     if profile is not None:
         profile.__enter__()
+    return profile
 
 
-def stop_profile(transaction: Any) -> None:
-    """Stop both profilers (``_profile``, ``_continuous_profile``), which ``finish()`` expects to be stopped."""
-    profile: Any = getattr(transaction, "_profile", None)
-    if getattr(profile, "_context_manager_state", None) is not None:  # only one that was entered can be left
+def stop_profiles(transaction: Any, profile: Any) -> None:
+    """Stop both profilers, which ``finish()`` expects (``_continuous_profile``).
+
+    Args:
+        transaction: The transaction, with the profiler that its start may have started by itself.
+        profile: What ``start_profile`` returned; only a profiler that was entered can be left.
+    """
+    if profile is not None:
         profile.__exit__(None, None, None)
     continuous = getattr(transaction, "_continuous_profile", None)
     if continuous is not None:

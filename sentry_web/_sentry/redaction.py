@@ -213,11 +213,6 @@ class RedactingScope(Scope):
         call(_redact_what_it_completes, merged, self)
         return merged
 
-    def _capture_span(self, span: Any) -> None:
-        if not _COMPLETES_TELEMETRY:  # releases whose merged scopes complete no spans
-            call(_redact_telemetry, self, span)
-        super()._capture_span(span)
-
 
 class _MergedScope(Scope):
     """A merged scope that redacts what it completes."""
@@ -233,10 +228,6 @@ def _redact_what_it_completes(merged: Any, scope: Scope) -> None:
     """Turn a merged scope into one that redacts; the SDK runs none of its processors, but those of its parts."""
     compat.set_processors(merged, compat.processors_of(scope))
     merged.__class__ = _MergedScope
-
-
-#: Some releases with streamed spans have no such method.
-_COMPLETES_TELEMETRY = hasattr(Scope, "apply_to_telemetry")
 
 
 def _redact_telemetry(scope: Scope, telemetry: Any) -> None:

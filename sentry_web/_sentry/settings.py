@@ -22,9 +22,9 @@ from .root_span import RootSpan, Start
 if TYPE_CHECKING:
     from sentry_sdk import Scope
 
-if compat.HAS_STREAMED_SPANS:
+if TYPE_CHECKING or compat.HAS_STREAMED_SPANS:
     from .streaming import start_segment
-if compat.HAS_TRANSACTIONS:
+if TYPE_CHECKING or compat.HAS_TRANSACTIONS:
     from .transactions import start_transaction
 
 #: The SDK's own list, but for what it says of addresses: those are personal, not secret, and ``Policy`` knows them.

@@ -53,17 +53,19 @@ class TransactionRoot:
 
     Args:
         transaction: The transaction, which has been started.
+        profile: Its profiler, where one runs.
     """
 
-    __slots__ = ("_transaction",)
+    __slots__ = ("_transaction", "_profile")
 
-    def __init__(self, transaction: Any) -> None:
+    def __init__(self, transaction: Any, profile: Any = None) -> None:
         self._transaction = transaction
+        self._profile = profile
 
     @classmethod
     def start(cls, start: Start, scope: Scope) -> TransactionRoot:
         """Sample and start a transaction in the trace that is on the request's current scope."""
-        trace = scope.get_active_propagation_context()
+        trace: Any = scope.get_active_propagation_context()
         transaction = RequestTransaction(
             name=start.name.value,
             op=start.op,
@@ -77,9 +79,8 @@ class TransactionRoot:
         )
         if not _speedups.start_transaction(transaction, sentry_sdk.get_client()):
             sentry_sdk.start_transaction(transaction, custom_sampling_context=start.sampling_context)
-            compat.start_profile(transaction)
         scope.span = transaction
-        return cls(transaction)
+        return cls(transaction, compat.start_profile(transaction))
 
     @property
     def recording(self) -> bool:
@@ -124,7 +125,7 @@ class TransactionRoot:
             transaction.set_status("internal_error")
         elif outcome.cancelled:
             transaction.set_status("cancelled")
-        compat.stop_profile(transaction)
+        compat.stop_profiles(transaction, self._profile)
         transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))
 
 

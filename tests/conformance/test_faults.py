@@ -64,7 +64,6 @@ ENTRY_POINTS = {
     "_request.body._Lines.__next__": "what the application calls",
     "_request.body._Watched.__call__": "what the application calls",
     "_request.body._WatchedInto.__call__": "what the application calls",
-    "_sentry.redaction.RedactingScope._capture_span": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction.RedactingScope._merge_scopes": "what sentry-sdk calls in the application's own call",
     "_sentry.redaction._MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
     "_sentry._speedups.serializer.serialize": "what sentry-sdk's client calls",
@@ -105,6 +104,14 @@ UNREACHED = {
         if name.startswith(("recorder.BaseRecorder.", "recorder.BaseRecording."))
     },
     "_core.guard._Finisher.__init__": "made at import, for the process",
+    "_core.guard._Finisher._run": "started once a process",
+    **{
+        name: "run once a process, by the first middleware: see tests/sentry/speedups"
+        for name in FUNCTIONS
+        if name.startswith("_sentry._speedups.")
+        and name.split(".")[-1] in ("use", "probe", "install", "_sets_scopes", "_agrees", "_result")
+    },
+    **{name: "a part of the probe" for name in FUNCTIONS if name.startswith("_sentry._speedups.sampling._")},
     "_core.guard._Finisher.put": "for what the garbage collector finds: see tests/core/test_guard.py",
     "_core.guard._Finisher.forget_thread": "after a fork: see tests/core/test_guard.py",
     "_sentry.compat.start_profile": "where a profiler is on: see tests/sentry/test_compat.py",

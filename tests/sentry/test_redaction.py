@@ -406,26 +406,14 @@ def test_a_message_with_its_stack_is_clean(driver: Driver, run: Any) -> None:
     assert SECRET.encode() not in events.all_bytes
 
 
-def test_a_scope_that_redacts_passes_all_spans_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    passed: list[Any] = []
-    monkeypatch.setattr(redaction.Scope, "_capture_span", lambda self, span: passed.append(span), raising=False)
+def test_what_a_merged_scope_completes_is_redacted() -> None:
+    record = {"body": f"of {SECRET}", "attributes": {"seen": SECRET}, "name": None, "trace_id": None, "span_id": None}
     scope = RedactingScope()
     scope.add_event_processor(lambda event, hint: event)
     scope.add_event_processor(processor())  # type: ignore[arg-type]
-    scope._capture_span(None)
-    assert passed == [None]
-
-
-def test_where_the_sdk_does_not_complete_its_spans_the_scope_that_sends_them_redacts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(redaction, "_COMPLETES_TELEMETRY", False)
-    monkeypatch.setattr(redaction.Scope, "_capture_span", lambda self, span: None, raising=False)
-    record = {"body": f"of {SECRET}", "attributes": {"seen": SECRET}, "name": None}
-    scope = RedactingScope()
-    scope.add_event_processor(processor())  # type: ignore[arg-type]
-    scope._capture_span(record)
-    assert record == {"body": f"of {FILTERED}", "attributes": {"seen": FILTERED}, "name": None}
+    with recording():
+        scope._merge_scopes().apply_to_telemetry(record)
+    assert (record["body"], record["attributes"]["seen"]) == (f"of {FILTERED}", FILTERED)  # type: ignore[index]
 
 
 def test_a_record_that_cannot_be_redacted_keeps_neither_text_nor_attributes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 from sentry_sdk import Scope
@@ -18,7 +18,7 @@ from sentry_sdk.consts import DEFAULT_OPTIONS
 from .. import compat
 from . import use
 
-if compat.HAS_TRANSACTIONS:
+if TYPE_CHECKING or compat.HAS_TRANSACTIONS:
     from sentry_sdk.tracing import Transaction
 
 #: Options with which more than the rate decides, or more is started.

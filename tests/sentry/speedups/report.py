@@ -57,6 +57,7 @@ MODES: dict[str, dict[str, Any]] = {
 #: What differs from run to run, or says which release it was.
 CHANGES = re.compile(
     r"_id$|^id$|\.id$|timestamp|time_to_first_byte|sample_rand|started|sent_at|^version$|^trace$|^release$|thread\.id|abs_path"
+    r"|^in_app$"
 )
 
 
