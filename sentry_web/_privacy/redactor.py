@@ -43,7 +43,7 @@ _ENTITIES = {'"': "&quot;|&#34;|&#x22;", "'": "&#39;|&#x27;|&apos;", "&": "&amp;
 
 
 class Redactor:
-    """Replaces the secret values of one request.
+    """The replacement of one request's secret values.
 
     Args:
         values: The values to search for, the longest first.
