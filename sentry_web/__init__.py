@@ -1,7 +1,7 @@
 """One middleware core for WSGI and ASGI: errors, requests and traces to Sentry, spans and metrics to OpenTelemetry.
 
-Names only; the rooms hold the logic. Each is loaded when one of its names is used (PEP 562): the pytest plugin and the
-command line want few of them, and OpenTelemetry is an extra.
+This module only re-exports the public names. A module is loaded when one of its names is first used (PEP 562): the
+pytest plugin and the command line need few of them, and OpenTelemetry is an optional dependency.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Ready resolvers for the option ``route_resolver``, so that a sampler knows the route.
+"""Resolvers for the option ``route_resolver``, which make the route known to a sampler.
 
-Without one, a request has its path for a name until the framework has chosen the route. A resolver asks the framework's
-own router before the framework does, which doubles the work of routing; that is why none is on by itself.
+Without a resolver, the name of a request is its path until the framework has chosen the route. A resolver calls the
+framework's router before the framework does, which doubles the work of routing; therefore none is enabled by default.
 
     SentryAsgiMiddleware(app, route_resolver=starlette_resolver(app))
 """
@@ -22,19 +22,19 @@ _DEEPEST = 20  # mounts inside mounts
 
 
 def _below(path: str, root_path: str) -> str:
-    """The path without the prefix that the deployment puts before it."""
+    """Return the path without the prefix of the deployment."""
     return path[len(root_path) :] or "/" if root_path and path.startswith(root_path + "/") else path
 
 
 def starlette_resolver(app: Any, *, root_path: str = "") -> Resolver:
-    """A resolver for Starlette and FastAPI.
+    """Return a resolver for Starlette and FastAPI.
 
     Args:
         app: The application, or a ``Router``.
-        root_path: The prefix of the deployment, as the server has it; none by default.
+        root_path: The prefix of the deployment, as the server sets it; none by default.
 
     Returns:
-        A function of a request that answers the template, joined to the prefixes of its mounts, or ``None``.
+        A function of a request that returns the route's template, with the prefixes of its mounts, or ``None``.
     """
     root_path = root_path.rstrip("/")
 
@@ -53,7 +53,7 @@ def starlette_resolver(app: Any, *, root_path: str = "") -> Resolver:
 
 
 def _starlette_route(router: Any, scope: dict[str, Any], depth: int) -> str | None:
-    """The first route that takes the request; else the first that takes its path, for a 405."""
+    """Return the first route that matches the request, or else the first that matches its path (a 405)."""
     partial = None
     for route in _starlette_routes(router) if depth else ():
         match, child = route.matches(scope)
@@ -71,7 +71,7 @@ def _starlette_route(router: Any, scope: dict[str, Any], depth: int) -> str | No
 
 
 def _starlette_routes(router: Any) -> Iterator[Any]:
-    """A router's routes; those of FastAPI's included routers, which keep their own paths, with the joined ones."""
+    """Yield a router's routes; those of FastAPI's included routers with their joined paths."""
     for route in router.routes:
         contexts = getattr(route, "effective_route_contexts", None)
         if contexts is None:
@@ -83,7 +83,7 @@ def _starlette_routes(router: Any) -> Iterator[Any]:
 
 
 class _Included:
-    """A route of a router that FastAPI includes under a prefix."""
+    """A route of a router that is included in a FastAPI application under a prefix."""
 
     def __init__(self, context: Any) -> None:
         self.path = context.path
@@ -91,7 +91,7 @@ class _Included:
         self._context = context
 
     def matches(self, scope: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """As Starlette's routes do it."""
+        """Match a scope as Starlette's routes do."""
         from starlette.routing import Match
 
         path, root_path = scope["path"], scope["root_path"]
@@ -102,14 +102,14 @@ class _Included:
 
 
 def werkzeug_resolver(url_map: Any, *, root_path: str = "") -> Resolver:
-    """A resolver for Flask, Quart and werkzeug's routing.
+    """Return a resolver for Flask, Quart and werkzeug's routing.
 
     Args:
         url_map: A ``werkzeug.routing.Map``, or an application that has one as ``url_map``.
         root_path: The prefix of the deployment (``SCRIPT_NAME``); none by default.
 
     Returns:
-        A function of a request that answers the rule, or ``None``.
+        A function of a request that returns the rule, or ``None``.
     """
     from werkzeug.exceptions import HTTPException
 
@@ -133,15 +133,17 @@ def werkzeug_resolver(url_map: Any, *, root_path: str = "") -> Resolver:
 
 
 def django_resolver(*, root_path: str = "") -> Resolver:
-    """A resolver for Django, by ``ROOT_URLCONF``: a middleware that sets ``request.urlconf`` has not run yet.
+    """Return a resolver for Django, which uses ``ROOT_URLCONF``.
+
+    A ``request.urlconf`` that a middleware of the application sets is not known yet when the resolver runs.
 
     Args:
         root_path: The prefix of the deployment (``FORCE_SCRIPT_NAME``); none by default.
 
     Returns:
-        A function of a request that answers the template, such as ``/books/{number}``, or ``None``.
+        A function of a request that returns the route's template, such as ``/books/{number}``, or ``None``.
     """
-    importlib.import_module("django.urls")  # where match_path looks; no types to be had
+    importlib.import_module("django.urls")  # for match_path; not imported directly, since Django has no types
     root_path = root_path.rstrip("/")
 
     def resolve(request: Request) -> str | None:

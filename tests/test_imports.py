@@ -166,7 +166,7 @@ def unit_of(parts: list[str], top_level: set[str]) -> str:
 
 
 def _is_standard(top: str) -> bool:
-    """Tell the standard library from the rest; Python 3.9 has no list of it, and knows VENDORS only."""
+    """Distinguish the standard library from the rest; Python 3.9 has no list of it, and knows VENDORS only."""
     return top in sys.stdlib_module_names
     return top not in VENDORS
 

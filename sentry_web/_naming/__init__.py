@@ -1,8 +1,8 @@
 """Transaction names and routes.
 
 ==============  ==================================================================
-``naming``      the name of one request, found when it is asked for
-``frameworks``  what frameworks know of it; one module a family of frameworks
+``naming``      the name of one request, determined on demand
+``frameworks``  routes and endpoints by framework; one module for each family
 ``paths``       a bounded number of names made from paths
 ==============  ==================================================================
 """

@@ -1,6 +1,6 @@
-"""The name of a transaction: the user's, the framework's, else the path. No vendor, no protocol.
+"""The name of a transaction: the user's, the framework's, or else the path.
 
-It is never the host, and never a constant for every request.
+It is never the host, and never the same constant for every request. This module knows neither vendors nor protocols.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _WRITTEN = frameworks.WRITTEN
 
 
 class Names(Protocol):
-    """The names of one request, as an output asks for them."""
+    """The names of one request, as outputs use them."""
 
     @property
     def early_route(self) -> str | None:
-        """The route, where it is known before the application has run; nothing of the request is read for it."""
+        """The route, if it is known before the application has run; the request is not read for it."""
         ...
 
     def initial(self) -> Name:
@@ -30,12 +30,12 @@ class Names(Protocol):
         ...
 
     def choose(self, name: str) -> None:
-        """Set the name, for a hook or the user: it wins."""
+        """Set the name, which takes precedence over all others; for hooks and the user."""
         ...
 
     @property
     def chosen(self) -> str | None:
-        """The name that a hook or the user has set."""
+        """The name that a hook or the user has set, or ``None``."""
         ...
 
     def find_route(self) -> str | None:
@@ -44,7 +44,15 @@ class Names(Protocol):
 
 
 class Naming:
-    """Finds the name of one request, as often as it is asked, until the request ends and the answer is final."""
+    """The names of one request, determined anew at each call until the request ends and the name is final.
+
+    Args:
+        request: The request.
+        style: The option ``transaction_style``: ``"endpoint"``, or the route.
+        scope_or_environ: The server's dict, into which frameworks write.
+        wrapped: The applications behind the middleware.
+        most_paths: The option ``max_path_names``: how many paths are used as names; ``None`` for no limit.
+    """
 
     __slots__ = (
         "_request",
@@ -74,10 +82,10 @@ class Naming:
         self._style = style
         self._most_paths = most_paths
         self._scope_or_environ: Any = scope_or_environ
-        #: The scopes or environs that a bridge made of it; ``None`` once the name is final.
+        #: The scopes or environs that a bridge has made from it; ``None`` once the name is final.
         self._inside: tuple[Any, ...] | None = ()
         self._wrapped = wrapped
-        #: Whether only a framework that writes into the scope or environ can say anything.
+        #: Whether a route can come only from a framework that writes into the scope or environ.
         self._only_written = wrapped is None or not wrapped.routers
         self._base = (
             frameworks.base_of(scope_or_environ)
@@ -91,7 +99,7 @@ class Naming:
         self._observed: frameworks.Found | None = None
 
     def also_in(self, scope_or_environ: Any) -> None:
-        """Look into a second scope or environ, too: the one that a bridge made for the application that it wraps."""
+        """Add a second scope or environ to look into: the one that a bridge has made for the application it wraps."""
         if self._inside is not None:
             self._inside = (scope_or_environ, *self._inside)
             self._only_written = False
@@ -99,12 +107,12 @@ class Naming:
     def report_route(self, scope_or_environ: Any, find_route: frameworks.RouteFinder) -> None:
         """Note that a framework handles this request and can find its route.
 
-        A report is taken only if it is about this request: its dict is this request's or a copy of it. A request inside
-        this one, in the same process, has another path.
+        A report is accepted only if it is about this request: its dict is this request's or a copy of it. A request
+        that is made inside this one, in the same process, has another path.
 
         Args:
             scope_or_environ: The framework's dict.
-            find_route: Returns what the framework knows.
+            find_route: Returns the route and endpoint that the framework has found.
         """
         if self._inside is not None and (
             any(scope_or_environ is each for each in self._dicts())
@@ -114,21 +122,21 @@ class Naming:
             self._only_written = False
 
     def choose(self, name: str) -> None:
-        """Set the name, for a hook or the user: it wins."""
+        """Set the name, which takes precedence over all others; for hooks and the user."""
         if self._inside is not None:
             self._chosen = Name(name, "custom")
 
     def resolve_early(self, route: str | None) -> None:
-        """Note what ``route_resolver`` found before sampling; the framework's own route, once known, counts more."""
+        """Note the result of ``route_resolver``; the framework's own route takes precedence once it is known."""
         self._resolved = route or None
 
     @property
     def early_route(self) -> str | None:
-        """What ``route_resolver`` found (see :class:`Names`)."""
+        """The route that ``route_resolver`` has found (see :class:`Names`)."""
         return self._resolved
 
     def initial(self) -> Name:
-        """Return the name before the application has run; a path is not counted as a name yet."""
+        """Return the name before the application has run; a path does not count towards ``max_path_names`` yet."""
         route = self._resolved
         return Name(route, "route", route) if route else Name(self._request.path, "url")
 
@@ -142,7 +150,7 @@ class Naming:
         return name
 
     def find_as(self, style: str, most_paths: int | None) -> Name:
-        """Return the best name known now, by another middleware's options."""
+        """Return the best name known now, by the options of another middleware."""
         found = self._observed or self._look()
         route = found.route or self._resolved
         if self._chosen is not None:
@@ -155,21 +163,21 @@ class Naming:
 
     @property
     def chosen(self) -> str | None:
-        """See :class:`Names`."""
+        """The name that a hook or the user has set, or ``None``."""
         return None if self._chosen is None else self._chosen.value
 
     def find_route(self) -> str | None:
-        """See :class:`Names`; unlike :meth:`find`, it neither reads the path nor keeps count of such names."""
+        """Return the best route known now; unlike :meth:`find`, this neither reads the path nor counts it as a name."""
         return (self._observed or self._look()).route or self._resolved
 
     def styled(self, style: str, most_paths: int | None) -> Names:
-        """Return the names of the same request as the options of another middleware want them."""
+        """Return the names of the same request by the options of another middleware."""
         return self if (style, most_paths) == (self._style, self._most_paths) else Styled(self, style, most_paths)
 
     def observe(self) -> None:
-        """Look for the route now, while the application's own context is current: later, a part of it may be gone."""
+        """Look for the route while the application's context is current, since a part of it may be gone later."""
         if self._only_written and self._scope_or_environ.keys().isdisjoint(_WRITTEN):
-            return  # nothing to find, as in every request of an application without a framework
+            return  # nothing to find, as for every request to an application without a framework
         found = self._look()
         if found is not frameworks.NOTHING:
             self._observed = found
@@ -183,7 +191,7 @@ class Naming:
         return () if scope_or_environ is None or inside is None else (*inside, scope_or_environ)
 
     def freeze(self) -> None:
-        """Make the name final, and let go of the server's dicts and the application."""
+        """Make the name final, and release the server's dicts and the application."""
         if self._observed is None and not (self._only_written and self._scope_or_environ.keys().isdisjoint(_WRITTEN)):
             self.observe()
         self._only_written = False
@@ -192,7 +200,7 @@ class Naming:
 
 
 class Styled:
-    """The names of a request by the options of another middleware around it."""
+    """The names of a request by the options of another middleware that reports it."""
 
     __slots__ = ("_naming", "_style", "_most_paths")
 
@@ -203,26 +211,26 @@ class Styled:
 
     @property
     def early_route(self) -> str | None:
-        """See :class:`Names`."""
+        """The route, if it is known before the application has run."""
         return self._naming.early_route
 
     def initial(self) -> Name:
-        """See :class:`Names`."""
+        """Return the name before the application has run."""
         return self._naming.initial()
 
     def find(self) -> Name:
-        """See :class:`Names`."""
+        """Return the best name known now."""
         return self._naming.find_as(self._style, self._most_paths)
 
     def choose(self, name: str) -> None:
-        """See :class:`Names`."""
+        """Set the name, which takes precedence over all others; for hooks and the user."""
         self._naming.choose(name)
 
     @property
     def chosen(self) -> str | None:
-        """See :class:`Names`."""
+        """The name that a hook or the user has set, or ``None``."""
         return self._naming.chosen
 
     def find_route(self) -> str | None:
-        """See :class:`Names`."""
+        """Return the best route known now."""
         return self._naming.find_route()

@@ -1,16 +1,17 @@
-"""A bounded number of names made from bare paths, since clients choose the paths.
+"""A bounded number of names made from paths, since clients choose the paths.
 
-A path that no route explains is a poor name, and a scanner asks for thousands of them. The first so many are taken as
-they are; after those, what looks like a value in a path becomes ``*``, and when there are too many of these too, all
-the rest share one name. Process-wide, because names are counted per project, not per middleware.
+A path without a route is a poor name, and a scanner requests thousands of them. Up to a limit, paths are used
+unchanged; beyond it, segments that look like values are replaced by ``*``; and when there are too many of these shapes,
+too, all further paths share one name. The limit applies to the process, because Sentry counts names per project, not
+per middleware.
 """
 
 from __future__ import annotations
 
-#: The name of what is left when even the shapes of paths are too many.
+#: The name of all paths beyond the limit of shapes.
 REST = "/*"
 _LONGEST = 200  # characters of a name
-_LONG_SEGMENT = 24  # a longer one is a value, not a word
+_LONG_SEGMENT = 24  # a longer segment is considered a value, not a word
 
 
 class PathNames:
@@ -27,7 +28,7 @@ class PathNames:
 
         Args:
             path: The path.
-            most: How many paths, and as many shapes, get a name of their own; ``None``: all of them.
+            most: The maximum number of paths, and of shapes, with names of their own; ``None`` for no limit.
         """
         path = path[:_LONGEST]
         if most is None or _known(path, self._paths, most):
@@ -46,12 +47,14 @@ def _known(name: str, names: set[str], most: int) -> bool:
         return True
     if len(names) >= most:
         return False
-    names.add(name)  # two threads may both pass the line above: one name too many, never a wrong one
+    names.add(name)  # a race between threads may add one name too many, never a wrong one
     return True
 
 
 def shape_of(path: str) -> str:
-    """Return a path with ``*`` for each segment that looks like a value: it holds a digit, is long, or no plain word.
+    """Return a path with ``*`` for each segment that looks like a value.
+
+    A value is long, contains a digit, or is not a plain word.
 
     >>> shape_of("/users/42/orders")
     '/users/*/orders'

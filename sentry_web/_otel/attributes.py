@@ -1,7 +1,7 @@
-"""The attributes that a span starts with, made only when a sampler or exporter reads them.
+"""The initial attributes of a span, computed only when a sampler or exporter reads them.
 
-The API takes any mapping. A sampler that decides by the trace's parent or by a rate never looks, and nothing keeps the
-attributes of a span that is not recorded: such a request's headers need not be decoded.
+The API accepts any mapping. A sampler that decides by the trace's parent or by a rate never reads the attributes, and
+they are not kept for a span that is not recorded: the headers of such a request need not be decoded.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from .settings import OtelSettings
 
 
 class FirstAttributes(Mapping[str, Any]):
-    """The attributes of a request as it arrived, for a sampler and the span.
+    """The attributes that are known when a request arrives, for the sampler and the span.
 
     Args:
-        method: ``http.request.method``, as ``known_method`` has it.
-        more: What ``default_span_details`` adds to them.
-        direct: Whether it is known that no proxy reports how the client asked.
+        settings: The options of the middleware.
+        request: The request.
+        method: ``http.request.method``, as returned by ``known_method``.
+        more: Further attributes, from ``default_span_details``.
+        direct: Whether the request is known to have no forwarding headers.
     """
 
     __slots__ = ("_settings", "_request", "_method", "_direct", "_more", "_made")
@@ -42,7 +44,7 @@ class FirstAttributes(Mapping[str, Any]):
         self._made: dict[str, Any] | None = None
 
     def made(self) -> dict[str, Any]:
-        """All of them. Asked for inside of the application's process, by code that is not ours: it must not raise."""
+        """Return all attributes. This must not raise, since third-party samplers and exporters call it."""
         if self._made is None:
             self._made = call(self._make) or {}
         return self._made
@@ -70,11 +72,11 @@ class FirstAttributes(Mapping[str, Any]):
         return len(self._made or self.made())
 
     def items(self) -> ItemsView[str, Any]:
-        """The dict's own: what is inherited looks each key up in Python."""
+        """Return the items of the underlying dict; the inherited method looks each key up in Python."""
         return self.made().items()
 
     def copy(self) -> dict[str, Any]:
-        """A dict of them. The SDK before 1.42 asks a sampler's answer for it, as if that were a dict."""
+        """Return the attributes as a dict. The SDK before 1.42 calls this on the attributes of a sampling result."""
         return dict(self.made())
 
     def __repr__(self) -> str:

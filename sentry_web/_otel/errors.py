@@ -1,6 +1,6 @@
-"""Exceptions as events of the span, without the request's own secrets.
+"""Exceptions as span events, without the secrets of the request.
 
-Text of an exception and its traceback are written by the application, which had the request in its hands.
+An exception's message and traceback come from the application and may contain any value of the request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .._request.http import header_pairs
 
 
 class ErrorEvent:
-    """What is recorded of an exception: its class, its text, its traceback."""
+    """An exception as it is recorded: its class, message and traceback."""
 
     __slots__ = ("kind", "message", "stacktrace")
 
@@ -28,7 +28,7 @@ class ErrorEvent:
 
     @property
     def attributes(self) -> dict[str, str]:
-        """By the names of the conventions for exceptions on spans."""
+        """The attributes of the span event, named by the conventions for exceptions on spans."""
         return {
             "exception.type": self.kind,
             "exception.message": self.message,
@@ -37,12 +37,19 @@ class ErrorEvent:
 
     @property
     def description(self) -> str:
-        """For the status of the span."""
+        """The description of the span's status."""
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
 def record_error(error: BaseException, request: Request, policy: Policy, outcome: Outcome) -> ErrorEvent:
-    """Write an exception down; where that fails, its class alone."""
+    """Return an exception as it is recorded; only its class if its text cannot be obtained.
+
+    Args:
+        error: The exception.
+        request: The request, whose secrets are replaced.
+        policy: The policy that decides which values are secret.
+        outcome: The outcome so far, with the response headers.
+    """
     return call(_record, error, request, policy, outcome) or ErrorEvent(class_name(type(error)), SUBSTITUTE, SUBSTITUTE)
 
 

@@ -10,7 +10,7 @@ from .._request import Outcome
 
 
 class OtelMessageSpan:
-    """One ASGI message: its span, if it has one, and the user's hook."""
+    """The span of one ASGI message, if it has one, and the user's hook."""
 
     __slots__ = ("_span", "_hook", "_server_span", "_scope_or_environ")
 

@@ -9,12 +9,12 @@ from opentelemetry.metrics import NoOpUpDownCounter
 
 from .._request import Outcome, Request
 
-#: Bounds of the buckets of a duration, in seconds (conventions, "Metric: http.server.request.duration").
+#: Bucket boundaries of request durations, in seconds (conventions, "Metric: http.server.request.duration").
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-#: A websocket lives longer: the same for connections, up to a day.
+#: Bucket boundaries of websocket connections, which last longer: up to a day.
 CONNECTION_BUCKETS = (0.1, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 86400)
-#: Where the API's stand-in keeps the instrument behind it: ``None`` until a provider is set. No public name says that;
-#: of an instrument without it nothing is known, and so it is used.
+#: The attribute in which the API's proxy instrument keeps the real one, which is ``None`` until a provider is set. It
+#: has no public name; an instrument without this attribute is assumed to be in use.
 _BEHIND = "_real_instrument"
 _SILENT = (type(None), NoOpUpDownCounter)
 
@@ -23,7 +23,7 @@ class Metrics:
     """The instruments of one middleware.
 
     Args:
-        meter: Makes them.
+        meter: The meter that creates the instruments.
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ class Metrics:
         self._response_size = _histogram(
             meter, "http.server.response.body.size", "By", "Size of HTTP server response bodies."
         )
-        # The conventions have no websockets yet
+        # The conventions do not cover websockets yet
         self._connections = up_down(
             "websocket.server.active_connections", "{connection}", "Number of open websocket connections."
         )
@@ -64,9 +64,9 @@ class Metrics:
         )
 
     def are_silent(self) -> bool:
-        """Return whether nobody uses what is counted, so that nothing need be made for it.
+        """Return whether no provider receives the metrics, so that their attributes need not be computed.
 
-        Asked for each request, since a provider may be set at any time.
+        This is checked for each request, since a provider may be set at any time.
         """
         return type(getattr(self._active, _BEHIND, self._active)) in _SILENT
 
@@ -75,7 +75,7 @@ class Metrics:
 
         Args:
             request: The request.
-            known: Method and scheme.
+            known: The attributes of all metrics: method and scheme.
         """
         (self._connections if request.kind == "websocket" else self._active).add(1, known)
 
@@ -84,9 +84,9 @@ class Metrics:
 
         Args:
             request: The request.
-            outcome: How it ended.
-            known: What :meth:`begin` was given.
-            ending: What is known at the end.
+            outcome: The outcome of the request.
+            known: The attributes that were passed to :meth:`begin`.
+            ending: The attributes that are known only at the end.
         """
         websocket = request.kind == "websocket"
         try:
@@ -118,7 +118,7 @@ class Metrics:
 
 
 def _histogram(meter: Any, name: str, unit: str, description: str, bounds: Sequence[float] = ()) -> Any:
-    """A histogram; an API older than the advice on buckets (1.30) gets none, and the SDK's views may still set them."""
+    """Return a histogram, with advised bucket boundaries if the API supports them (since 1.30)."""
     if bounds:
         try:
             return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=bounds)

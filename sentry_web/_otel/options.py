@@ -1,4 +1,4 @@
-"""The types of the options, for type checkers and readers; ``settings`` checks their values."""
+"""The types of the options, for type checkers and readers; ``settings`` validates the values."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import Span, Tracer, TracerProvider
 
-#: ``(span, scope or environ)``.
+#: A hook that is called with the span and the scope or environ.
 RequestHook = Callable[["Span", Any], None]
-#: ``(span, scope or environ, status line such as "200 OK", headers)``.
+#: A hook that is called with the span, the scope or environ, a status line such as ``200 OK``, and the headers.
 ResponseHook = Callable[["Span", Any, str, "list[tuple[str, str]]"], None]
-#: ``(span, scope, message)``.
+#: A hook that is called with the span, the scope and the message.
 MessageHook = Callable[["Span", Any, Any], None]
-#: Scope or environ → the span's name, and attributes to begin with.
+#: A function of the scope or environ that returns the span's name and initial attributes.
 SpanDetails = Callable[[Any], "tuple[str, Mapping[str, Any]]"]
 
 
 class CommonOptions(OptionTypes, total=False):
-    """The options that both protocols take; the README's table explains each."""
+    """The options for both protocols; the README's table explains each."""
 
     transaction_style: Style
     default_span_details: SpanDetails | None
@@ -40,7 +40,7 @@ class CommonOptions(OptionTypes, total=False):
 
 
 class AsgiOptions(CommonOptions, total=False):
-    """What only ASGI has: messages."""
+    """The options for ASGI, which add those for messages."""
 
     asgi_version: int | None
     client_request_hook: MessageHook | None

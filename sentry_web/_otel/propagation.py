@@ -1,4 +1,4 @@
-"""Trace contexts in and out, by the globally configured propagators."""
+"""Extraction and injection of trace contexts, by the globally configured propagators."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .._options import Options
 from .._request import Request, Trace
 from .._request.http import Header
 
-#: Under which instrumentations ask each other to be quiet (``suppress_instrumentation()``). There is no public name;
-#: a release without it has nothing that could be asked.
+#: The context keys by which instrumentations suppress each other (``suppress_instrumentation()``). They have no public
+#: names; a release that lacks a name does not support that kind of suppression.
 _SUPPRESSED = [
     key
     for key in (
@@ -33,20 +33,20 @@ _SUPPRESSED = [
     if key is not None
 ]
 
-#: Where the global response propagator is set. It is a part of no API package: who has set one has loaded the module.
+#: The module of the global response propagator. It is not part of the API package; it is loaded if one has been set.
 _RESPONSE_PROPAGATORS = "opentelemetry.instrumentation.propagators"
 
 
-@functools.lru_cache(maxsize=64)  # propagators ask for the same few again and again
+@functools.lru_cache(maxsize=64)  # propagators read the same few headers for every request
 def _one(name: str) -> frozenset[str]:
     return frozenset((name,))
 
 
 class RequestGetter(Getter[Request]):
-    """Reads the headers of a request.
+    """A getter that reads the headers of a request.
 
     Args:
-        missing: Which the request is known not to have.
+        missing: The headers that the request is known not to have, in lower case.
     """
 
     __slots__ = ("_missing",)
@@ -55,7 +55,7 @@ class RequestGetter(Getter[Request]):
         self._missing = missing
 
     def get(self, carrier: Request, key: str) -> list[str] | None:
-        """The value of a header, repeated ones joined; where there is none, nothing is decoded."""
+        """Return the value of a header, with repeated ones joined; nothing is decoded if the header is missing."""
         key = key.lower()
         if key in self._missing or not carrier.may_have(_one(key)):
             return None
@@ -63,12 +63,12 @@ class RequestGetter(Getter[Request]):
         return None if value is None else [value]
 
     def keys(self, carrier: Request) -> list[str]:
-        """The names of all headers."""
+        """Return the names of all headers."""
         return [name.lower() for name, _ in carrier.headers]
 
 
 class _ListSetter(Setter[list[Header]]):
-    """Collects the headers that a response propagator adds."""
+    """A setter that collects the headers of a response propagator."""
 
     __slots__ = ()
 
@@ -88,17 +88,22 @@ _SETTER = _ListSetter()
 
 
 def is_suppressed() -> bool:
-    """Return whether the code that runs here asked for no instrumentation."""
+    """Return whether instrumentation is suppressed in the current context."""
     current = context_api.get_current()
     return bool(current) and any(current.get(key) for key in _SUPPRESSED)
 
 
 def incoming_context(request: Request, config: Options, plain: bool = False) -> tuple[Context, Sequence[Link]]:
-    """The context in which the span of a request begins, and what it is linked to; ``plain``: nothing of PROPAGATED.
+    """Return the parent context of a request's span, and the span's links.
 
-    The trace is that of the headers; without one, the one that is current here (a request made in process). Where
-    ``continue_traces`` says no, a trace of its own begins, with a link to the incoming one; where outputs have settled
-    on a trace, it is that one.
+    The trace is that of the headers, or else the current one (for a request made within the process). If
+    ``continue_traces`` rejects the incoming trace, the span is only linked to it. If the outputs have agreed on a
+    trace, that one is continued.
+
+    Args:
+        request: The request.
+        config: The options of the middleware.
+        plain: Whether the request is known to have none of the headers in ``PROPAGATED``.
     """
     here = context_api.get_current()
     context = here
@@ -116,15 +121,15 @@ def incoming_context(request: Request, config: Options, plain: bool = False) -> 
     return context, links
 
 
-#: The propagator that was asked for last, and what was found out about it.
+#: The propagator that was checked last, and the result of :func:`_is_silent` for it.
 _JUDGED: list[tuple[Any, bool]] = [(None, False)]
 
 
 def _is_silent(propagator: Any) -> bool:
-    """Return whether a propagator is OpenTelemetry's own and has nothing to say where no header of PROPAGATED came.
+    """Return whether a propagator extracts nothing from a request without any of the headers in ``PROPAGATED``.
 
-    It would find that out by itself, but more slowly. The parts of a composite one
-    have no public name: where they are not found, or are others, it is asked.
+    This is known only of OpenTelemetry's own propagators, and saves calling them. The parts of a composite propagator
+    have no public name: if they are not found, or are not known, the propagator is called.
     """
     judged, silent = _JUDGED[0]
     if judged is not propagator:
@@ -135,13 +140,13 @@ def _is_silent(propagator: Any) -> bool:
 
 
 def incoming_trace(request: Request, config: Options) -> Trace | None:
-    """The trace in which the span of a request would begin; ``None``: in a new one."""
+    """Return the trace that the span of a request would continue, or ``None`` for a new one."""
     context, _ = incoming_context(request, config)
     return as_trace(trace.get_current_span(context))
 
 
 def as_trace(span: Any) -> Trace | None:
-    """A span's place in its trace; ``None`` where it has none (no SDK is there)."""
+    """Return a span's trace, or ``None`` if its context is invalid (as without an SDK)."""
     place = span.get_span_context()
     if not place.is_valid:
         return None
@@ -149,18 +154,18 @@ def as_trace(span: Any) -> Trace | None:
 
 
 def trace_of(span: Any) -> str:
-    """The identity of a span's trace."""
+    """Return the id of a span's trace."""
     return f"{span.get_span_context().trace_id:032x}"
 
 
 def response_propagator() -> Any:
-    """The global propagator that writes to responses; nearly always ``None``."""
+    """Return the global propagator for responses; usually ``None``."""
     module = sys.modules.get(_RESPONSE_PROPAGATORS)
     return module.get_global_response_propagator() if module is not None else None
 
 
 def added_headers(span: Any) -> list[Header]:
-    """What the global response propagator adds to the response, such as ``traceresponse``."""
+    """Return the headers that the global response propagator adds to the response, such as ``traceresponse``."""
     propagator = response_propagator()
     headers: list[Header] = []
     if propagator is not None:
@@ -174,7 +179,7 @@ def _continues(config: Options, request: Request) -> bool:
 
 
 def _span_context(settled: Trace) -> SpanContext:
-    """As a remote parent; a decision that was left open does not keep this output from recording."""
+    """Return a trace as a remote parent; an open sampling decision does not prevent this output from recording."""
     flags = TraceFlags.DEFAULT if settled.sampled is False else TraceFlags.SAMPLED
     return SpanContext(
         int(settled.trace_id, 16), int(settled.span_id, 16), is_remote=True, trace_flags=TraceFlags(flags)

@@ -1,4 +1,4 @@
-"""The OpenTelemetry output of one middleware: it starts a recording for each request."""
+"""The OpenTelemetry recorder, which starts a recording for each request."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .propagation import incoming_trace, is_suppressed, response_propagator
 from .recording import AnnouncedRecording, OpenTelemetryRecording
 from .settings import OtelSettings, build_settings
 
-#: After so many recorded spans in a row the next one will be, too: then its attributes are made at once, in a dict,
-#: which the SDK reads faster than a mapping of ours. At a rate of a half, one in 256 is made in vain.
+#: After this many recorded spans in a row, the next one is expected to be recorded, too: its attributes are computed at
+#: once, in a dict, which the SDK reads faster than a custom mapping.
 _SURE = 8
 
 
@@ -21,20 +21,20 @@ class OpenTelemetryRecorder(BaseRecorder):
     """The OpenTelemetry output of one middleware.
 
     Args:
-        settings: Options that are checked already, in the place of ``options``.
-        options: See the README's table, "OpenTelemetry".
+        settings: Options that have already been checked, instead of ``options``.
+        options: The options of the README's table "OpenTelemetry".
 
     Raises:
-        ValueError: For an option's value that is not allowed; the message names both.
-        TypeError: For a value of the wrong type, or an unknown option.
+        ValueError: If the value of an option is not allowed; the message names both.
+        TypeError: If a value has the wrong type, or an option is unknown.
     """
 
     __slots__ = ("_settings", "_metrics", "_recorded_in_a_row")
 
     key = "opentelemetry"
-    #: Its samplers decide by the trace's parent; a span that began in another output's trace would not be decided on.
+    #: OpenTelemetry's samplers decide by the trace's parent; a trace from another output would bypass their decision.
     leads = True
-    #: Every server span records the exceptions that it saw.
+    #: Every server span records its own exceptions.
     shares_errors = False
 
     def __init__(self, settings: OtelSettings | None = None, **options: Any) -> None:
@@ -43,17 +43,17 @@ class OpenTelemetryRecorder(BaseRecorder):
         self._recorded_in_a_row = 0
 
     def active(self, protocol: str) -> bool:
-        """Return whether the code that runs here did not ask for silence."""
+        """Return whether instrumentation is not suppressed in the current context."""
         return not is_suppressed()
 
     def incoming(self, request: Request) -> Trace | None:
-        """The trace that this request would continue (see ``recorder.Recorder``)."""
+        """Return the trace that this request would continue (see ``recorder.Recorder``)."""
         return incoming_trace(request, self._settings.config)
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> OpenTelemetryRecording | None:
-        """Begin to record (see ``recorder.Recorder``)."""
+        """Start a recording (see ``recorder.Recorder``)."""
         if request.kind not in ("http", "websocket"):
             return None
         kind = AnnouncedRecording if response_propagator() is not None else OpenTelemetryRecording

@@ -1,4 +1,4 @@
-"""One request as recorded by OpenTelemetry: its server span, its place in a trace, its metrics."""
+"""The OpenTelemetry recording of one request: its server span, trace and metrics."""
 
 from __future__ import annotations
 
@@ -33,15 +33,23 @@ from .settings import OtelSettings
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-#: Bytes of a request body that are looked at, and only for the secrets in it when an exception is recorded.
+#: Bytes of a request body that are kept; they are searched only for secrets, when an exception is recorded.
 BODY_LIMIT = 10_000
 
-#: Headers that nearly every request is asked for, looked for all at once.
+#: Headers that are read for nearly every request; their absence is detected at once.
 _HEADERS_OF_INTEREST = FORWARDING_HEADERS | PROPAGATED
 
 
 class OpenTelemetryRecording(BaseRecording):
-    """One request, as recorded by OpenTelemetry."""
+    """The recording of one request.
+
+    Args:
+        settings: The options of the middleware.
+        metrics: The instruments of the middleware.
+        request: The request.
+        naming: The names of the request.
+        outcome: The outcome of the request, which is complete when the recording is finished.
+    """
 
     __slots__ = (
         "context",
@@ -65,11 +73,11 @@ class OpenTelemetryRecording(BaseRecording):
         "_messages",
     )
 
-    #: What the application finds as the current context when it runs next.
+    #: The context in which the application runs next.
     context: Context
     #: Whether the span is recorded.
     records: bool
-    # What ``begin`` finds out; without it there is no recording
+    # Set by ``begin``, which is always called
     _span: Any
     _name: str
     _method: str
@@ -81,7 +89,7 @@ class OpenTelemetryRecording(BaseRecording):
     def __init__(
         self, settings: OtelSettings, metrics: Metrics, request: Request, naming: Names, outcome: Outcome
     ) -> None:
-        #: False where there is nothing to finish: nobody would see the span, and nothing is counted.
+        #: False if there is nothing to finish: the span is not recorded, and no metrics are counted.
         self.finishes_in_context = True
         self._settings = settings
         self._metrics = metrics
@@ -95,11 +103,11 @@ class OpenTelemetryRecording(BaseRecording):
         self._messages = 0
 
     def begin(self, scope_or_environ: Any, is_sure: bool = False) -> None:
-        """Start the span, call the request hooks, then count the request, so that what is counted is finished.
+        """Start the span and call the request hooks; count the request last, so that every counted request is finished.
 
         Args:
             scope_or_environ: The server's own dict, for the hooks.
-            is_sure: The span will most likely be recorded.
+            is_sure: Whether the span is expected to be recorded.
         """
         settings, request = self._settings, self._request
         self._method = method = known_method(request.method, settings.known_methods)
@@ -132,7 +140,7 @@ class OpenTelemetryRecording(BaseRecording):
             self._metrics.begin(request, self._known)
 
     def running(self) -> Running:
-        """The request's context, for the time that application code runs (see ``recorder.Recording``)."""
+        """Return the request's context, to be entered whenever application code runs (see ``recorder.Recording``)."""
         return Running(self)
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
@@ -147,24 +155,24 @@ class OpenTelemetryRecording(BaseRecording):
         self._span.record_exception(error, event.attributes)
 
     def capture_failure(self, outcome: Outcome) -> None:
-        """A status that the user counts as failed makes the span one."""
+        """Mark the request as failed, because of a status that the user counts as a failure."""
         self._failure = True
 
     def body_limit(self) -> int:
-        """Return how much of the body is kept, to know which secrets must not be sent."""
+        """Return how many bytes of the body are kept, to know the secrets in it."""
         return BODY_LIMIT if self._span.is_recording() else 0
 
     def trace(self) -> Trace | None:
-        """The span's place in its trace."""
+        """Return the span's trace."""
         return as_trace(self._span)
 
     def trace_headers(self) -> dict[str, str]:
-        """The span's identity as response headers (see ``recorder.Recording``)."""
+        """Return the response headers that identify the span (see ``recorder.Recording``)."""
         here = as_trace(self._span)
         return {} if here is None else outgoing_trace(here.trace_id, here.span_id, bool(here.sampled))
 
     def message_span(self, op: str) -> OtelMessageSpan | None:
-        """A child span for one ASGI message, and the user's hook for it (see ``recorder.Recording``)."""
+        """Start a child span for one ASGI message, with the user's hook (see ``recorder.Recording``)."""
         settings, what = self._settings, op.rpartition(".")[2]
         hook = settings.message_hooks[what]
         span: Any = None
@@ -191,7 +199,7 @@ class OpenTelemetryRecording(BaseRecording):
         ending: dict[str, Any] = {}
         former = context_api.get_current()
         try:
-            context_api.attach(self.context)  # for processors of spans, and for exemplars
+            context_api.attach(self.context)  # for span processors and exemplars
             ending = self._ending(outcome)
             self._end_span(outcome, ending)
         finally:
@@ -201,7 +209,7 @@ class OpenTelemetryRecording(BaseRecording):
             context_api.attach(former)
 
     def _ending(self, outcome: Outcome) -> dict[str, Any]:
-        """Return the attributes that span and metrics have in common at the end."""
+        """Return the final attributes that the span and the metrics share."""
         route, error = self._naming.find_route(), self._error_type(outcome)
         ending: dict[str, Any] = {}
         if outcome.status is not None:
@@ -226,7 +234,7 @@ class OpenTelemetryRecording(BaseRecording):
             if span.is_recording():
                 self._complete_span(outcome, ending)
                 found = span_name(self._method, ending.get("http.route"), self._naming.chosen)
-                # A hook, or the application, may have named the span; the API has no way to read a name, the SDK has
+                # A hook or the application may have named the span; only the SDK, not the API, can read the name
                 if found != self._name and getattr(span, "name", self._name) == self._name:
                     span.update_name(found)
         finally:
@@ -252,22 +260,23 @@ class OpenTelemetryRecording(BaseRecording):
 
 
 class AnnouncedRecording(OpenTelemetryRecording):
-    """A recording whose response gets headers."""
+    """A recording that adds headers to the response."""
 
     __slots__ = ()
 
     adds_headers = True
 
     def response_headers(self) -> list[Header]:
-        """What the global response propagator adds."""
+        """Return the headers that the global response propagator adds."""
         return added_headers(self._span)
 
 
 class Running:
-    """The request's context as the current one; on leaving, the former one is set again, by value.
+    """A context manager that makes the request's context current, and restores the previous one by value.
 
-    No token is kept: it could be reset in another context, where the next request's trace is. What the application left
-    current (a span that it holds open across a ``yield``) is current again when it runs on.
+    No token is kept, since it might be reset in another context, that of the next request. A context that the
+    application leaves current (with a span that it holds open across a ``yield``) is current again when the
+    application continues.
     """
 
     __slots__ = ("_recording", "_former")

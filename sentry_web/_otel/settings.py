@@ -1,7 +1,6 @@
-"""The options of the OpenTelemetry output, checked at construction, with its environment variables.
+"""The options of the OpenTelemetry output, from arguments and environment variables, checked at construction.
 
-An argument wins over the variable. The variables are read here and now, never at import and never again: a request
-finds everything ready.
+An argument takes precedence over a variable. Variables are read at construction, never at import or during a request.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from .._options import Options, bad, build_options, flag, optional_callable, pat
 from .._privacy.policy import Policy
 
 SCOPE_NAME = "sentry_web"
-#: The conventions' version in which all that is reported here is stable.
+#: The version of the conventions in which every name that is used here is stable.
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.23.1"
 
 _CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
@@ -37,16 +36,16 @@ _HEADERS = {
     "http_capture_headers_server_response": _CAPTURE + "SERVER_RESPONSE",
     "http_capture_headers_sanitize_fields": _CAPTURE + "SANITIZE_FIELDS",
 }
-#: What each object given must be able to do.
+#: The method that each object must have.
 _OBJECTS = {
     "tracer_provider": "get_tracer",
     "meter_provider": "get_meter",
     "tracer": "start_span",
     "meter": "create_histogram",
 }
-#: What there is only where messages are.
+#: Options for messages, which only ASGI has.
 _OF_ASGI = {"client_request_hook", "client_response_hook", "exclude_spans"}
-#: What the exchange does for all outputs: of a recorder by itself, these would have no effect.
+#: Options that the exchange implements for all outputs; on a recorder alone they would have no effect.
 _OF_MIDDLEWARE = {
     "excluded_urls",
     "failed_request_status_codes",
@@ -66,12 +65,12 @@ class OtelSettings:
     """The checked options of one middleware.
 
     Args:
-        options: Those of the README's table, OpenTelemetry's and our own.
-        protocol: ``"asgi"``, ``"wsgi"``, or ``None`` for a recorder that any middleware may get.
+        protocol: ``"asgi"``, ``"wsgi"``, or ``None`` for a recorder that can be passed to any middleware.
+        options: The options of the README's table: OpenTelemetry's and those of this package.
 
     Raises:
-        ValueError: For a value that is not allowed; the message names option and value.
-        TypeError: For a value of the wrong type, and for an option that does not exist on this protocol.
+        ValueError: If a value is not allowed; the message names option and value.
+        TypeError: If a value has the wrong type, or an option does not exist for this protocol.
     """
 
     __slots__ = (
@@ -108,7 +107,7 @@ class OtelSettings:
             forwarding=self.config.forwarding,
             sensitive_headers=headers["http_capture_headers_sanitize_fields"],
         )
-        #: Regular expressions that are searched in a header's name, in lower case.
+        #: Regular expressions that are searched for in a header's name, in lower case.
         self.request_headers = (*everything, *_whole(headers["http_capture_headers_server_request"]))
         self.response_headers = (
             *everything,
@@ -116,7 +115,7 @@ class OtelSettings:
             *self.config.capture_response_headers,
         )
         excluded = _kinds("exclude_spans", own["exclude_spans"])
-        # A recorder by itself is asked for them where its middleware is to record them
+        # A recorder that is passed to a middleware receives messages only if that middleware records them
         asked = protocol is None or options.get("record_send_receive")
         self.message_spans: frozenset[str] = frozenset(MESSAGES) - excluded if asked else frozenset()
         self.span_details = hooks["default_span_details"]
@@ -125,11 +124,11 @@ class OtelSettings:
         )
         self.response_hook = hooks["response_hook"]
         self.message_hooks = {"receive": hooks["client_request_hook"], "send": hooks["client_response_hook"]}
-        #: Whether a hook will want the server's scope or environ after the start.
+        #: Whether a hook needs the server's scope or environ after the start.
         self.has_live_hooks = self.response_hook is not None or any(self.message_hooks.values())
         self.known_methods = _known_methods()
         self.tracer: Any = own["tracer"] or trace.get_tracer(SCOPE_NAME, _version(), own["tracer_provider"], SCHEMA_URL)
-        # Not metrics.get_meter(), which takes no schema in the API's oldest releases
+        # Not metrics.get_meter(), which accepts no schema URL in the API's oldest releases
         meters = own["meter_provider"] or metrics.get_meter_provider()
         self.meter: Any = own["meter"] or meters.get_meter(SCOPE_NAME, _version(), SCHEMA_URL)
         _warn_of_old_conventions()
@@ -141,7 +140,7 @@ def build_settings(protocol: str | None = None, **options: Any) -> OtelSettings:
 
 
 def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, Any]) -> Options:
-    """The part of the options that every output takes."""
+    """Return the options that are common to all outputs."""
     excluded = options.pop("excluded_urls", None)
     if excluded is None:
         specific = os.environ.get(f"OTEL_PYTHON_{(protocol or '').upper()}_EXCLUDED_URLS")
@@ -153,12 +152,12 @@ def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, A
     if listed is not None:
         config = config.replace(excluded_urls=(cast("Pattern[str]", _Listed(listed)),))
     if hooks["client_request_hook"] is not None or hooks["client_response_hook"] is not None:
-        config = config.replace(record_send_receive=True)  # hooks get each message, whether it has a span or not
+        config = config.replace(record_send_receive=True)  # hooks receive each message, with or without a span
     return config
 
 
 class _Listed:
-    """An ``ExcludeList`` of OpenTelemetry's, in the place of a regular expression."""
+    """An adapter that makes OpenTelemetry's ``ExcludeList`` usable as a regular expression."""
 
     __slots__ = ("_list",)
 
@@ -166,24 +165,24 @@ class _Listed:
         self._list = excluded
 
     def search(self, url: str) -> bool:
-        """Return whether it has this URL."""
+        """Return whether the list excludes this URL."""
         return bool(self._list.url_disabled(url))
 
 
 def _headers(option: str, value: Any) -> tuple[Pattern[str], ...]:
-    """Regular expressions of header names: the argument, else the environment's, separated by commas."""
+    """Return the patterns of header names, from the argument or else from the comma-separated variable."""
     if value is None:
         value = [part.strip() for part in os.environ.get(_HEADERS[option], "").split(",") if part.strip()]
     return patterns(option, value)
 
 
 def _whole(expressions: tuple[Pattern[str], ...]) -> list[Pattern[str]]:
-    """The same for whole names, as OpenTelemetry takes those that capture."""
+    """Return patterns that match whole names only, as OpenTelemetry matches captured headers."""
     return [re.compile(rf"\A(?:{each.pattern})\Z", each.flags) for each in expressions]
 
 
 def _kinds(option: str, value: Any) -> frozenset[str]:
-    """The messages that get no span."""
+    """Return the kinds of messages that get no span."""
     kinds = value if isinstance(value, (list, tuple, set, frozenset)) or value is None else [value]
     for kind in kinds or ():
         if kind not in MESSAGES:
@@ -192,7 +191,10 @@ def _kinds(option: str, value: Any) -> frozenset[str]:
 
 
 def _known_methods() -> frozenset[str] | None:
-    """The specification's variable replaces the list; that of OpenTelemetry's Python packages knows all methods."""
+    """Return the known methods, or ``None`` for all.
+
+    The specification's variable replaces the list; the variable of OpenTelemetry's Python packages allows all methods.
+    """
     listed = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")
     if listed:
         return frozenset(method.strip().upper() for method in listed.split(",") if method.strip())
@@ -200,7 +202,7 @@ def _known_methods() -> frozenset[str] | None:
 
 
 def _warn_of_old_conventions() -> None:
-    """Say so where the environment asks for attributes that do not exist here."""
+    """Warn if the environment requests attributes of the old conventions, which are not supported."""
     wanted = {part.strip() for part in os.environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")}
     if "http/dup" in wanted:
         warnings.warn(

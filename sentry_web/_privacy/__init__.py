@@ -1,10 +1,10 @@
-"""Scrubbing: what may be sent of a request, and how secrets are kept out of everything else.
+"""Scrubbing: which parts of a request may be sent, and how its secrets are kept out of everything else.
 
 ================  ================================================================
-``policy``        what may be sent of headers, cookies, query, body and address
+``policy``        which headers, cookies, query, body and address may be sent
 ``rules``         which keys have sensitive values
-``header_kinds``  what a header holds
+``header_kinds``  the classification of headers by name
 ``secrets``       the secret values of one request
-``redactor``      replaces them in whatever is sent
+``redactor``      their replacement in everything that is sent
 ================  ================================================================
 """

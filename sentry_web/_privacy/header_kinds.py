@@ -1,4 +1,4 @@
-"""What a header holds, by its name; shared by the privacy policy and the search for secrets."""
+"""Classification of headers by name, shared by the privacy policy and the search for secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from .rules import Rule, normalise
 
-#: Headers that carry an address of the client or of a hop between.
+#: Headers that carry the address of the client or of an intermediary.
 ADDRESS_HEADERS = frozenset(
     (  # noqa: SIM905 - a list of words, one to a line, would fill a page
         "x_forwarded_for forwarded x_real_ip remote_addr client_ip x_client_ip true_client_ip cf_connecting_ip "
@@ -24,15 +24,15 @@ URL_HEADERS = frozenset(("referer", "origin", "location", "content_location"))
 #: Headers whose value is an authority (RFC 9110, 7.2).
 HOST_HEADERS = frozenset(("host", "x_forwarded_host", "x_original_host"))
 
-#: Names of headers whose kind is remembered: so many, and so long at most.
+#: Limits of the cache of kinds: the number of header names, and the length of each.
 _MOST_NAMES, _LONGEST_NAME = 1000, 64
 
 
 class HeaderKinds:
-    """The kinds of headers.
+    """The kind of each header, cached by name.
 
     Args:
-        rule: Says which names are those of secrets.
+        rule: The rule that decides which header names are sensitive.
     """
 
     __slots__ = ("_rule", "_known")
@@ -42,9 +42,10 @@ class HeaderKinds:
         self._known: dict[str, str] = {}
 
     def of(self, name: str) -> str:
-        """What a header holds: ``cookie``, ``secret``, ``address``, ``secret address``, ``host``, ``url``, ``other``.
+        """Return the kind of a header.
 
-        Remembered for so many names, none of them long: they are ever the same few, but strangers choose them.
+        One of ``cookie``, ``secret``, ``address``, ``secret address``, ``host``, ``url`` and ``other``. Results are
+        cached, within limits: few names are common, but clients can send any name.
         """
         kind = self._known.get(name)
         if kind is None:
@@ -54,7 +55,7 @@ class HeaderKinds:
         return kind
 
     def of_all(self, headers: Sequence[tuple[str, str]]) -> set[str]:
-        """The kinds of all these headers, mostly known."""
+        """Return the set of kinds among some headers."""
         kinds: set[Any] = set(map(self._known.get, [name for name, _ in headers]))
         return {self.of(name) for name, _ in headers} if None in kinds else kinds
 

@@ -1,7 +1,7 @@
-"""The privacy policy: the only decision about what may be sent of a request.
+"""The privacy policy: the only place that decides which parts of a request may be sent.
 
-One policy for events, transactions, spans, both protocols and every output. It speaks plain values; where something was
-replaced it says so with ``Filtered``, and an output turns that into the remark its vendor shows. No vendor type here.
+One policy serves events, transactions and spans, both protocols and every output. It returns plain values; a replaced
+value is marked as ``Filtered``, which an output translates into its vendor's annotation. No vendor type is used here.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from .rules import Rule
 
 SUBSTITUTE = "[Filtered]"
 
-#: Headers in which a proxy reports how the client asked (RFC 7239, and what was before it).
+#: Headers in which a proxy reports the scheme and host that the client used (RFC 7239, and its predecessors).
 FORWARDING_HEADERS = frozenset(("forwarded", "x-forwarded-proto", "x-forwarded-host"))
-#: Levels of a parsed body that are looked at; Sentry itself cuts off far above.
+#: Maximum depth to which a parsed body is scrubbed; Sentry itself truncates at a much smaller depth.
 _DEEPEST = 50
 
 #: Kinds of headers whose values are never sent.
 _HIDDEN = frozenset(("cookie", "secret", "secret address"))
-#: By which a value may begin that is a URL without a scheme.
+#: Prefixes of relative URLs.
 _RELATIVE = ("/", "?")
-#: Kinds of headers whose values are sent as they are, unless they look like a URL, or hold credentials.
+#: Kinds of headers whose values are sent unchanged, unless they look like a URL or contain credentials.
 _PLAIN = frozenset(("other", "host"))
 _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
-#: Queries' keys that are remembered as harmless: so many of them together, and so long at most (as in HeaderKinds).
+#: Limits of the cache of harmless queries: the number of key sets, and the length of each (as in ``HeaderKinds``).
 _MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
 
 
 class Filtered(str):
-    """A text in which something was replaced; outputs show the remark in their vendor's form."""
+    """A text in which something was replaced; outputs show the remark in their vendor's format."""
 
     __slots__ = ()
 
-    #: Sentry's name of the rule, and what was done: "s" substituted, "x" removed.
+    #: Sentry's name of the rule, and the action: "s" for substituted, "x" for removed.
     remark = ("!config", "s")
 
 
 class Oversized(Filtered):
-    """Stands for a body that was left out because of its size."""
+    """A placeholder for a body that was omitted because of its size."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class Oversized(Filtered):
 
 
 class Unparsed(Filtered):
-    """Stands for a body that is neither form nor JSON, or is malformed, and for an uploaded file."""
+    """A placeholder for an uploaded file, and for a body that is malformed or neither a form nor JSON."""
 
     __slots__ = ()
 
@@ -64,18 +64,21 @@ class Unparsed(Filtered):
 
 
 Text = str | Filtered
-#: Where a request went: scheme, authority, path, query.
+#: The target of a request: scheme, authority, path, query.
 Address = tuple[str, str | None, str, Text | None]
 
 
 class Policy:
-    """What the user's settings allow.
+    """The parts of a request that the user's settings allow to be sent.
 
     Args:
-        user_info: The client's address and other marks of a person may be sent.
-        cookies: The rule for cookies; ``None`` where they are never sent.
+        user_info: Whether the client's address and other personal data may be sent.
+        headers: The rule for headers.
+        query: The rule for query parameters.
+        cookies: The rule for cookies; ``None`` if they are never sent.
         fields: The rule for form fields and JSON keys, at any depth.
         bodies: Whether request bodies may be sent at all.
+        forwarding: The proxies whose forwarding headers are trusted.
     """
 
     __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "kinds", "_harmless")
@@ -98,25 +101,25 @@ class Policy:
         self.fields = fields
         self.bodies = bodies
         self.forwarding = forwarding
-        #: What each header holds.
+        #: The kind of each header.
         self.kinds = HeaderKinds(headers)
         self._harmless: set[str] = set()
 
     @classmethod
     def plain(cls, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()) -> Policy:
-        """Return the policy of an output without Sentry's settings: secrets are never sent, addresses by ``user_info``.
+        """Return the policy of an output without Sentry's settings: no secrets, and addresses only with ``user_info``.
 
         Args:
             user_info: Whether the client's address may be sent.
-            forwarding: Whose forwarding headers count.
-            sensitive_headers: Further names of sensitive headers.
+            forwarding: The proxies whose forwarding headers are trusted.
+            sensitive_headers: Patterns of further sensitive header names.
         """
         rule, headers = Rule(), Rule(patterns=sensitive_headers)
         known: Any = {"headers": headers, "query": rule, "cookies": None, "fields": rule, "bodies": True}
         return cls(user_info=user_info, forwarding=forwarding, **known)
 
     def report_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, Text]:
-        """Headers by name, with secrets, cookies and unwanted addresses replaced."""
+        """Return headers by name, with secrets, cookies and disallowed addresses replaced."""
         if self.headers.mode == "off":
             return {}
         headers = list(headers)
@@ -126,13 +129,13 @@ class Policy:
         return {name: self._header_value(kind_of(name), value) for name, value in headers}
 
     def _all_harmless(self, headers: list[tuple[str, str]]) -> bool:
-        """Return whether no name and no value asks for a closer look, as mostly where there is no cookie."""
+        """Return whether no header name or value needs inspection, the common case without cookies."""
         whole = "\n".join([value for _, value in headers])
         return self.kinds.of_all(headers) <= _PLAIN and not _CLOSER_LOOK(whole)
 
     def _header_value(self, kind: str, value: str) -> Text:
         if kind == "other" and "://" not in value and value[:1] not in _RELATIVE:
-            return value  # nearly all
+            return value  # the common case
         if kind in _HIDDEN or (kind == "address" and not self.user_info):
             return Filtered(SUBSTITUTE)
         if kind == "host":
@@ -141,14 +144,14 @@ class Policy:
         return self.scrub_url(value) if kind == "url" or _url_value().match(value) else value
 
     def scrub_url(self, value: str) -> Text:
-        """A URL without credentials and with the secrets of its query replaced, and of a fragment that is a query."""
+        """Return a URL without credentials, and with the secrets in its query and in a query-like fragment replaced."""
         value_, hash_mark, fragment = value.partition("#")
         address, mark, query = value_.partition("?")
         parts = [_userinfo().sub("", address)]
         scrubbed = self.report_query(query)
         if mark and scrubbed is not None:
             parts.append(mark + scrubbed)
-        if "=" in fragment:  # OAuth's implicit grant hands tokens over so (RFC 6749, 4.2.2)
+        if "=" in fragment:  # OAuth's implicit grant passes tokens in the fragment (RFC 6749, 4.2.2)
             fragment = self.report_query(fragment) or ""
         if fragment:
             parts.append(hash_mark + fragment)
@@ -156,12 +159,12 @@ class Policy:
         return value if whole == value else Filtered(whole)
 
     def report_query(self, query: str) -> Text | None:
-        """The raw query with the values of sensitive keys replaced; ``None`` where there is none to send."""
+        """Return the raw query with the values of sensitive keys replaced, or ``None`` if there is none to send."""
         if not query or self.query.mode == "off":
             return None
         keys = _QUERY_VALUES.sub("", query)
         if keys in self._harmless and "@" not in query and "%40" not in query:
-            return query  # nearly all
+            return query  # the common case
         parts: list[str] = []
         for key, raw_key, raw_value in split_query(query):
             hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))
@@ -173,7 +176,7 @@ class Policy:
         return query if whole == query else Filtered(whole)
 
     def report_cookies(self, header: str | None) -> dict[str, Text] | None:
-        """Cookies by name, sensitive ones replaced; ``None`` where cookies are not sent."""
+        """Return cookies by name, with sensitive values replaced, or ``None`` if cookies are not sent."""
         if self.cookies is None or self.cookies.mode == "off" or not header:
             return None
         from werkzeug.http import parse_cookie
@@ -185,7 +188,10 @@ class Policy:
         }
 
     def report_body(self, request: Request) -> Any:
-        """What the application has read of the body, parsed and with secrets replaced; ``None``: nothing to send."""
+        """Return the parsed body, as far as the application has read it, with secrets replaced.
+
+        ``None`` if there is nothing to send.
+        """
         body = request.body
         if body is None or not body.size or not self.bodies:
             return None
@@ -199,7 +205,7 @@ class Policy:
         return self._scrub(parsed.value, 0)
 
     def _scrub(self, value: Any, depth: int) -> Any:
-        """A parsed value with those under sensitive keys replaced, and files by what is known beside their content."""
+        """Return a parsed value with sensitive values replaced, and uploaded files replaced by their metadata."""
         if depth > _DEEPEST:
             return Unparsed("[nested too deep]")
         if isinstance(value, dict):
@@ -214,21 +220,21 @@ class Policy:
         return value
 
     def client_address(self, request: Request) -> str | None:
-        """The client's address, where it may be sent."""
+        """Return the client's address, or ``None`` if it is unknown or may not be sent."""
         return self.forwarding.client_address(request.peer, request.header) if self.user_info else None
 
     def scheme(self, request: Request) -> str:
-        """The scheme as the client used it; without a proxy's headers, no header is decoded."""
+        """Return the scheme that the client used; headers are decoded only if a proxy has sent any."""
         return self.scheme_and_host(request)[0] if request.may_have(FORWARDING_HEADERS) else request.scheme
 
     def scheme_and_host(self, request: Request) -> tuple[str, str | None]:
-        """Scheme and authority as the client used them, as far as trusted proxies report them."""
+        """Return the scheme and authority that the client used, as reported by trusted proxies."""
         scheme, host = self.forwarding.scheme_and_host(request.peer, request.header)
         return self._scheme(request, scheme), host or request.host
 
     @staticmethod
     def _scheme(request: Request, forwarded: str | None) -> str:
-        """Proxies say ``https`` of a websocket's handshake too; what arrived as a websocket stays one."""
+        """Return the scheme, as ``ws`` or ``wss`` for a websocket: proxies report ``https`` for its handshake."""
         if forwarded is None:
             return request.scheme
         if request.kind == "websocket":
@@ -236,11 +242,11 @@ class Policy:
         return forwarded
 
     def address(self, request: Request, direct: bool = False) -> Address:
-        """Return scheme, host, path and query as the client used them, as far as they may be sent.
+        """Return the scheme, host, path and query that the client used, scrubbed.
 
         Args:
             request: The request.
-            direct: It is known that no proxy reports how the client asked.
+            direct: Whether the request is known to have no forwarding headers.
         """
         scheme, host = (request.scheme, request.host) if direct else self.scheme_and_host(request)
         return scheme, host, scrub_path(request.path), self.report_query(request.query)
@@ -248,13 +254,15 @@ class Policy:
     def span_attributes(
         self, request: Request, whole_url: bool = False, direct: bool = False, address: Address | None = None
     ) -> dict[str, str | int]:
-        """Return the request by OpenTelemetry's names (HTTP conventions from 1.23 on), where known and allowed.
+        """Return the request's span attributes, by OpenTelemetry's HTTP conventions (1.23 or later).
+
+        Attributes that are unknown or may not be sent are left out.
 
         Args:
             request: The request.
-            whole_url: Add ``url.full``.
+            whole_url: Whether to add ``url.full``.
             direct: As for :meth:`address`.
-            address: What :meth:`address` returned, where it was called already.
+            address: The result of :meth:`address`, if it is already known.
         """
         scheme, host, path, query = self.address(request, direct) if address is None else address
         known: dict[str, Any] = {"url.scheme": scheme, "url.path": path, "network.protocol.name": request.kind}
@@ -281,21 +289,21 @@ class Policy:
 
 @functools.cache
 def _url_value() -> Pattern[str]:
-    """What begins like a URL; compiled, as the next one, where it is needed."""
+    """Return the pattern of values that begin like a URL; compiled on first use."""
     return re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|/|\?")
 
 
 @functools.cache
 def _userinfo() -> Pattern[str]:
-    """``user:password@`` of a URL."""
+    """Return the pattern of the userinfo (``user:password@``) in a URL; compiled on first use."""
     return re.compile(r"(?<=//)[^/?#\s]*@")
 
 
 def scrub_path(path: str) -> str:
-    """A path without the credentials of a URL inside of it, as proxies have them (``/fetch/https://user:pw@host``)."""
+    """Return a path without the credentials of an embedded URL (``/fetch/https://user:pw@host``, as in a proxy)."""
     return _userinfo().sub("", path) if "@" in path else path
 
 
 def _holds_userinfo(raw_value: str) -> bool:
-    """Return whether a value of a query holds a URL with credentials; ``@`` may be percent-encoded."""
+    """Return whether a query value contains a URL with credentials; ``@`` may be percent-encoded."""
     return ("@" in raw_value or "%40" in raw_value) and _userinfo().search(unquote_plus(raw_value)) is not None

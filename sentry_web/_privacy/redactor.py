@@ -1,9 +1,10 @@
-"""Replaces known values in whatever is about to be sent, however they are escaped there.
+"""Replacement of known values in everything that is about to be sent, however they are escaped.
 
-What a value looks like depends on how often code wrote it with ``repr``, as JSON or percent-encoded, one around the
-other. Such forms cannot be listed; but letters and digits are the same in all of them. So a value is looked for by its
-longest run of these, and replaced by a regular expression in which every other character stands for all its escapes.
-The application's own objects are read, never written. No vendor type is here, and nothing of requests.
+The form of a value depends on how often code has applied ``repr``, JSON or percent-encoding to it, in any order. These
+forms cannot be enumerated, but ASCII letters and digits are the same in all of them. A value is therefore searched for
+by its longest run of letters and digits, and replaced by means of a regular expression in which every other character
+matches all its escapes. The application's own objects are read, never modified. This module depends neither on vendor
+types nor on requests.
 """
 
 from __future__ import annotations
@@ -19,35 +20,35 @@ from .policy import SUBSTITUTE
 
 #: Shorter values are too common to be distinguished from ordinary text.
 MINIMUM = 6
-#: Of a longer value, its beginning is looked for and replaced with all that follows without a break.
+#: Only this many leading characters of a longer value are searched for; what follows without a break is replaced too.
 _LONG = 256
 _REST = r"[^\s'\",;&<>]*"
-#: Values of an event that are looked at; what comes after them is not sent.
+#: Maximum number of values of an event that are searched; the values after them are not sent.
 _MOST_VALUES = 50_000
-#: A text with more secrets than these is replaced as a whole: what else is in it is not worth the time.
+#: A text with more secrets than this is replaced as a whole, which bounds the time spent on it.
 _MOST_IN_ONE = 30
 _TEXT = frozenset((str,))
-#: Values whose text is what an output shows of them.
+#: Types whose values outputs show as their text.
 _FLAT = frozenset((str, int, float, bool, type(None)))
-#: Letters and digits in a row by which a value is looked for first.
+#: Minimum length of a run of letters and digits that is used as a probe.
 _PROBE = 3
-#: Values without such a row are searched for by their expression; so many of them.
+#: Maximum number of values without a probe, which are searched for by their regular expression.
 _MOST_ODD = 20
 
 _NOTHING = re.compile(r"(?!)")
 _RUNS = re.compile(r"[A-Za-z0-9]+")
-_BACKSLASHES = r"\\{1,64}"  # each ``repr`` around another doubles them
+_BACKSLASHES = r"\\{1,64}"  # each nested ``repr`` doubles them
 _NAMED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _ENTITIES = {'"': "&quot;|&#34;|&#x22;", "'": "&#39;|&#x27;|&apos;", "&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 class Redactor:
-    """Replaces the secret values of one request.
+    """The replacement of one request's secret values.
 
     Args:
-        values: What to look for, the longest first.
-        show: How the output would write an object that is no plain value.
-        blocks: Beginnings of contents; a text is cut where one of them stands.
+        values: The values to search for, the longest first.
+        show: Returns the text that the output would send for an object that is not a plain value.
+        blocks: Beginnings of private content; a text is cut off where one of them occurs.
     """
 
     __slots__ = ("_show", "_values", "_blocks", "_present", "_probes", "_odd", "_overflow", "_left", "idle")
@@ -56,25 +57,25 @@ class Redactor:
         self._values = list(dict.fromkeys(form for value in values for form in (value, _misread(value))))
         self._blocks = list(blocks)
         self._show = show
-        #: Probe, value, and its expression where one is needed.
+        #: Probe, value, and the value's regular expression if one is needed.
         self._present: list[tuple[str, str, re.Pattern[str] | None]] = []
-        #: All probes of those at once: most texts have none, which one search shows instead of twenty.
+        #: One expression for all probes: a single search suffices for the many texts that contain none.
         self._probes = _NOTHING
         self._odd = 0
         self._overflow = False
-        self.idle = not self._values and not self._blocks  #: there is nothing to look for
+        self.idle = not self._values and not self._blocks  #: whether there is nothing to search for
 
     def search(self, value: Any) -> bool:
-        """Look whether any of the values is in there at all, and prepare to replace those that are.
+        """Return whether any of the secrets occurs in a value, and prepare to replace those that do.
 
-        One text of all texts, so that each value is searched once: the common event holds none, or two or three.
+        All texts are joined, so that each secret is searched for only once: most events contain at most a few.
         """
         self._present, self._odd, self._overflow = [], 0, False
         if self.idle:
             return False
         texts: list[str] = []
         self._left = _MOST_VALUES // 2
-        if not self._gather([value], texts):  # the short way, for the common event
+        if not self._gather([value], texts):  # fast path for the common event
             texts = list(self._texts(value))
         whole = "\n".join(texts)
         for block in self._blocks:
@@ -85,7 +86,7 @@ class Redactor:
         return bool(self._present) or self._overflow or ("..." in whole and any(map(self._cut_within, texts)))
 
     def _note(self, text: str, whole: str, rest: str = "") -> None:
-        """Remember a value that is in there; an expression is made, which takes longer, only where it is escaped."""
+        """Record a value that occurs; a regular expression, which is slower, is built only if it occurs escaped."""
         probe = probe_of(text)
         if probe not in whole:
             return
@@ -99,7 +100,7 @@ class Redactor:
                 self._present.append((probe, text, pattern))
 
     def redact(self, value: Any) -> Any:
-        """The value with each secret replaced; a copy, where there is one in it."""
+        """Return the value with each secret replaced; a copy if it contains one."""
         if isinstance(value, str):
             return self.redact_text(value)
         return self._copy(value) if self._overflow or any(map(self._is_suspect, self._texts(value))) else value
@@ -108,7 +109,7 @@ class Redactor:
         return self._probes.search(text) is not None or self._cut_within(text) > 0
 
     def redact_text(self, text: str) -> str:
-        """The text with each secret replaced."""
+        """Return the text with each secret replaced."""
         found = 0
         for probe, value, pattern in self._present if self._probes.search(text) else ():
             if probe in text:
@@ -121,7 +122,7 @@ class Redactor:
         return f"{text[: -cut - 3]}{SUBSTITUTE}..." if cut else text
 
     def _cut_within(self, text: str) -> int:
-        """How much of a value stands at the end of a text that an output has cut off, as Sentry's do, with dots."""
+        """Return how much of a secret stands at the end of a text that was truncated with dots, as Sentry's are."""
         if text[-3:] == "...":
             tail = text[-_LONG:-3]
             for value in self._values:
@@ -131,9 +132,9 @@ class Redactor:
         return 0
 
     def _gather(self, values: Iterable[Any], texts: list[str], deepest: int = 20) -> bool:
-        """Add the texts among the values and in them; whether those were plain: shallow, few, with texts for keys."""
+        """Collect all texts in some values; return whether these were plain (shallow, few, and with texts as keys)."""
         values = list(values)
-        if _FLAT.issuperset(map(type, values)):  # nearly always: attributes, headers, tags
+        if _FLAT.issuperset(map(type, values)):  # the common case: attributes, headers, tags
             texts += map(str, values)
             return True
         for item in values:
@@ -153,10 +154,10 @@ class Redactor:
         return True
 
     def _texts(self, value: Any) -> Iterator[str]:
-        """Every text in a value, keys too; each container once, without recursion, the shallow ones first."""
+        """Yield every text in a value, including keys; breadth-first, without recursion, and each container once."""
         queue: deque[Any] = deque([[value]])
         seen: set[int] = set()
-        kept: list[Any] = []  # what was made here must live as long as its id is in use
+        kept: list[Any] = []  # keeps temporary objects alive while their ids are in use
         left = _MOST_VALUES
         while queue:
             container = queue.popleft()
@@ -178,7 +179,7 @@ class Redactor:
                     yield plain
 
     def _copy(self, value: Any) -> Any:
-        """A copy with each secret replaced, in which what holds itself still does."""
+        """Return a copy with each secret replaced; reference cycles are preserved."""
         root: list[Any] = [value]
         queue: deque[Any] = deque([root])
         copies: dict[int, tuple[Any, Any]] = {}
@@ -200,7 +201,7 @@ class Redactor:
         return root[0]
 
     def _copy_of(self, item: Any, copies: dict[int, tuple[Any, Any]], queue: deque[Any]) -> Any:
-        """One value as it may be sent; a container's copy is filled later."""
+        """Return the redacted form of one value; the copy of a container is filled later."""
         if id(item) in copies:
             return copies[id(item)][1]
         plain = self._as_plain(item)
@@ -220,16 +221,16 @@ class Redactor:
         return key if replaced == text else replaced
 
     def _as_plain(self, item: Any) -> Any:
-        """A container as ``dict`` or ``list``, ``None`` for what holds no text, anything else as its text."""
+        """Return a container as ``dict`` or ``list``, ``None`` for a value without text, anything else as its text."""
         if type(item) in (str, dict, list):
             return item
         if item is None or isinstance(item, bool):
             return None
         if isinstance(item, (int, float)):
-            return repr(item)  # a card's number may be one
+            return repr(item)  # an integer may be a card number
         try:
             return self._converted(item)
-        except Exception:  # noqa: BLE001 - the application's own class, and whatever it raises
+        except Exception:  # noqa: BLE001 - the application's own class may raise anything
             return self._show(item)
 
     def _converted(self, item: Any) -> Any:
@@ -243,31 +244,35 @@ class Redactor:
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
-    """An expression that finds any of these texts; an empty one is everywhere."""
+    """Return a pattern that matches any of these texts, or nothing if there are none."""
     known = dict.fromkeys(map(re.escape, texts))
     return re.compile("|".join(known)) if known else _NOTHING
 
 
 def _misread(value: str) -> str:
-    """A value whose latin-1 bytes, ``?`` for what latin-1 lacks, are taken for UTF-8: neighbours may become one."""
+    """Return a value whose latin-1 bytes were decoded as UTF-8, with ``?`` for characters outside latin-1.
+
+    Adjacent characters may merge into one.
+    """
     return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:
-    """Keys and values; those of a list are numbered."""
+    """Return the keys and values of a container; the keys of a list are its indexes."""
     return container.items() if isinstance(container, dict) else enumerate(container)
 
 
 def probe_of(value: str) -> str:
-    """The longest run of letters and digits, which no escaping changes; empty where there is none worth it."""
+    """Return the longest run of letters and digits, which no escaping changes; empty if none is long enough."""
     longest = max(_RUNS.findall(value[:_LONG]), key=len, default="")
     return longest if len(longest) >= _PROBE else ""
 
 
 def pattern_of(value: str) -> str:
-    """A value as a regular expression that matches it in every form.
+    """Return a regular expression that matches a value in every escaped form.
 
-    Linear: of each character's forms at most one fits at a place, and a run of backslashes is one item.
+    Matching takes linear time: at most one form of a character fits at a position, and a run of backslashes is one
+    item.
     """
     runs = groupby(value[:_LONG], key=lambda character: character == "\\")
     parts = [_backslashes(len(list(run))) if escaping else "".join(map(_forms_of, run)) for escaping, run in runs]
@@ -275,13 +280,16 @@ def pattern_of(value: str) -> str:
 
 
 def _backslashes(number: int) -> str:
-    """A run of backslashes, which grows with each escaping; from its start, lest each of them be one."""
+    """Return the expression for a run of backslashes, which grows with each escaping.
+
+    It is anchored at the start of the run, so that it does not match at each backslash.
+    """
     return rf"(?:(?<!\\)\\+|(?:%(?:25){{0,2}}5[cC]){{{number}}})"
 
 
 @functools.lru_cache(maxsize=1024)
 def _forms_of(character: str) -> str:
-    """One character, plain and in its escapes: Python's, JSON's, percent-encoding, HTML's; and as mojibake."""
+    """Return the expression for one character: plain, escaped (Python, JSON, percent-encoding, HTML) or as mojibake."""
     if character.isascii() and character.isalnum():
         return character
     forms = ["".join(map(_byte, character.encode("utf-8", "surrogatepass")))]
@@ -297,11 +305,11 @@ def _forms_of(character: str) -> str:
         forms.append(r"\+")
     if not character.isascii():
         forms += [_BACKSLASHES + f"U(?i:{ord(character):08x})", "[?\ufffd]"]
-    forms.append(r"\\{0,64}" + re.escape(character))  # last: of "%" and "%25" the longer is meant
+    forms.append(r"\\{0,64}" + re.escape(character))  # last, so that "%25" is preferred to "%"
     return f"(?:{'|'.join(forms)})"
 
 
 def _byte(byte: int) -> str:
-    """One byte of a character's UTF-8: percent-encoded (once more, too), escaped, or taken for latin-1."""
+    """Return the expression for one UTF-8 byte: percent-encoded (also repeatedly), escaped, or read as latin-1."""
     latin = re.escape(chr(byte)) + "|" if byte >= 128 else ""
     return f"(?:{latin}%(?:25){{0,2}}(?i:{byte:02x})|{_BACKSLASHES}(?:x|u00)(?i:{byte:02x}))"

@@ -1,4 +1,4 @@
-"""Which keys have sensitive values: the list of names, with what the user adds to it or exempts."""
+"""Rules for sensitive keys: the built-in list of names, and the user's additions and exemptions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from re import Pattern
 
-#: A key is sensitive if it holds one of these (lower-cased, "-" read as "_").
+#: A key is sensitive if it contains one of these (in lower case, "-" read as "_").
 SENSITIVE_TERMS = frozenset(
     (  # noqa: SIM905 - a list of words, one to a line, would fill a page
         "password passwd pwd secret api_key apikey auth credentials mysql_pwd privatekey private_key token "
@@ -15,14 +15,21 @@ SENSITIVE_TERMS = frozenset(
     ).split()
 )
 
-#: Too short to look for inside of other keys (OpenTelemetry's ``url.query`` list).
+#: Names that must match a whole key, since they are too short to search for (OpenTelemetry's ``url.query`` list).
 SENSITIVE_NAMES = frozenset(("sig",))
-#: Longer keys are judged anew each time, so that what strangers send fills no memory.
+#: Longer keys are not cached, so that clients cannot fill the memory.
 _SHORT = 64
 
 
 class Rule:
-    """What may be sent of one kind of key–value data (``data_collection``: off, denylist or allowlist)."""
+    """The rule for one kind of key–value data.
+
+    Args:
+        mode: ``"off"``, ``"denylist"`` or ``"allowlist"``, as in Sentry's ``data_collection``.
+        terms: The terms of the denylist or allowlist.
+        sensitive: Sensitive terms in addition to ``SENSITIVE_TERMS``.
+        patterns: Regular expressions of further sensitive keys.
+    """
 
     __slots__ = ("mode", "terms", "sensitive", "patterns")
 
@@ -48,18 +55,18 @@ class Rule:
         return not named if self.mode == "allowlist" else named
 
     def is_sensitive(self, key: str) -> bool:
-        """Return whether the key itself says that its value is a secret."""
+        """Return whether the key denotes a secret, whatever the mode."""
         if self.patterns and any(pattern.search(key) for pattern in self.patterns):
             return True
         return _holds(key, self.sensitive) if len(key) <= _SHORT else _holds.__wrapped__(key, self.sensitive)
 
 
-@functools.lru_cache(maxsize=4096)  # names are always the same few
+@functools.lru_cache(maxsize=4096)  # few names are common
 def _holds(key: str, terms: frozenset[str]) -> bool:
     key = normalise(key)
     return key in SENSITIVE_NAMES or any(term in key for term in terms)
 
 
 def normalise(key: str) -> str:
-    """The form in which keys are compared: lower case, ``-`` read as ``_``."""
+    """Return the form in which keys are compared: lower case, with ``_`` for ``-``."""
     return key.lower().replace("-", "_")

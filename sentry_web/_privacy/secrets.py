@@ -1,11 +1,11 @@
-"""Known secrets: the values of one request that must not be sent, for ``redactor`` to look for.
+"""Known secrets: the values of one request that must not be sent, which ``redactor`` replaces.
 
-Rules by key cannot see a cookie once the application has put it in a local variable, a log line or an exception's
-message. But of one request the secret values are known. They are collected when something is sent, and only then.
+Rules by key do not recognise a cookie that the application has copied into a local variable, a log line or an
+exception's message, but the secret values of one request are known. They are collected only when something is sent.
 
-A value counts if it has six characters or more and is not on the list of common words: an event in which every ``true``
-and ``default`` is replaced is useless. Files, and bodies of unknown kinds, are known by their beginning and by that of
-each part in which they were read. No vendor type is here.
+A value counts as a secret if it has at least six characters and is not a common word: an event in which every ``true``
+and ``default`` is replaced is useless. Files, and bodies of unknown kinds, are recognised by their beginning and by
+that of each part in which they were read. No vendor type is used here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .policy import Policy
 from .redactor import MINIMUM
 from .rules import Rule, normalise
 
-#: What cookies and fields often hold and nobody keeps secret.
+#: Common values of cookies and fields, which are not secret.
 COMMON = frozenset(
     (  # noqa: SIM905 - a list of words, one to a line, would fill a page
         "default undefined disabled enabled anonymous localhost granted denied accepted declined rejected "
@@ -34,34 +34,40 @@ COMMON = frozenset(
         "failure error password username session cookie bearer digest negotiate filtered [filtered]"
     ).split()
 )
-#: At most so many values of a request are looked for, the longest first.
+#: Maximum number of secrets of a request; the longest take precedence.
 _MOST_SECRETS = 300
-#: Values of a parsed body that are looked at.
+#: Maximum number of values of a parsed body that are visited.
 _NODES = 50_000
 
-#: Kinds of headers that hold a secret only within a URL.
+#: Kinds of headers that contain secrets only within a URL.
 _HARMLESS = frozenset(("host", "url", "other"))
 
 
 @functools.cache
 def _userinfo() -> re.Pattern[str]:
-    """``user:password@`` of a URL; compiled, as the next one, where it is needed."""
+    """Return the pattern of the userinfo (``user:password@``) in a URL; compiled on first use."""
     return re.compile(r"//([^/?#\s@]*)@")
 
 
 @functools.cache
 def _parameter() -> re.Pattern[str]:
-    """name="value" or name=value, as in Digest (RFC 7616) and in signatures."""
+    """Return the pattern of ``name="value"`` and ``name=value``, as in Digest (RFC 7616) and in signatures."""
     return re.compile(r'=\s*(?:"([^"]+)"|([^",;\s=][^",;\s]*))')
 
 
 class Secrets:
-    """Collects the secret values of one request."""
+    """The secret values of one request.
+
+    Args:
+        request: The request.
+        policy: The policy that decides which values are secret.
+        response_headers: The headers of the response.
+    """
 
     def __init__(self, request: Request, policy: Policy, response_headers: Iterable[tuple[str, str]] = ()) -> None:
         self._policy = policy
         self._values: set[str] = set()
-        self._claims: list[str] = []  # what headers say of addresses
+        self._claims: list[str] = []  # values of address headers
         self._add_headers(request.headers)
         claims, self._claims = self._claims, []
         if response_headers:
@@ -69,13 +75,13 @@ class Secrets:
         self._add_query(request.query)
         self._add_url(request.path)
         self._add_addresses(request, claims)
-        #: Beginnings of content that is never sent: a text is cut where one of them stands.
+        #: Beginnings of content that is never sent; a text is cut off where one of them occurs.
         self.blocks: list[str] = []
         if request.body is not None:
             self._add_body(request.body, request.header("content-type"))
 
     def values(self) -> list[str]:
-        """The values, as they came and decoded, the longest first."""
+        """Return the secret values, both raw and decoded, the longest first."""
         if not self._values:
             return []
         originals = sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]
@@ -86,7 +92,7 @@ class Secrets:
         whole = "\n".join([value for _, value in headers])
         marked = "@" in whole or "?" in whole or "#" in whole
         if not marked and self._policy.kinds.of_all(headers) <= _HARMLESS:
-            return  # nearly always, where there is no cookie
+            return  # the common case without cookies
         for name, value in headers:
             kind = self._policy.kinds.of(name)
             if kind.endswith("address"):
@@ -101,7 +107,7 @@ class Secrets:
                 self._add_url(value)
 
     def _add_cookies(self, key: str, header: str) -> None:
-        """Every cookie where none is sent; else those with a sensitive name."""
+        """Add the cookies with a sensitive name, or all cookies if cookies are never sent."""
         rule = self._policy.cookies
         for part in [header] if key == "set_cookie" else header.split(";"):
             name, _, value = part.partition("=")
@@ -113,7 +119,7 @@ class Secrets:
                 self._add(value.strip('"'))
 
     def _add_credentials(self, value: str) -> None:
-        """A credential as a whole, without its scheme, and what Basic hides (RFC 7617) or parameters hold."""
+        """Add a credential: whole, without its scheme, its decoded Basic parts (RFC 7617) and its parameters."""
         self._add(value)
         scheme, _, token = value.strip().partition(" ")
         self._add(token.strip())
@@ -126,7 +132,7 @@ class Secrets:
         self._add_url(value)
 
     def _add_url(self, value: str) -> None:
-        """The secrets inside a header that holds a URL."""
+        """Add the secrets in a text that is, or contains, a URL."""
         if "@" in value:
             for userinfo in _userinfo().findall(value):
                 for part in userinfo.split(":"):
@@ -149,7 +155,7 @@ class Secrets:
                     self._add(part)
 
     def _add_addresses(self, request: Request, claims: list[str]) -> None:
-        """The client's address, and those of proxies' headers, where they may not be sent; loopback is nobody's."""
+        """Add the addresses of the client and in proxies' headers if they may not be sent; loopback is not personal."""
         if self._policy.user_info:
             return
         entries = [entry for claim in claims for entry in claim.split(",")]
@@ -162,7 +168,7 @@ class Secrets:
                 self._add(str(address))
 
     def _add_body(self, body: ReadBody, content_type: str | None) -> None:
-        """The fields with sensitive names; and content of files and of unknown kinds, whole where it is short."""
+        """Add fields with sensitive names, and private content: whole if it is short, else its beginning."""
         self._add_fields(body.parse(content_type).value)
         for beginning in body.private_content(content_type):
             if len(beginning) > BEGINNING:
@@ -171,7 +177,7 @@ class Secrets:
                 self._add(_as_text(beginning))
 
     def _add_fields(self, value: Any, secret: bool = False) -> None:
-        """The values under sensitive names at any depth, without recursion."""
+        """Add the values of sensitive keys at any depth, without recursion."""
         stack = [(value, secret)]
         rule: Rule = self._policy.fields
         for _ in range(_NODES):
@@ -193,20 +199,20 @@ class Secrets:
 
 
 def counts(value: str) -> bool:
-    """Return whether a value is worth replacing everywhere: long enough, and no common word."""
+    """Return whether a value is long enough, and not a common word, and is therefore replaced everywhere."""
     return len(value) >= MINIMUM and value.lower() not in COMMON
 
 
 def readings_of(value: str) -> set[str]:
-    """A value as it came, and as an application reads it."""
+    """Return a raw value and the forms into which an application may decode it."""
     if "%" not in value and "+" not in value and value.isascii():
-        return {value}  # nearly all: four decodings less
+        return {value}  # the common case, which needs no decoding
     texts = {value, _as_utf8(value)}
     return texts | {unquote(text) for text in texts} | {unquote_plus(text) for text in texts}
 
 
 def _as_utf8(value: str) -> str:
-    """A header's value, decoded as latin-1 by the protocol, as an application decodes it."""
+    """Return a header's value, which the protocol decodes as latin-1, decoded as UTF-8 if possible."""
     try:
         return value.encode("latin-1").decode("utf-8")
     except ValueError:
@@ -214,7 +220,7 @@ def _as_utf8(value: str) -> str:
 
 
 def _as_text(beginning: bytes) -> str:
-    """The beginning of some content; UTF-8 that was cut within a character loses that one."""
+    """Return the beginning of some content as text; a UTF-8 character that was cut off is dropped."""
     for end in range(len(beginning), max(len(beginning) - 4, 0), -1):
         try:
             return beginning[:end].decode("utf-8")
@@ -225,7 +231,7 @@ def _as_text(beginning: bytes) -> str:
 
 def _decode_base64(text: str) -> str:
     text = text.strip()
-    try:  # clients forget the padding, and servers forgive them
+    try:  # clients may omit the padding, and servers accept that
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return ""

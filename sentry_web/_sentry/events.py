@@ -1,7 +1,7 @@
-"""What our events say: request data, client, name. Added as the scope's first event processor of the request.
+"""Request data, client address and transaction name of events, added by an event processor.
 
-It is first, so that processors and hooks which the application adds find the request data there and can scrub it. It
-outlives the request in scopes that child tasks and threads carry on; so it holds values only, never a scope.
+It is the first processor on the request's scope, so that processors and hooks of the application can find and scrub the
+request data. It outlives the request in scopes of child tasks and threads, so it holds values only, never a scope.
 """
 
 from __future__ import annotations
@@ -22,12 +22,21 @@ from .compat import AnnotatedValue, transaction_name
 _TEXT = frozenset((str,))
 #: Parts of a request's data that are dictionaries.
 _NESTED = frozenset(("headers", "cookies", "env"))
-#: Levels of a body at which the SDK still shows values as such (its ``MAX_DATABAG_DEPTH``, less one).
+#: Maximum depth at which the SDK still serializes the values of a body (its ``MAX_DATABAG_DEPTH`` minus one).
 _DEEPEST_REMARK = 4
 
 
 class RequestProcessor:
-    """Puts what is known of one request on each event sent in it, or in what it started."""
+    """An event processor that adds the data of one request to each event of this request and its background work.
+
+    Args:
+        request: The request.
+        policy: The policy that decides what may be sent.
+        naming: The names of the request.
+        captured: The exceptions that have been reported, to which the processor adds.
+        capture_body: Which events carry the body: ``"always"``, or ``"errors"`` for all but transactions.
+        names_before: Transaction names that were on the scopes before this request.
+    """
 
     __slots__ = (
         "_request",
@@ -55,7 +64,7 @@ class RequestProcessor:
         self._capture_body = capture_body
         self._naming = naming
         self._captured = captured
-        #: Names that were on the scopes before this request.
+        #: Transaction names that were on the scopes before this request.
         self._names_before = names_before
         #: The name that the root span starts with.
         self.initial_name: Name | None = None
@@ -64,20 +73,20 @@ class RequestProcessor:
 
     @property
     def address(self) -> Address:
-        """Where the request went; the root span tells it too, in other words."""
+        """The scrubbed target of the request, which the root span shares."""
         if self._address is None:
             self._address = self._policy.address(self._request)
         return self._address
 
     def is_chosen(self, name: str | None, source: str | None) -> bool:
-        """Whether the user or an integration set this name: it differs from all that we and others put there before."""
+        """Return whether the user or an integration has set this name during the request."""
         initial = self.initial_name
-        if not name or name in self._names_before:  # Bottle's integration sets an empty one where no route was found
+        if not name or name in self._names_before:  # Bottle's integration sets an empty one if it finds no route
             return False
         return initial is None or (name, source) != (initial.value, initial.source)
 
     def __call__(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete an event (sentry-sdk's event processor)."""
+        """Complete an event (as an event processor of sentry-sdk)."""
         exc_info = hint.get("exc_info")
         if isinstance(exc_info, (tuple, list)) and len(exc_info) > 1 and isinstance(exc_info[1], BaseException):
             self._captured.add(exc_info[1])
@@ -87,17 +96,17 @@ class RequestProcessor:
         return event
 
     def _add_request(self, event: dict[str, Any]) -> None:
-        """Add the request's data, with the body where such an event is to carry it."""
+        """Add the request's data, and the body if this kind of event carries it."""
         if self._data is None:
             self._data = request_data(self._request, self._policy, self.address)
         data = self._data.copy()
-        for key in _NESTED.intersection(data):  # processors change them in place
+        for key in _NESTED.intersection(data):  # other processors modify them in place
             data[key] = data[key].copy()
         if self._capture_body == "always" or (self._capture_body == "errors" and event.get("type") != "transaction"):
             body = self._policy.report_body(self._request)
             if body is not None:
                 data["data"] = annotated(body)
-        data.update(event.get("request") or {})  # what was given with the event is what its sender meant
+        data.update(event.get("request") or {})  # data that came with the event takes precedence
         event["request"] = data
 
     def _add_client(self, event: dict[str, Any]) -> None:
@@ -108,7 +117,7 @@ class RequestProcessor:
             event["user"] = user
 
     def name_event(self, event: dict[str, Any]) -> None:
-        """Name the event as its transaction is, or will be, named; a name that somebody chose stays."""
+        """Set the event's transaction name to that of the request, unless the user or an integration has set one."""
         info = event.get("transaction_info") or {}
         if self.is_chosen(event.get("transaction"), info.get("source")):
             event["transaction_info"] = {**info, "source": self.source_of_chosen(info.get("source"))}
@@ -118,18 +127,29 @@ class RequestProcessor:
         event["transaction_info"] = {"source": name.source}
 
     def source_of_chosen(self, source: str | None) -> str:
-        """The source of a name that somebody chose; where only the name was set, the scope still has our source."""
+        """Return the source of a name that the user or an integration has set.
+
+        If only the name was set, ``source`` is still that of the initial name; then it is ``custom``.
+        """
         initial = self.initial_name
         return "custom" if source is None or (initial is not None and source == initial.source) else source
 
     def chosen_on(self, isolation: Any) -> Name | None:
-        """A name set on the isolation scope, which the SDK itself overlooks where a span is on the current one."""
+        """Return the name on the isolation scope, which the SDK ignores if the current scope has a span."""
         name = transaction_name(isolation)
         return Name(name, "custom") if name is not None and name not in self._names_before else None
 
 
 def request_data(request: Request, policy: Policy, address: Address) -> dict[str, Any]:
-    """Sentry's request interface (https://develop.sentry.dev/sdk/data-model/event-payloads/request/)."""
+    """Return the request as Sentry's request interface.
+
+    See https://develop.sentry.dev/sdk/data-model/event-payloads/request/.
+
+    Args:
+        request: The request.
+        policy: The policy that decides what may be sent.
+        address: The scrubbed target of the request.
+    """
     scheme, host, path, query = address
     data: dict[str, Any] = {"url": build_url(scheme, host, path)}
     if request.method:
@@ -147,7 +167,7 @@ def request_data(request: Request, policy: Policy, address: Address) -> dict[str
 
 
 def _environment(request: Request, policy: Policy) -> dict[str, str]:
-    """CGI's names for the server's and the client's address."""
+    """Return the addresses of server and client, by their CGI names."""
     environment: dict[str, str] = {}
     if request.server is not None:
         environment["SERVER_NAME"] = request.server[0]
@@ -159,16 +179,16 @@ def _environment(request: Request, policy: Policy) -> dict[str, str]:
 
 
 def annotated(value: Any, depth: int = 0) -> Any:
-    """The value, with Sentry's remark, which its UI shows, wherever something in it was replaced.
+    """Return the value with Sentry's remarks, which its UI shows, on every replaced text.
 
-    Below the depth to which the SDK follows it writes the rest with ``repr``, which remarks would spoil.
+    Below a certain depth the SDK serializes values with ``repr``; there, no remarks are added.
     """
     kind = type(value)
     if kind is str:
         return value
     if kind is dict:
         if _TEXT.issuperset(map(type, value.values())):
-            return value  # nearly always
+            return value  # the common case
         return {key: item if type(item) is str else annotated(item, depth + 1) for key, item in value.items()}
     if isinstance(value, Filtered):
         return AnnotatedValue(str(value), {"rem": [list(value.remark)]}) if depth < _DEEPEST_REMARK else str(value)
@@ -176,11 +196,21 @@ def annotated(value: Any, depth: int = 0) -> Any:
 
 
 def capture_error(error: BaseException, options: dict[str, Any], mechanism: str, handled: bool) -> None:
-    """Send an exception as an error event."""
+    """Send an exception as an error event.
+
+    Args:
+        error: The exception.
+        options: The options of the client.
+        mechanism: The type of the event's mechanism.
+        handled: Whether the application has handled the exception.
+    """
     event, hint = event_from_exception(error, client_options=options, mechanism={"type": mechanism, "handled": handled})
     sentry_sdk.capture_event(event, hint=hint)
 
 
 def failure_message(request: Request, outcome: Outcome, name: Name) -> str:
-    """Return the message of an event for a response nobody raised for; by name, so that Sentry groups by route."""
+    """Return the message of the event for a failed response without an exception.
+
+    It contains the transaction's name rather than the path, so that Sentry groups such events by route.
+    """
     return f"{request.method} {name.value} answered {outcome.status}"

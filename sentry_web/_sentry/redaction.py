@@ -1,8 +1,8 @@
-"""Known-secret redaction for Sentry's items: which places of an event, and of a streamed span, are looked at.
+"""Redaction of known secrets in Sentry's events, streamed spans, logs and metrics.
 
-Structure is left alone (ids, types, file and function names, levels): only what carries values is searched. The
-processor runs after those that the application and integrations add to the isolation scope, so that it sees what they
-attached.
+Only the parts that contain values are searched; structure (ids, types, file and function names, levels) is left alone.
+The processor runs after those that the application and integrations add to the isolation scope, so that it redacts
+their data, too.
 """
 
 from __future__ import annotations
@@ -23,21 +23,28 @@ from .._request.http import text
 from . import compat
 from .compat import AnnotatedValue
 
-#: Parts of an event that hold values through and through.
+#: Parts of an event that are searched completely.
 _WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "request", "transaction")
-#: Parts of a span, in a transaction or as the trace context.
+#: Parts of a span that are searched, in a transaction or as the trace context.
 _SPAN = ("description", "data", "tags")
-#: The trace context's copy of what the envelope's header tells; it has the transaction's name.
+#: Parts of the trace context that are searched. It repeats the envelope's trace header, with the transaction's name.
 _TRACE = (*_SPAN, "dynamic_sampling_context")
-#: Parts of an event that have frames.
+#: Parts of an event that contain stack frames.
 _STACKS = frozenset(("exception", "stacktrace", "threads"))
 _BREADCRUMB = ("message", "data")
-#: Parts of a log and of a metric.
+#: Parts of a log or metric that contain text.
 _RECORD = ("body", "name")
 
 
 class RedactingProcessor:
-    """Replaces the secret values of one request in each event sent in it (sentry-sdk's event processor)."""
+    """An event processor of sentry-sdk that replaces the secret values of one request in each event.
+
+    Args:
+        request: The request.
+        policy: The policy that decides which values are secret.
+        outcome: The outcome of the request, with the response headers.
+        name_event: Sets the transaction name of an event.
+    """
 
     __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for")
 
@@ -52,9 +59,9 @@ class RedactingProcessor:
         self._cached_for: object = None
 
     def __call__(self, event: dict[str, Any], hint: Any) -> dict[str, Any] | None:
-        """Redact an event, in place. It fails closed: what cannot be redacted is blanked, or not sent.
+        """Redact an event in place. This fails closed: an event that cannot be redacted is blanked, or not sent.
 
-        What an integration's processor, which runs before this, left without a name gets ours again.
+        The transaction name is set again if an integration's processor, which runs earlier, has removed it.
         """
         if not event.get("transaction"):
             call(self._name_event, event)
@@ -71,7 +78,7 @@ class RedactingProcessor:
         return True
 
     def redact_span(self, span: Any) -> None:
-        """Redact the name and the attributes of a streamed span; where that fails, it keeps neither."""
+        """Redact the name and attributes of a streamed span; both are removed if that fails."""
         if not call(self._redact_span, span):
             span.name = SUBSTITUTE
             span.set_attribute("sentry.segment.name", SUBSTITUTE)
@@ -93,7 +100,7 @@ class RedactingProcessor:
         return True
 
     def redact_record(self, record: dict[str, Any]) -> None:
-        """Redact a log or a metric; where that fails, it keeps neither text nor attributes."""
+        """Redact a log or metric; its text and attributes are removed if that fails."""
         if not call(self._redact_record, record):
             record.update({key: SUBSTITUTE for key in _RECORD if key in record}, attributes={})
 
@@ -103,16 +110,18 @@ class RedactingProcessor:
         return True
 
     def _redact_trace_header(self, span: Any) -> None:
-        """Redact the segment's name in the header of the envelopes, which is fixed when it is first used."""
+        """Redact the segment's name in the envelopes' trace header, which is fixed at its first use."""
         segment = compat.segment_of(span)
         if segment is not None and self._redactor().search(str(segment.name)):
             header = compat.trace_header_of(segment)
             self._redact({"transaction": header.get("transaction")}, header.__setitem__)
 
     def _redact(self, values: Any, write: Callable[[Any, Any], None]) -> None:
-        """Search all at once, and write back what changed; nothing is written where there is nothing to hide.
+        """Search all values at once, and write the redacted ones if any of them contains a secret.
 
-        :param values: a dictionary, or a list, whose places are its keys.
+        Args:
+            values: A dictionary, or a list, whose indexes serve as keys.
+            write: Called with each key and redacted value.
         """
         redactor = self._redactor()
         if redactor.search(values):
@@ -120,7 +129,7 @@ class RedactingProcessor:
                 write(key, redactor.redact(value))
 
     def _redactor(self) -> Redactor:
-        """What looks for the values; made again when more of the request or the response is known."""
+        """Return the redactor, which is rebuilt when more of the request's body or the response's headers is known."""
         known = (self._request.body.size if self._request.body is not None else 0, self._outcome.headers)
         if self._cached is None or self._cached_for != known:
             secrets = Secrets(self._request, self._policy, _pairs(self._outcome.headers))
@@ -131,12 +140,12 @@ class RedactingProcessor:
 
 
 def _pairs(headers: Any) -> list[tuple[str, str]]:
-    """The headers that an application answered with, as far as they are any."""
+    """Return the valid headers of the application's response."""
     return [(text(item[0]), text(item[1])) for item in headers if isinstance(item, (list, tuple)) and len(item) == 2]
 
 
 def _places(event: dict[str, Any]) -> Iterable[tuple[Any, Any]]:
-    """The containers and keys of an event where values stand."""
+    """Yield the containers and keys of all values in an event."""
     yield from ((event, key) for key in _WHOLE if event.get(key))
     for entry in _values(event, "exception") + _values(event, "threads"):
         yield from ((entry, "value") for _ in range("value" in entry))
@@ -154,23 +163,23 @@ def _places(event: dict[str, Any]) -> Iterable[tuple[Any, Any]]:
 
 
 def _values(event: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The entries of ``{"values": […]}``, and of the bare list that older releases and users write."""
+    """Return the entries of ``{"values": […]}``, or of the bare list that older releases and users write."""
     part = event.get(key) or ()
     entries = part.get("values") or () if isinstance(part, dict) else part
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, (list, tuple)) else []
 
 
 def _blank(event: dict[str, Any]) -> bool:
-    """Take out all values; what happened and where is left."""
+    """Blank all values of an event; the types of exceptions and their locations remain."""
     for place, key in list(_places(event)):
         place[key] = SUBSTITUTE if isinstance(place[key], str) else None
     return True
 
 
 def _add_own_stack(event: dict[str, Any]) -> None:
-    """Add the stack of ``attach_stacktrace``, with its variables, before the event is searched.
+    """Add the stack trace of ``attach_stacktrace``, with its variables, before the event is searched.
 
-    The SDK would add it after all processors.
+    The SDK would add it after all processors have run.
     """
     options = sentry_sdk.get_client().options
     if not options.get("attach_stacktrace") or event.get("type") or not _STACKS.isdisjoint(event):
@@ -191,19 +200,19 @@ def _writer(places: list[tuple[Any, Any]]) -> Callable[[Any, Any], None]:
 
 
 def _show(value: Any) -> str:
-    """The text that the SDK's serializer would make of an object."""
+    """Return the text that the SDK's serializer would write for an object."""
     return str(value.value) if isinstance(value, AnnotatedValue) else str(safe_repr(value))
 
 
-#: For the requests that have no secret.
+#: The redactor of requests without secrets.
 _IDLE = Redactor((), _show)
 
 
 class RedactingScope(Scope):
     """A current scope whose streamed spans, logs and metrics are redacted before the user's hooks see them.
 
-    The SDK has processors for events only. What completes a span, a log or a metric with the scopes' attributes is a
-    merged scope, so that is where they are redacted. Forks keep the class.
+    The SDK has processors for events only. Spans, logs and metrics get the scopes' attributes from a merged scope, so
+    they are redacted there. Forks of the scope keep this class.
     """
 
     __slots__ = ()
@@ -215,7 +224,7 @@ class RedactingScope(Scope):
 
 
 class _MergedScope(Scope):
-    """A merged scope that redacts what it completes."""
+    """A merged scope that redacts the telemetry to which it adds attributes."""
 
     __slots__ = ()
 
@@ -225,7 +234,7 @@ class _MergedScope(Scope):
 
 
 def _redact_what_it_completes(merged: Any, scope: Scope) -> None:
-    """Turn a merged scope into one that redacts; the SDK runs none of its processors, but those of its parts."""
+    """Turn a merged scope into a redacting one; the SDK runs not its processors, but those of the scopes it merges."""
     compat.set_processors(merged, compat.processors_of(scope))
     merged.__class__ = _MergedScope
 

@@ -1,4 +1,4 @@
-"""What a recording asks of its root span, whichever tracing mode of the SDK makes it."""
+"""The protocol of a request's root span, which each tracing mode of the SDK implements."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The client's options, read as the policy and the switches that a recording needs.
+"""The options of sentry-sdk's client, converted to the policy and the settings that a recording needs.
 
-Options are read again when the client is another one: ``sentry_sdk.init`` may come after construction, and again.
+They are read again when the client changes: ``sentry_sdk.init`` may be called after construction, and repeatedly.
 """
 
 from __future__ import annotations
@@ -27,32 +27,37 @@ if TYPE_CHECKING or compat.HAS_STREAMED_SPANS:
 if TYPE_CHECKING or compat.HAS_TRANSACTIONS:
     from .transactions import start_transaction
 
-#: The SDK's own list, but for what it says of addresses: those are personal, not secret, and ``Policy`` knows them.
+#: The SDK's own list without the address headers: addresses are personal, not secret, and left to ``Policy``.
 _SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRESS_HEADERS]
-#: The SDK's ``max_request_body_size``, in bytes; ``"always"`` is bounded by ``_request.body``.
+#: The values of the SDK's ``max_request_body_size``, in bytes; ``"always"`` is bounded by ``_request.body``.
 _BODY_LIMITS = {"never": 0, "small": 1_000, "medium": 10_000, "always": sys.maxsize}
 
 
 class ClientSettings:
-    """What one client's options mean for us."""
+    """The settings derived from one client's options.
+
+    Args:
+        options: The options of the client.
+        forwarding: The proxies whose forwarding headers are trusted.
+    """
 
     __slots__ = ("policy", "tracing", "streaming", "sessions", "body_limit", "root_span")
 
     def __init__(self, options: Mapping[str, Any], forwarding: Forwarding) -> None:
         get = options.get
-        #: What may be sent.
+        #: The policy that decides what may be sent.
         self.policy = build_policy(options, forwarding)
-        #: Whether root spans are asked for at all.
+        #: Whether tracing is enabled.
         self.tracing = get("enable_tracing") is not False and (
             get("traces_sample_rate") is not None or get("traces_sampler") is not None
         )
-        #: ``trace_lifecycle="stream"``: spans are sent one by one, without transactions.
+        #: Whether spans are sent one by one, without transactions (``trace_lifecycle="stream"``).
         self.streaming = compat.HAS_STREAMED_SPANS and (not compat.HAS_TRANSACTIONS or _is_streaming(options))
-        #: Release health needs a release; without one the SDK would throw each session away.
+        #: Whether sessions are recorded. Without a release the SDK would discard each session.
         self.sessions = bool(get("auto_session_tracking") and get("release"))
-        #: Bytes of a request body that may be sent.
+        #: Maximum number of bytes of a request body that are sent.
         self.body_limit = _BODY_LIMITS.get(str(get("max_request_body_size")), 0)
-        #: Starts the root span of a request, in the tracing mode of the client.
+        #: The function that starts the root span of a request, in the client's tracing mode.
         self.root_span: Callable[[Start, Scope], RootSpan] = start_segment if self.streaming else start_transaction
 
 
@@ -64,7 +69,14 @@ def _is_streaming(options: Mapping[str, Any]) -> bool:
 
 
 def build_policy(options: Mapping[str, Any], forwarding: Forwarding) -> Policy:
-    """The privacy policy: ``data_collection`` where the user gave it, else ``send_default_pii``."""
+    """Return the privacy policy of a client.
+
+    It follows ``data_collection`` if the user has set that option, else ``send_default_pii``.
+
+    Args:
+        options: The options of the client.
+        forwarding: The proxies whose forwarding headers are trusted.
+    """
     collection = options.get("data_collection")
     if isinstance(collection, Mapping) and collection.get("provided_by_user"):
         return Policy(
@@ -90,7 +102,7 @@ def _rule(behaviour: Mapping[str, Any] | None) -> Rule:
 
 
 class SettingsCache:
-    """The settings of the client that was asked for last; clients change rarely, requests come often."""
+    """A cache of the settings of the most recent client, since clients change rarely."""
 
     __slots__ = ("_forwarding", "_client", "_settings")
 
@@ -100,11 +112,11 @@ class SettingsCache:
         self._settings: ClientSettings | None = None
 
     def get(self, client: Any) -> ClientSettings:
-        """The settings of this client."""
+        """Return the settings of a client."""
         settings = self._settings
         if settings is None or self._client is None or self._client() is not client:
             settings = ClientSettings(client.options, self._forwarding)
-            # Settings first: another thread may read between, and must not pair the new client with old settings
+            # Settings first: another thread may read in between, and must not pair the new client with the old settings
             self._client, self._settings = None, settings
             self._client = weakref.ref(client)
         return settings

@@ -1,4 +1,4 @@
-"""The root span where the SDK sends each span by itself (``trace_lifecycle="stream"``): a segment."""
+"""The root span in the SDK's stream mode (``trace_lifecycle="stream"``): a segment, whose spans are sent one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Segment:
     Args:
         span: The span, which is active on ``scope``.
         scope: The request's current scope.
-        ignored_statuses: Status codes with which it is not sent.
+        ignored_statuses: Status codes for which the segment is discarded.
     """
 
     __slots__ = ("_span", "_scope", "_ignored_statuses")
@@ -32,7 +32,7 @@ class Segment:
 
     @classmethod
     def start(cls, start: Start, scope: Scope, ignored_statuses: Any) -> Segment:
-        """Start a segment on the request's current scope, in the trace that is on it."""
+        """Start a segment on the request's current scope, in that scope's trace."""
         attributes: dict[str, Any] = {
             "sentry.op": start.op,
             "sentry.origin": start.origin,
@@ -44,7 +44,7 @@ class Segment:
         try:
             span = traces.start_span(name=start.name.value, attributes=attributes, parent_span=None)
         finally:
-            # The trace outlives the request in its child tasks; it must not keep the server's scope or environ alive
+            # Child tasks keep the trace alive after the request; it must not keep the server's scope or environ alive
             scope.set_custom_sampling_context({})
         compat.set_server_segment(scope, span)
         return cls(span, scope, ignored_statuses)
@@ -88,7 +88,7 @@ class Segment:
             return
         if outcome.status is not None:
             span.set_attribute("http.response.status_code", outcome.status)
-        # A 4xx is the client's fault and leaves a server's span as it is (HTTP semantic conventions, "Status")
+        # A 4xx is the client's fault and does not make a server's span an error (HTTP semantic conventions, "Status")
         failed = outcome.failed or (outcome.status or 0) >= 500
         span.status = "error" if failed else "ok"
         if outcome.cancelled and not failed:
@@ -98,7 +98,7 @@ class Segment:
 
 
 class MessageStreamedSpan:
-    """A child span for one message."""
+    """A child span for one ASGI message."""
 
     __slots__ = ("_span",)
 
@@ -106,7 +106,7 @@ class MessageStreamedSpan:
         self._span = span
 
     def end(self, name: str, message: Any = None) -> None:
-        """Name and end the span."""
+        """Set the span's name and end it."""
         self._span.name = name
         self._span.end()
 

@@ -1,19 +1,19 @@
-"""The trace context in and out: ``sentry-trace`` and ``baggage``, W3C's headers. Strings in, strings out; no SDK."""
+"""Incoming and outgoing trace headers: Sentry's and W3C's. Functions of strings, without the SDK."""
 
 from __future__ import annotations
 
 from .._request import Request, Trace
 
 TRACE_HEADERS = ("sentry-trace", "baggage")
-#: Each of them may name the trace that a request belongs to.
+#: The headers of which each may identify the trace of a request.
 TELLS_TRACE = frozenset((*TRACE_HEADERS, "traceparent"))
 _ZERO: set[str] = {"0" * 32, "0" * 16}
 
 
 def incoming_trace(request: Request) -> dict[str, str]:
-    """The trace headers of a request in Sentry's form: its own, else W3C's ``traceparent`` translated.
+    """Return the trace headers of a request in Sentry's format: Sentry's own, or else a translated ``traceparent``.
 
-    A ``traceparent`` that is not sampled leaves the decision to us: load balancers send it for every request.
+    A ``traceparent`` that is not sampled leaves the sampling decision open: load balancers send one with every request.
     """
     if not request.may_have(TELLS_TRACE):
         return {}
@@ -26,7 +26,10 @@ def incoming_trace(request: Request) -> dict[str, str]:
 
 
 def sentry_trace_from_traceparent(value: str) -> str | None:
-    """``00-<trace>-<span>-01`` → ``<trace>-<span>-1`` (W3C Trace Context, 3.2); ``None`` for a malformed one."""
+    """Translate a ``traceparent`` header to ``sentry-trace``; return ``None`` if it is malformed.
+
+    ``00-<trace>-<span>-01`` becomes ``<trace>-<span>-1`` (W3C Trace Context, 3.2).
+    """
     parts = value.strip().split("-")
     if len(parts) < 4 or (parts[0] == "00" and len(parts) != 4) or parts[0] == "ff":
         return None
@@ -40,7 +43,7 @@ def sentry_trace_from_traceparent(value: str) -> str | None:
 
 
 def trace_of_headers(headers: dict[str, str]) -> Trace | None:
-    """The trace that a ``sentry-trace`` header names; ``None`` where there is none, or a malformed one."""
+    """Return the trace of a ``sentry-trace`` header, or ``None`` if it is missing or malformed."""
     trace_id, span_id, sampled = [*headers.get("sentry-trace", "").strip().split("-"), "", ""][:3]
     if (len(trace_id), len(span_id)) != (32, 16) or not _is_lower_hex(trace_id + span_id):
         return None
@@ -48,7 +51,7 @@ def trace_of_headers(headers: dict[str, str]) -> Trace | None:
 
 
 def headers_of_trace(trace: Trace) -> dict[str, str]:
-    """The header that continues a trace which another output settled; each output samples for itself."""
+    """Return the header that continues a trace chosen by another output; each output samples independently."""
     return {"sentry-trace": f"{trace.trace_id}-{trace.span_id}"}
 
 

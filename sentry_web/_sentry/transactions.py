@@ -1,6 +1,6 @@
-"""The root span where the SDK sends it together with its children, in one event: a transaction.
+"""The root span as a transaction, which the SDK sends in one event together with its child spans.
 
-This is the default of sentry-sdk 2.x, and gone in 3.0; nothing else of the package depends on this module.
+This is the default of sentry-sdk 2.x and does not exist in 3.0; no other module depends on it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from .root_span import Start
 
 
 class RequestTransaction(Transaction):
-    """The transaction of a request, which may have ended while something that it started goes on.
+    """The transaction of a request, which may end before the request's background work does.
 
-    A finished transaction takes no more spans. What the application then starts itself becomes a transaction of its own
-    in the same trace; what the SDK's integrations start on their own (``origin="auto.…"``) does not, or a task that
-    polls a database for days would send a transaction for each query.
+    A finished transaction accepts no more spans. A span that the application then starts becomes a transaction of its
+    own in the same trace. A span of the SDK's integrations (``origin="auto.…"``) does not: a task that polls a database
+    for days would send a transaction for each query.
     """
 
     __slots__ = ()
 
     def start_child(self, *args: Any, **kwargs: Any) -> Any:
-        """Start a span below the request, or after its end a transaction beside it."""
+        """Start a child span, or a transaction in the same trace if the request has ended."""
         ended = self.timestamp is not None and self.sampled and kwargs.get("origin", "manual") == "manual"
         follow_up = call(self._follow_up, kwargs) if ended else None
         return super().start_child(*args, **kwargs) if follow_up is None else follow_up
@@ -49,7 +49,7 @@ class RequestTransaction(Transaction):
 
 
 class TransactionRoot:
-    """A request's transaction.
+    """The root span of a request as a transaction.
 
     Args:
         transaction: The transaction, which has been started.
@@ -117,7 +117,7 @@ class TransactionRoot:
         transaction = self._transaction
         if not transaction.sampled:
             if not _speedups.discard_transaction(sentry_sdk.get_client()):
-                transaction.finish()  # counts it as lost
+                transaction.finish()  # so that the SDK counts it in its client report
             return
         if outcome.status is not None:
             transaction.set_http_status(outcome.status)
@@ -130,7 +130,7 @@ class TransactionRoot:
 
 
 class MessageChildSpan:
-    """A child span for one message."""
+    """A child span for one ASGI message."""
 
     __slots__ = ("_span",)
 
@@ -138,7 +138,7 @@ class MessageChildSpan:
         self._span = span
 
     def end(self, name: str, message: Any = None) -> None:
-        """Name and end the span."""
+        """Set the span's name and end it."""
         self._span.description = name
         self._span.finish()
 

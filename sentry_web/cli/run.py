@@ -40,9 +40,9 @@ _MIDDLEWARES = {"asgi": SentryAsgiMiddleware, "wsgi": SentryWsgiMiddleware}
 
 
 class RunError(Exception):
-    """Nothing can be served, and the message tells the user why.
+    """Raised if nothing can be served; the message explains why to the user.
 
-    ``exit_status`` is 2 where the wrong thing was asked for, else 1.
+    ``exit_status`` is 2 for a mistake in the command's arguments, else 1.
     """
 
     def __init__(self, message: str, exit_status: int) -> None:

@@ -1,16 +1,16 @@
-"""The demo: a bookshop served over WSGI and ASGI, and what is reported to Sentry of both.
+"""The demo: a bookshop served over WSGI and ASGI, and a comparison of what both report to Sentry.
 
-It ships in the wheel so that ``sentry-web demo`` works on any machine. The modules, in the order in which a
-demo uses them:
+It is part of the wheel so that ``sentry-web demo`` works on any machine. The modules, in the order in which the demo
+uses them:
 
 ==================  ==================================================================================
 ``ingest``          an HTTP server on loopback that receives and decodes what sentry-sdk sends
-``shop``            the domain: books, orders, mistakes; knows nothing of the web
+``shop``            the domain: books, orders and mistakes, without a web interface
 ``asgi_front``      the shop as a Starlette application
 ``wsgi_front``      the shop as a Flask application
 ``visitor``         the requests, and the client that makes them over real HTTP
-``comparison``      when two reports are "the same", and which fields do not count
-``show``            starts everything, makes the requests, collects the reports
+``comparison``      the comparison of two reports, and the fields that it ignores
+``show``            the demo itself: servers, requests and reports
 ``printing``        the result as tables, plain text or JSON
 ==================  ==================================================================================
 

@@ -1,7 +1,7 @@
-"""The bookshop as a Starlette application: routes, and how a result of the shop becomes a response.
+"""The bookshop as a Starlette application: routes, and the conversion of the shop's results to responses.
 
-What the shop does may not be in here, nor anything about Sentry. An endpoint takes the name of the shop's
-function, so that it is one name whichever front was asked.
+This module contains neither the logic of the shop nor anything about Sentry. An endpoint has the name of the shop's
+function, so that names are the same for both applications.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app() -> Starlette:
-    """The ASGI application."""
+    """Return the ASGI application."""
     return Starlette(
         routes=[
             Route("/", _endpoint(shop.front_page)),

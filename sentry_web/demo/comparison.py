@@ -1,7 +1,7 @@
-"""Compare two reports field by field, without what may differ.
+"""Field-by-field comparison of two reports, ignoring fields that may differ.
 
-Everything that is not named here counts. Pure functions on JSON; nothing here knows how reports are collected
-or shown.
+Every field that is not listed here is compared. The functions are pure and take JSON; they do not depend on how reports
+are collected or shown.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 __all__ = ["IGNORED", "Difference", "differences"]
 
 
-#: What a side says of a field that it does not have.
+#: The text that stands for a missing field.
 ABSENT = "(absent)"
 
 
 class Difference(NamedTuple):
-    """A field on which the protocols do not agree, and what each says there (:data:`ABSENT`: nothing)."""
+    """A field in which the protocols differ, with the value of each (:data:`ABSENT` if missing)."""
 
     field: str
     wsgi: str
@@ -33,7 +33,7 @@ _PROTOCOL = "names the protocol: the one difference that is meant"
 _REMARKS = "remarks on frames, by their place among those of servers and frameworks"
 _PORT = "each server listens on a port of its own"
 
-# Where a root span has its attributes: in a transaction, and in a segment of stream mode.
+# The attributes of a root span: in a transaction, and in a segment of stream mode.
 _ATTRIBUTES = (("contexts", "trace", "data", "{}"), ("attributes", "{}", "*"), ("spans", "*", "data", "{}"))
 
 
@@ -42,13 +42,13 @@ def _attribute(name: str, reason: str) -> dict[tuple[str, ...], str]:
 
 
 def _ids_and_times(*path: str) -> dict[tuple[str, ...], str]:
-    # Trace ids do count: both fronts are asked to continue the same trace.
+    # Trace ids are compared: both applications are asked to continue the same trace.
     ids = {(*path, name): _ID for name in ("event_id", "span_id")}
     times = {(*path, name): _TIME for name in ("start_timestamp", "end_timestamp", "timestamp")}
     return {**ids, **times}
 
 
-#: Path of a field, in which ``*`` stands for any one key or index → why it does not count.
+#: Paths of ignored fields, in which ``*`` stands for any key or index, and the reasons.
 IGNORED: Mapping[tuple[str, ...], str] = {
     **_ids_and_times(),
     **_ids_and_times("contexts", "trace"),
@@ -70,12 +70,17 @@ IGNORED: Mapping[tuple[str, ...], str] = {
 
 
 def differences(wsgi: Any, asgi: Any, where: str = "") -> list[Difference]:
-    """Compare two JSON documents after :data:`IGNORED`; ``where`` begins the name of every field.
+    """Compare two JSON documents, except for the fields in :data:`IGNORED`.
 
-    Names of headers are compared without case (RFC 9110, 5.1: WSGI has lost it). Of a stack trace only the
-    frames that are the application's own are compared, since servers and frameworks lie around them, and of a
-    chain of exceptions only those with such a frame: under an older server Starlette streams in a task group,
-    which puts an ``ExceptionGroup`` into the chain.
+    Header names are compared case-insensitively (RFC 9110, 5.1; WSGI does not preserve their case). Only the
+    application's own frames of a stack trace are compared, since servers and frameworks add others. Only exceptions
+    with such a frame are compared: under an older server Starlette streams in a task group, which adds an
+    ``ExceptionGroup`` to the chain.
+
+    Args:
+        wsgi: The document of the WSGI application.
+        asgi: The document of the ASGI application.
+        where: A prefix for the name of every field.
     """
     left, right = (dict(_leaves(side, ())) for side in (wsgi, asgi))
     return [
@@ -86,7 +91,7 @@ def differences(wsgi: Any, asgi: Any, where: str = "") -> list[Difference]:
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every leaf that counts, with its path."""
+    """Yield the path and text of every leaf that is compared."""
     if _is_ignored(path):
         return
     if isinstance(value, dict) and value:
@@ -100,7 +105,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _own(items: list[Any], key: str) -> list[Any]:
-    """Of frames those that are the application's, of exceptions those that have one; of anything else all."""
+    """Return the application's own frames, or the exceptions that have such frames; all items of any other list."""
     if key == "frames":
         return [frame for frame in items if frame.get("in_app")]
     if key == "values":

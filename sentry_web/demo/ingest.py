@@ -1,8 +1,8 @@
-"""A Sentry ingest endpoint on loopback: receives and decodes the envelopes that sentry-sdk sends.
+"""A Sentry ingest endpoint on loopback that receives and decodes the envelopes of sentry-sdk.
 
-For the demo and for tests that want the SDK's own HTTP transport in the loop: the DSN of an ``Ingest`` points
-at a socket of this process, so what arrives is what Sentry would have got, byte for byte. Nothing in here may
-know the demo, the middlewares or a web framework; and nothing here listens on anything but 127.0.0.1.
+It serves the demo, and tests that include the SDK's own HTTP transport: the DSN of an ``Ingest`` points at a socket of
+this process, so it receives the same bytes as Sentry would. This module does not depend on the demo, the middlewares or
+a web framework, and it listens only on 127.0.0.1.
 
     with Ingest() as ingest:
         sentry_sdk.init(dsn=ingest.dsn)
@@ -33,7 +33,7 @@ __all__ = ["Ingest", "ReceivedItem"]
 Json = dict[str, Any]
 Result = TypeVar("Result")
 
-# Sentry takes 1 MiB an event and some dozen MiB an envelope; more than this is a mistake of the sender.
+# Sentry accepts 1 MiB per event and some dozen MiB per envelope; a larger body is a mistake of the sender.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 ENVELOPE_PATH = re.compile(r"/api/[^/]+/envelope/?(\?.*)?")
 
@@ -42,9 +42,12 @@ ENVELOPE_PATH = re.compile(r"/api/[^/]+/envelope/?(\?.*)?")
 class ReceivedItem:
     """One item of an envelope.
 
-    ``type`` is the item's type as Sentry names it (``event``, ``transaction``, ``span``, ``sessions`` …),
-    ``payload`` the decoded JSON, or bytes where the item holds none (an attachment), ``headers`` the item's
-    and ``envelope_headers`` the envelope's, ``data`` the payload's bytes as they arrived.
+    Attributes:
+        type: The item's type by Sentry's name (``event``, ``transaction``, ``span``, ``sessions`` …).
+        payload: The decoded JSON, or bytes for an item that is not JSON (an attachment).
+        headers: The headers of the item.
+        envelope_headers: The headers of the envelope.
+        data: The bytes of the payload as they were received.
     """
 
     type: str
@@ -55,11 +58,11 @@ class ReceivedItem:
 
 
 class Ingest:
-    """Receives envelopes on a free port of 127.0.0.1 for as long as its ``with`` block lasts.
+    """A server that receives envelopes on a free port of 127.0.0.1 for the duration of a ``with`` block.
 
-    Everything received is kept, in order of arrival, until :meth:`clear`; the properties are snapshots that
-    another thread's deliveries do not change. Instances are independent of each other and of ``sentry_sdk``'s
-    state: pass :attr:`dsn` to ``sentry_sdk.init``, and flush or close the client before the block ends.
+    Everything received is kept, in order of arrival, until :meth:`clear`; the properties are snapshots, which are not
+    changed by deliveries in other threads. Instances are independent of each other and of ``sentry_sdk``'s state: pass
+    :attr:`dsn` to ``sentry_sdk.init``, and flush or close the client before the block ends.
     """
 
     def __init__(self) -> None:
@@ -73,7 +76,7 @@ class Ingest:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="ingest", daemon=True
         )
 
-    def __enter__(self) -> Ingest:  # noqa: PYI034 - typing.Self is younger than Python 3.10
+    def __enter__(self) -> Ingest:  # noqa: PYI034 - typing.Self is not available in Python 3.10
         self._thread.start()
         return self
 
@@ -84,12 +87,12 @@ class Ingest:
 
     @property
     def dsn(self) -> str:
-        """The DSN to give to ``sentry_sdk.init``."""
+        """The DSN to pass to ``sentry_sdk.init``."""
         return f"http://public@127.0.0.1:{self._server.server_address[1]}/1"
 
     @property
     def items(self) -> list[ReceivedItem]:
-        """Every item of every envelope."""
+        """All items of all envelopes."""
         with self._arrival:
             return list(self._items)
 
@@ -105,49 +108,53 @@ class Ingest:
 
     @property
     def spans(self) -> list[Json]:
-        """The spans of ``trace_lifecycle="stream"``, taken out of their containers."""
+        """The spans of ``trace_lifecycle="stream"``, extracted from their containers."""
         return [span for container in self._payloads("span") for span in container.get("items", [])]
 
     @property
     def sessions(self) -> list[Json]:
-        """Session updates and aggregates of sessions, as they are."""
+        """The session updates and session aggregates."""
         return [item.payload for item in self.items if item.type in ("session", "sessions")]
 
     @property
     def client_reports(self) -> list[Json]:
-        """What the SDK says it has dropped, and why."""
+        """The client reports, in which the SDK counts discarded data by reason."""
         return self._payloads("client_report")
 
     @property
     def raw_bytes(self) -> bytes:
-        """All envelopes, decompressed and end to end: where to look for what should not have been sent."""
+        """All envelopes, decompressed and concatenated, to search for data that should not have been sent."""
         with self._arrival:
             return b"".join(self._bodies)
 
     @property
     def rejected(self) -> list[str]:
-        """Why requests were refused: a wrong path, an unreadable body. Empty after a good run."""
+        """The reasons for rejected requests, such as a wrong path or an unreadable body."""
         with self._arrival:
             return list(self._rejected)
 
     def clear(self) -> None:
-        """Forget what has been received."""
+        """Discard everything that has been received."""
         with self._arrival:
             self._items.clear()
             self._bodies.clear()
             self._rejected.clear()
 
     def wait_for(self, predicate: Callable[[], Result], timeout: float = 5.0) -> Result:
-        """Wait until ``predicate()`` is true, and return what it returned.
+        """Wait until ``predicate()`` is true, and return its result.
 
-        It is asked at once and again whenever an envelope has arrived. ``timeout`` is in seconds.
-        Raises ``TimeoutError``, with a summary of what did arrive, when it stays false.
+        Args:
+            predicate: Called at once, and again whenever an envelope has arrived.
+            timeout: The maximum time in seconds.
+
+        Raises:
+            TimeoutError: If the predicate stays false; the message summarizes what has arrived.
         """
         deadline = monotonic() + timeout
         while True:
             with self._arrival:
                 seen = self._arrivals
-            # Asked without the lock: it may look at the properties, flush the client, or take its time.
+            # Called without the lock: it may read the properties, flush the client, or be slow.
             result = predicate()
             if result:
                 return result
@@ -165,7 +172,7 @@ class Ingest:
         return ", ".join(counts + self._rejected) or "nothing"
 
     def receive(self, body: bytes) -> None:
-        """Take one decompressed envelope, as if it had been posted. Raises whatever is wrong with it."""
+        """Accept one decompressed envelope, as if it had been posted; raise if it is malformed."""
         envelope = Envelope.deserialize(body)
         received = [_received(item, envelope.headers) for item in envelope.items]
         with self._arrival:
@@ -175,7 +182,7 @@ class Ingest:
             self._arrival.notify_all()
 
     def reject(self, reason: str) -> None:
-        """Remember that a request was refused."""
+        """Record the reason for a rejected request."""
         with self._arrival:
             self._rejected.append(reason)
             self._arrivals += 1
@@ -193,10 +200,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, ingest: Ingest, request: Any, client_address: Any, server: BaseServer) -> None:
         self._ingest = ingest
-        super().__init__(request, client_address, server)  # which handles the request, too
+        super().__init__(request, client_address, server)  # which also handles the request
 
     def do_POST(self) -> None:
-        """Take one envelope; answer as Sentry does, with JSON."""
+        """Accept one envelope, and respond like Sentry, with JSON."""
         try:
             body = self._body()
         except ValueError as error:
@@ -209,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._ingest.receive(decode(body, self.headers.get("Content-Encoding", "")))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a body must not pass unseen
+        except Exception as error:  # noqa: BLE001 - every error in a body must be recorded
             self._refuse(400, f"not an envelope: {type(error).__name__}: {error}")
             return
         self._answer(200, {})
@@ -237,10 +244,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def decode(body: bytes, content_encoding: str) -> bytes:
-    """Undo a ``Content-Encoding`` (RFC 9110, 8.4.1): ``gzip``, ``deflate``, ``br``, ``identity`` or none.
+    """Decode a ``Content-Encoding`` (RFC 9110, 8.4.1): ``gzip``, ``deflate``, ``br``, ``identity`` or none.
 
-    ``br`` needs the package ``brotli``, without which sentry-sdk does not use that encoding either.
-    Raises ``ValueError`` for any other encoding, and the decoder's own error for a body that is not in it.
+    ``br`` needs the package ``brotli``, without which sentry-sdk does not use that encoding either. A malformed body
+    leads to the decoder's own error.
+
+    Raises:
+        ValueError: If the encoding is unknown.
     """
     encoding = content_encoding.strip().lower()
     if encoding in ("", "identity"):
@@ -262,5 +272,5 @@ def _received(item: Item, envelope_headers: Json) -> ReceivedItem:
         try:
             payload = json.loads(data)
         except ValueError:
-            payload = data  # an attachment, a replay recording: kept as it is
+            payload = data  # an attachment or a replay recording, kept unchanged
     return ReceivedItem(str(item.type), payload, dict(item.headers), dict(envelope_headers), data)

@@ -1,6 +1,6 @@
-"""The demo in a real user interface: visit both fronts once, and show what they report.
+"""The demo in a real user interface, which shows what both applications report for one visit each.
 
-The reports go by sentry-sdk's own ways, a DSN or its ``spotlight`` option; nothing is compared here.
+The reports are sent by sentry-sdk's own means, a DSN or its ``spotlight`` option; nothing is compared here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,15 @@ __all__ = ["MissingToolError", "make_visits", "present"]
 
 
 def present(viewer: str, port: int, console: Console, *, stream: bool = False) -> None:
-    """Start ``"bugsink"`` or ``"spotlight"``, report to it, print its address, and wait for Ctrl-C or SIGTERM."""
-    # SIGTERM is to end things as Ctrl-C does, or the viewer would live on.
+    """Start a viewer, report to it, print its address, and wait for Ctrl-C or SIGTERM.
+
+    Args:
+        viewer: ``"bugsink"`` or ``"spotlight"``.
+        port: The port of the viewer.
+        console: The console for messages.
+        stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``.
+    """
+    # SIGTERM is handled like Ctrl-C, since the viewer would not be stopped otherwise.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
@@ -53,7 +60,7 @@ def _present_in(viewer: str, port: int, console: Console, folder: Path, *, strea
 
 
 def make_visits(dsn: str = "", *, spotlight: str | None = None, stream: bool = False) -> list[visitor.Answer]:
-    """Visit both fronts, let them report to the DSN or to Spotlight, and return what the visitor got."""
+    """Visit both applications, which report to the DSN or to Spotlight, and return the visitor's answers."""
     options = {} if spotlight is None else {"spotlight": spotlight}
     with show.quiet_servers(), show.sentry_initialised(dsn, stream=stream, **options):
         wsgi_app = SentryWsgiMiddleware(wsgi_front.create_app())

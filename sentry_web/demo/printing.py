@@ -1,6 +1,6 @@
-"""The demo's result: tables on a terminal, plain text elsewhere, JSON for programs.
+"""Output of the demo's result: tables on a terminal, plain text elsewhere, JSON for programs.
 
-It prints and decides nothing; what counts as a difference is no business of this module.
+This module only prints; differences are determined in ``comparison``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FRONTS = ("WSGI: Flask, werkzeug", "ASGI: Starlette, uvicorn")
 
 @contextlib.contextmanager
 def progress(console: Console, *, of: int) -> Generator[Callable[[str], None], None, None]:
-    """A progress bar of so many steps, gone when the block ends; nothing where there is no terminal."""
+    """Show a progress bar with ``of`` steps on a terminal, and remove it when the block ends."""
     columns = (BarColumn(), TextColumn("{task.completed}/{task.total} {task.description}", markup=False))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=of)
@@ -45,7 +45,7 @@ def progress(console: Console, *, of: int) -> Generator[Callable[[str], None], N
 
 
 def print_result(result: Result, console: Console) -> None:
-    """A table for each request, the sessions, the secrets, the differences, and last the verdict."""
+    """Print a table for each request, the sessions, the secrets, the differences, and finally the verdict."""
     for row in result.rows:
         _print_row(row, console)
     for protocol, counts in result.sessions.items():
@@ -59,7 +59,7 @@ def print_result(result: Result, console: Console) -> None:
 
 
 def verdict(result: Result) -> str:
-    """One line: whether both protocols reported the same."""
+    """Return one line on whether both protocols reported the same."""
     compared = sum(row.wsgi is not None for row in result.rows)
     if result.differences:
         count = len(result.differences)
@@ -68,7 +68,7 @@ def verdict(result: Result) -> str:
 
 
 def as_json(result: Result) -> str:
-    """One document with everything that :func:`print_result` shows."""
+    """Return a JSON document with everything that :func:`print_result` shows."""
     document = {
         "same": not result.differences,
         "differences": [difference._asdict() for difference in result.differences],
@@ -113,7 +113,7 @@ def _lines(visit: Visit, side: Side) -> dict[str, str]:
 
 
 def _left_out(visit: Visit, side: Side) -> list[str]:
-    """Return what the request had, but no report of it holds."""
+    """Return the parts of the request that none of its reports contains."""
     reported = {part for event in (side.trace or {}, *side.errors) for part in event.get("request", {})}
     parts = {"cookies": "cookies", **({"data": "body"} if visit.body else {})}
     return [name for part, name in parts.items() if part not in reported]

@@ -1,7 +1,7 @@
-"""The demo itself: start everything, make the requests, collect what arrived, compare.
+"""The demo itself: start the servers, make the requests, collect the reports, compare them.
 
-One process and one ``sentry_sdk.init`` for both fronts, visited one after the other, so that whatever arrives
-belongs to the front just visited. Nothing here prints.
+Both applications share one process and one ``sentry_sdk.init``. They are visited one after the other, so that every
+report belongs to the application that was visited last. Nothing here prints.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["STEPS", "Result", "Row", "Side", "run"]
 
 Json = dict[str, Any]
 
-#: How often ``run`` calls ``step``: once a request.
+#: The number of times that ``run`` calls ``step``: once per request.
 STEPS = 2 * len(visitor.VISITS) + 1
 
 _ARRIVAL_SECONDS = 3.0
@@ -40,7 +40,7 @@ _SESSION_ROUNDS = 20
 
 @dataclass
 class Side:
-    """What one front answered to one visit, and what was reported to Sentry of it (JSON as it arrived)."""
+    """The answer of one application to one visit, and what was reported to Sentry (JSON as received)."""
 
     answer: visitor.Answer
     trace: Json | None = None
@@ -48,7 +48,7 @@ class Side:
     errors: list[Json] = field(default_factory=list)
 
     def reading(self) -> readings.TraceReading | None:
-        """The trace for people, of either mode of sentry-sdk."""
+        """The trace in a readable form, for either mode of sentry-sdk."""
         if self.trace is None:
             return None
         if "is_segment" in self.trace:
@@ -58,7 +58,7 @@ class Side:
 
 @dataclass
 class Row:
-    """One visit, side by side; ``wsgi`` is ``None`` for the websocket."""
+    """One visit to both applications; ``wsgi`` is ``None`` for the websocket."""
 
     visit: visitor.Visit
     wsgi: Side | None
@@ -67,7 +67,7 @@ class Row:
 
 @dataclass
 class Result:
-    """The rows, the sessions counted by outcome and protocol, what differs, and the secrets that got out."""
+    """The rows, the sessions counted by outcome and protocol, the differences, and the secrets that leaked."""
 
     rows: list[Row]
     sessions: dict[str, dict[str, int]]
@@ -76,10 +76,13 @@ class Result:
 
 
 def run(*, stream: bool = False, step: Callable[[str], None] = lambda _: None) -> Result:
-    """Run the demo, in some seconds; ``step`` is called with the title of each request before it is made.
+    """Run the demo, which takes some seconds.
 
-    It takes ``sentry_sdk.init``'s place in this process while it runs, and leaves no client behind.
-    ``stream`` chooses sentry-sdk's ``trace_lifecycle="stream"``.
+    It initialises sentry-sdk in this process while it runs, and leaves no client behind.
+
+    Args:
+        stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``.
+        step: Called with the title of each request before it is made.
     """
     with quiet_servers(), Ingest() as ingest, sentry_initialised(ingest.dsn, stream=stream):
         wsgi_app = SentryWsgiMiddleware(wsgi_front.create_app())
@@ -103,7 +106,7 @@ def run(*, stream: bool = False, step: Callable[[str], None] = lambda _: None) -
 
 @dataclass
 class _Tour:
-    """The visits to one front, and what arrived of them."""
+    """The visits to one application, and the reports that were received."""
 
     sides: dict[str, Side]
     strays: list[str]
@@ -112,13 +115,13 @@ class _Tour:
 
 
 def _tour(ingest: Ingest, visits: list[partial[visitor.Answer]], step: Callable[[str], None]) -> _Tour:
-    """Make the visits to one front, wait for what it reports, and take it out of the ingest."""
+    """Make the visits to one application, wait for its reports, and remove them from the ingest."""
     tour = _Tour({}, [], {}, b"")
     for visit in visits:
         what: visitor.Visit = visit.args[0]
         step(f"{what.method} {what.target}")
         tour.sides[what.trace_id] = Side(visit())
-    # What does not arrive is a difference, or an empty column, and shown as that.
+    # A missing report is shown as a difference or an empty column.
     with contextlib.suppress(TimeoutError):
         ingest.wait_for(lambda: len(_traces(ingest)) >= len(tour.sides), _ARRIVAL_SECONDS)
     tour.sessions = _wait_for_sessions(ingest, len(tour.sides))
@@ -149,13 +152,13 @@ def _belongs(span: Json, trace: Json) -> bool:
 
 
 def _trace_id_of(event: Json) -> str:
-    """The trace of an event, a transaction or a span; each visit has one of its own."""
+    """Return the trace id of an event, a transaction or a span; each visit has its own."""
     context: Json = event.get("contexts", {}).get("trace", event)
     return str(context.get("trace_id"))
 
 
 def _wait_for_sessions(ingest: Ingest, number: int) -> dict[str, int]:
-    """Sessions by outcome. The SDK keeps them back for a minute, and a request's may end after its answer."""
+    """Return the sessions by outcome. The SDK delays them for a minute, and one may end after the response."""
     counts: dict[str, int] = {}
     for _ in range(_SESSION_ROUNDS):
         sentry_sdk.flush(timeout=1.0)
@@ -191,26 +194,26 @@ def _compare(visit: visitor.Visit, wsgi: Side, asgi: Side) -> list[Difference]:
 
 @contextlib.contextmanager
 def sentry_initialised(dsn: str, *, stream: bool, **options: Any) -> Generator[None, None, None]:
-    """``sentry_sdk.init`` for the demo, with further options; afterwards the client is gone, and the shop as it was."""
+    """Initialise sentry-sdk for the demo, with further options; restore everything afterwards."""
     find_book = shop.find_book
-    # sentry_sdk.traces is not there in older releases.
+    # sentry_sdk.traces does not exist in older releases.
     trace = importlib.import_module("sentry_sdk.traces").trace if stream else sentry_sdk.trace
-    # Older releases of sentry-sdk refuse the option, so it is given only where it is asked for.
+    # Older releases of sentry-sdk reject the option, so it is passed only if necessary.
     mode: Json = {"trace_lifecycle": "stream"} if stream else {}
     sentry_sdk.init(
         dsn=dsn,
         release="bookshop@1.0",
         environment="demo",
         traces_sample_rate=1.0,
-        # Nothing is said of send_default_pii: off is its default, and newer releases deprecate naming it.
-        # The visitor and both servers live in this process, and each front is to be seen through the
-        # middleware alone: no integration may report http.client, threads, logging, Flask or Starlette.
+        # send_default_pii is not passed: off is its default, and newer releases deprecate the option.
+        # The visitor and both servers share this process, and only the middleware is to report each application: no
+        # integration may report http.client, threads, logging, Flask or Starlette.
         default_integrations=False,
         auto_enabling_integrations=False,
-        # Only the shop is the application; the fronts differ, and where this package lies must not matter.
+        # Only the shop counts as the application: its front ends differ, and the package's location must not matter.
         in_app_include=[shop.__name__],
         in_app_exclude=["sentry_web"],
-        http_proxy="",  # none, whatever the environment says: the ingest is on loopback
+        http_proxy="",  # none, whatever the environment sets: the ingest is on loopback
         **mode,
         **options,
     )
@@ -225,7 +228,7 @@ def sentry_initialised(dsn: str, *, stream: bool, **options: Any) -> Generator[N
 
 @contextlib.contextmanager
 def quiet_servers() -> Generator[None, None, None]:
-    """The servers' and Flask's own complaints about the errors that the demo makes on purpose."""
+    """Silence the log messages of the servers and Flask about the demo's deliberate errors."""
     loggers = [logging.getLogger(name) for name in (*servers.SERVER_LOGGERS, wsgi_front.__name__)]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,7 +1,7 @@
-"""Real user interfaces for the demo's events: Bugsink and Spotlight, started on 127.0.0.1 and stopped again.
+"""User interfaces for the demo's events, Bugsink and Spotlight, which are run on 127.0.0.1.
 
-Each is a program of its own that the user has installed; neither is imported. What is started leaves nothing behind but
-the folder it was given, and nothing of it may listen on another address or speak to anybody else.
+Each is a separate program that the user has installed; neither is imported. A viewer leaves nothing behind but its
+folder, and may neither listen on another address nor connect to any other host.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["BUGSINK_INSTALL", "SPOTLIGHT_INSTALL", "Bugsink", "MissingToolError", "Spotlight", "bugsink", "spotlight"]
 
 BUGSINK_INSTALL = "pipx install bugsink"
-#: Newer releases of hono than the one named refuse Spotlight's way of using it.
+#: Releases of hono newer than this one are incompatible with Spotlight.
 SPOTLIGHT_INSTALL = "npm install @spotlightjs/spotlight@4.11.8 hono@4.12.25"
 
-#: The only user of the demo's Bugsink, which is on loopback and gone with the demo.
+#: The only user of the demo's Bugsink, which runs on loopback and ends with the demo.
 LOGIN, PASSWORD = "demo@localhost", "demo"
 
 _START_SECONDS = 60.0
@@ -36,7 +36,7 @@ _HOST = "127.0.0.1"
 
 
 class MissingToolError(Exception):
-    """The tool is not installed; the message says how to do that."""
+    """Raised if a tool is not installed; the message explains how to install it."""
 
     def __init__(self, what: str, looked_for: str, install: str) -> None:
         super().__init__(f'{what} was not found ("{looked_for}" is not on the PATH). Install it: {install}')
@@ -44,7 +44,7 @@ class MissingToolError(Exception):
 
 @dataclass(frozen=True)
 class Bugsink:
-    """A running Bugsink: its address, the DSN of its one project, that project's id, a token for its API."""
+    """A running Bugsink: its address, the DSN and id of its only project, and a token for its API."""
 
     url: str
     dsn: str
@@ -54,7 +54,7 @@ class Bugsink:
 
 @dataclass(frozen=True)
 class Spotlight:
-    """A running Spotlight: its address, and the one to give to ``sentry_sdk.init(spotlight=…)``."""
+    """A running Spotlight: its address, and the address for ``sentry_sdk.init(spotlight=…)``."""
 
     url: str
     stream: str
@@ -62,14 +62,20 @@ class Spotlight:
 
 @contextlib.contextmanager
 def bugsink(folder: Path, port: int = 0) -> Generator[Bugsink, None, None]:
-    """Run Bugsink on SQLite in an empty folder while the block lasts; it validates what it takes strictly.
+    """Run Bugsink, which validates events strictly, for the duration of the block.
 
-    Raises ``MissingToolError``, and ``RuntimeError`` with what Bugsink printed where it does not come up.
+    Args:
+        folder: An empty folder, for its SQLite database.
+        port: The port on 127.0.0.1; 0 for a free one.
+
+    Raises:
+        MissingToolError: If Bugsink is not installed.
+        RuntimeError: If it does not start; the message contains its output.
     """
     manage = shutil.which("bugsink-manage")
     if manage is None:
         raise MissingToolError("Bugsink", "bugsink-manage", BUGSINK_INSTALL)
-    programs = Path(manage).resolve().parent  # of its own environment, whichever link led there
+    programs = Path(manage).resolve().parent  # of its own environment, after resolving links
     port = port or _free_port()
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "bugsink_conf", "PYTHONPATH": str(folder)}
 
@@ -109,11 +115,17 @@ def bugsink(folder: Path, port: int = 0) -> Generator[Bugsink, None, None]:
 
 @contextlib.contextmanager
 def spotlight(folder: Path, port: int = 0) -> Generator[Spotlight, None, None]:
-    """Run Spotlight while the block lasts, confined to loopback by ``loopback.cjs``.
+    """Run Spotlight, confined to loopback by ``loopback.cjs``, for the duration of the block.
 
-    Raises ``MissingToolError``, and ``RuntimeError`` with what Spotlight printed where it does not come up.
+    Args:
+        folder: A folder for its files.
+        port: The port on 127.0.0.1; 0 for a free one.
+
+    Raises:
+        MissingToolError: If Spotlight is not installed.
+        RuntimeError: If it does not start; the message contains its output.
     """
-    local = Path("node_modules", ".bin", "spotlight")  # where `npm install` puts it
+    local = Path("node_modules", ".bin", "spotlight")  # the location used by `npm install`
     program = str(local.absolute()) if local.exists() else shutil.which("spotlight")
     if program is None:
         raise MissingToolError("Spotlight", "spotlight", SPOTLIGHT_INSTALL)
@@ -127,10 +139,10 @@ def spotlight(folder: Path, port: int = 0) -> Generator[Spotlight, None, None]:
 
 @contextlib.contextmanager
 def _running(command: list[str], folder: Path, environment: dict[str, str], url: str) -> Generator[None, None, None]:
-    """The process while the block lasts, from when it answers at the address."""
+    """Run a process for the duration of the block, which starts when the process responds at ``url``."""
     log = folder / "viewer.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - what the user has installed
+        process = subprocess.Popen(  # noqa: S603 - a program that the user has installed
             command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
@@ -152,7 +164,7 @@ def _running(command: list[str], folder: Path, environment: dict[str, str], url:
 
 
 def _answers(url: str) -> bool:
-    opener: Any = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to loopback
+    opener: Any = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy for loopback
     try:
         with opener.open(url, timeout=5) as response:
             return bool(response.status == 200)

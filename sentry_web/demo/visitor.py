@@ -1,7 +1,7 @@
-"""The visitor: which requests the demo makes, and a client of the standard library that makes them.
+"""The visitor: the demo's requests, and a client of the standard library that makes them.
 
-Both fronts get the same bytes but for the port that they are sent to; the Host header is the shop's name, not
-the address. Nothing here looks at what is reported.
+Both applications receive the same bytes on different ports; the ``Host`` header contains the shop's name, not the
+address. Nothing here depends on what is reported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 __all__ = ["CONVERSATION", "SECRETS", "VISITS", "Answer", "Visit", "converse", "make"]
 
-#: Values that a request carries and that nobody but the shop should ever see.
+#: Values in requests that only the shop may see.
 SECRETS: dict[str, str] = {
     "cookie": "s3ss10n-0f-a-reader",
     "authorization": "b34r3r-0f-a-reader",
@@ -33,12 +33,12 @@ HEADERS: dict[str, str] = {
     "X-Forwarded-For": "203.0.113.7",
 }
 
-_TIMEOUT = 5.0  # seconds for any one answer
+_TIMEOUT = 5.0  # seconds for one answer
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One request: its number, what it shows, and what is sent."""
+    """One request: its number, its purpose, and its content."""
 
     number: int
     title: str
@@ -49,21 +49,21 @@ class Visit:
 
     @property
     def trace_id(self) -> str:
-        """The trace that the visitor, as an instrumented browser would, asks the server to continue.
+        """The id of the trace that the visitor, like an instrumented browser, asks the server to continue.
 
-        Reports are found again by it; both fronts are asked for the same one.
+        It identifies the reports of a visit, and is the same for both applications.
         """
         return f"b00c{self.number:028x}"
 
     @property
     def sentry_trace(self) -> str:
-        """The header of that name: trace, parent span, and that it is sampled."""
+        """The ``sentry-trace`` header: trace id, parent span id, and the sampling decision."""
         return f"{self.trace_id}-{self.number:016x}-1"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the visitor got: status (0 for none), size of the body in bytes, and whether it broke off."""
+    """The visitor's answer: status (0 for none), size of the body in bytes, and whether it was incomplete."""
 
     status: int
     size: int
@@ -82,12 +82,12 @@ VISITS: tuple[Visit, ...] = (
     Visit(7, "nothing there", "GET", "/no/such/shelf"),
 )
 
-#: The websocket, which WSGI does not have: numbered with the rest, compared with nothing.
+#: The websocket, which WSGI does not have: it is numbered like the other visits, but not compared.
 CONVERSATION = Visit(8, "a websocket", "GET", "/assistant")
 
 
 def make(visit: Visit, port: int) -> Answer:
-    """Make the request at 127.0.0.1 and read the whole answer, or as much as there is of it."""
+    """Make the request to 127.0.0.1, and read the answer as far as it is sent."""
     headers = {**HEADERS, "sentry-trace": visit.sentry_trace}
     if visit.content_type:
         headers["Content-Type"] = visit.content_type
@@ -109,7 +109,7 @@ def converse(visit: Visit, port: int) -> Answer:
     headers["sentry-trace"] = visit.sentry_trace
     with connect(
         f"ws://{HEADERS['Host']}{visit.target}",
-        # Given, so that neither the name in the address nor a proxy in the environment counts.
+        # Passed explicitly, so that neither the host name in the URL nor a proxy in the environment is used.
         sock=socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT),
         additional_headers=headers,
         user_agent_header=HEADERS["User-Agent"],

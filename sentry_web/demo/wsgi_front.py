@@ -1,7 +1,7 @@
-"""The bookshop as a Flask application: routes, and how a result of the shop becomes a response.
+"""The bookshop as a Flask application: routes, and the conversion of the shop's results to responses.
 
-What the shop does may not be in here, nor anything about Sentry. A view function takes the name of the shop's
-function, so that it is one name whichever front was asked.
+This module contains neither the logic of the shop nor anything about Sentry. A view function has the name of the shop's
+function, so that names are the same for both applications.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ View = Callable[..., Response]
 
 
 def create_app() -> Flask:
-    """The WSGI application."""
+    """Return the WSGI application."""
     app = Flask(__name__)
     app.add_url_rule("/", view_func=_view(shop.front_page))
     app.add_url_rule("/books/<int:book_id>", view_func=_view(shop.show_book))

@@ -1,8 +1,8 @@
 """Tools to test web applications and middlewares that report to Sentry.
 
-``recording`` and the pytest plugin show what would have been sent. ``Script``, ``RequestSpec`` and the drivers run
-one test body on WSGI, ASGI 3, ASGI 2 and a WSGI-in-ASGI bridge. Neither hypothesis nor pytest is imported here: import
-``sentry_web.testing.strategies`` by itself. The rest of ``sentry_web`` may not import this package.
+``recording`` and the pytest plugin record what would have been sent. ``Script``, ``RequestSpec`` and the drivers run
+one test body on WSGI, ASGI 3, ASGI 2 and a WSGI-in-ASGI bridge. Neither Hypothesis nor pytest is imported here: import
+``sentry_web.testing.strategies`` separately. The rest of ``sentry_web`` may not import this package.
 
 Example:
     >>> from sentry_web.testing import DRIVERS, RequestSpec, Script, SendChunk, StartResponse

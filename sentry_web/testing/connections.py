@@ -1,7 +1,7 @@
 """Scripts for the two kinds of ASGI connection that WSGI does not have: websocket and lifespan.
 
-As in ``script``: values that say what the application and its client do, and their compilation into ASGI applications.
-What the server does is in ``drivers``.
+As in ``script``, these are values that describe what the application and its client do, and their compilation into ASGI
+applications. The server's part is in ``drivers``.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Accept(Step):
 
 @dataclass(frozen=True, repr=False)
 class Receive(Step):
-    """Wait for the client's next message; after its last one that is the disconnect."""
+    """Wait for the client's next message, which is the disconnect after its last one."""
 
 
 @dataclass(frozen=True, repr=False)
 class Send(Step):
-    """Send a text (str) or binary (bytes) message."""
+    """Send a text (``str``) or binary (``bytes``) message."""
 
     data: str | bytes = "message"
 
 
 @dataclass(frozen=True, repr=False)
 class CloseSocket(Step):
-    """Close; before ``Accept`` this refuses the handshake, which servers answer with 403."""
+    """Close the websocket; before ``Accept`` this rejects the handshake, and servers respond with 403."""
 
     code: int = 1000
     reason: str = ""
@@ -47,7 +47,7 @@ class CloseSocket(Step):
 
 @dataclass(frozen=True, repr=False)
 class Deny(Step):
-    """Refuse the handshake with a response of one's own (the websocket.http.response extension)."""
+    """Reject the handshake with a custom response (extension ``websocket.http.response``)."""
 
     status: int = 401
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
@@ -56,14 +56,14 @@ class Deny(Step):
 
 @dataclass(frozen=True, repr=False)
 class WsScript(Described):
-    """What an application and its client do on a websocket.
+    """The behaviour of an application and its client on a websocket.
 
     Args:
-        steps: ``Act`` steps, and those of this module.
-        messages: What the client sends after the handshake.
+        steps: The application's steps: ``Act`` steps, and those of this module.
+        messages: The messages that the client sends after the handshake.
         leaves_with: The close code with which the client leaves after its last message.
-        gone_after: The client is gone, without a close frame, once it has received that many messages; ``send`` then
-            raises ``OSError``. ``None``: it stays.
+        gone_after: The number of received messages after which the client disappears without a close frame, so that
+            ``send`` raises ``OSError``; ``None`` if it stays.
     """
 
     steps: tuple[Step, ...] = (Accept(),)
@@ -72,7 +72,7 @@ class WsScript(Described):
     gone_after: int | None = None
 
     def compile(self, recorder: TranscriptWriter) -> AsgiApp:
-        """As an ASGI 3 application."""
+        """Return an ASGI 3 application that follows the script."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             recorder.entered(scope)
@@ -109,16 +109,16 @@ def _encoded(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
 
 @dataclass(frozen=True, repr=False)
 class LifespanScript(Described):
-    """What an application does in its lifespan.
+    """The behaviour of an application in its lifespan.
 
     Args:
-        before: Steps before the first ``receive``. A ``Raise`` here is how applications say that they do not support
-            lifespan.
+        before: Steps before the first ``receive``. With a ``Raise`` here, an application indicates that it does not
+            support lifespan.
         startup: Steps on ``lifespan.startup``.
-        state: What it writes to ``scope["state"]`` during start-up.
-        startup_failed: The message of ``lifespan.startup.failed``; ``None``: start-up succeeds.
+        state: Values that the application writes to ``scope["state"]`` during start-up.
+        startup_failed: The message of ``lifespan.startup.failed``; ``None`` if start-up succeeds.
         shutdown: Steps on ``lifespan.shutdown``.
-        shutdown_failed: The message of ``lifespan.shutdown.failed``; ``None``: shut-down succeeds.
+        shutdown_failed: The message of ``lifespan.shutdown.failed``; ``None`` if shutdown succeeds.
     """
 
     before: tuple[Act, ...] = ()
@@ -129,7 +129,7 @@ class LifespanScript(Described):
     shutdown_failed: str | None = None
 
     def compile(self, recorder: TranscriptWriter) -> AsgiApp:
-        """As an ASGI 3 application."""
+        """Return an ASGI 3 application that follows the script."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             recorder.entered(scope)

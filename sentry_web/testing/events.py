@@ -1,7 +1,7 @@
-"""What would have been sent to Sentry, as typed objects that read well in a failing assertion.
+"""Events that would have been sent to Sentry, as typed objects that are readable in a failing assertion.
 
-Everything here is parsed from serialised envelopes, the very bytes that leave the process. No client, scope or
-transport may enter.
+Everything here is parsed from serialised envelopes, the bytes that leave the process. This module knows no client,
+scope or transport.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ SPAN_CONTENT_TYPE = "application/vnd.sentry.items.span.v2+json"
 
 @dataclass(frozen=True, repr=False)
 class Reported:
-    """One thing that was reported: an error event, a message, a transaction, a span, a session.
+    """One reported item: an error event, a message, a transaction, a span or a session.
 
     Attributes:
         kind: The envelope item's type, such as ``event``, ``transaction``, ``span`` or ``sessions``.
-        payload: The item as Sentry gets it. ``reported["key"]`` is short for ``reported.payload["key"]``.
+        payload: The item as Sentry receives it. ``reported["key"]`` is short for ``reported.payload["key"]``.
     """
 
     kind: str
@@ -37,18 +37,18 @@ class Reported:
         return self.payload[key]
 
     def get(self, key: str, default: Any = None) -> Any:
-        """As of a mapping."""
+        """Return an entry of the payload, or ``default``, like ``dict.get``."""
         return self.payload.get(key, default)
 
     @property
     def exception(self) -> tuple[str, str] | None:
-        """Type and value of the exception (the outermost of a chain), or ``None``."""
+        """The type and value of the exception (the outermost of a chain), or ``None``."""
         last = self._last_exception
         return (last["type"], last["value"]) if last else None
 
     @property
     def mechanism(self) -> Mapping[str, Any]:
-        """How the exception was caught; empty without an exception."""
+        """The mechanism by which the exception was captured; empty without an exception."""
         return self._last_exception.get("mechanism") or {}
 
     @property
@@ -75,22 +75,22 @@ class Reported:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """A streamed span's attributes, their values unwrapped."""
+        """The attributes of a streamed span, with plain values."""
         return {key: item["value"] for key, item in (self.get("attributes") or {}).items()}
 
     @property
     def trace(self) -> Mapping[str, Any]:
-        """The trace context; of a streamed span, the span itself."""
+        """The trace context; for a streamed span, the span itself."""
         return self.payload if self.kind == "span" else (self.get("contexts") or {}).get("trace") or {}
 
     @property
     def status(self) -> str | None:
-        """The outcome: of the root span, or of a streamed span."""
+        """The status of the root span, or of a streamed span."""
         return self.trace.get("status")
 
     @property
     def method_and_path(self) -> tuple[str | None, str | None]:
-        """Method and path of the request it belongs to, where it says so."""
+        """The method and path of the request to which the item belongs, each ``None`` if unknown."""
         request = self.get("request")
         if request:
             return request.get("method"), urlsplit(request.get("url") or "").path
@@ -105,11 +105,13 @@ class Reported:
 
 
 class Events:
-    """All that was reported so far, or a part of it. Iterable, with a length, and readable in a failing assertion.
+    """All items that have been reported so far, or some of them.
+
+    It is iterable, has a length, and is readable in a failing assertion.
 
     Args:
-        source: Gives the serialised envelopes so far, oldest first.
-        keep: Which of them count.
+        source: Returns the serialised envelopes so far, oldest first.
+        keep: Selects the items.
     """
 
     def __init__(self, source: Callable[[], Iterable[bytes]], keep: Callable[[Reported], bool] | None = None) -> None:
@@ -118,52 +120,52 @@ class Events:
 
     @property
     def envelopes(self) -> list[bytes]:
-        """The serialised envelopes, also those that hold nothing of this part."""
+        """All serialised envelopes, including those without a selected item."""
         return list(self._source())
 
     @property
     def all_bytes(self) -> bytes:
-        """Every byte that would have left the process."""
+        """All bytes that would have left the process."""
         return b"".join(self.envelopes)
 
     @property
     def all(self) -> list[Reported]:
-        """Everything, in order."""
+        """All items, in order."""
         found = [reported for envelope in self.envelopes for reported in parse(envelope)]
         return found if self._keep is None else [reported for reported in found if self._keep(reported)]
 
     @property
     def errors(self) -> list[Reported]:
-        """Events with an exception."""
+        """The events with an exception."""
         return [event for event in self.all if event.kind == "event" and event.exception is not None]
 
     @property
     def messages(self) -> list[Reported]:
-        """Events without an exception."""
+        """The events without an exception."""
         return [event for event in self.all if event.kind == "event" and event.exception is None]
 
     @property
     def transactions(self) -> list[Reported]:
-        """Transactions, in the SDK's transaction mode."""
+        """The transactions, in the SDK's transaction mode."""
         return [event for event in self.all if event.kind == "transaction"]
 
     @property
     def spans(self) -> list[Reported]:
-        """Spans, in the SDK's stream mode."""
+        """The spans, in the SDK's stream mode."""
         return [event for event in self.all if event.kind == "span"]
 
     @property
     def segments(self) -> list[Reported]:
-        """Root spans, in the SDK's stream mode."""
+        """The root spans, in the SDK's stream mode."""
         return [span for span in self.spans if span["is_segment"]]
 
     @property
     def sessions(self) -> list[Reported]:
-        """Sessions and aggregates of sessions."""
+        """The sessions and session aggregates."""
         return [event for event in self.all if event.kind in ("session", "sessions")]
 
     def of(self, which: RequestSpec | Callable[[Reported], bool]) -> Events:
-        """The part that belongs to a request (by method and path; spans by their segment) or fulfils a predicate."""
+        """Return the items of a request (by method and path; spans by their segment), or those matching a predicate."""
         if not isinstance(which, RequestSpec):
             return Events(self._source, lambda reported: self._kept(reported) and which(reported))
         expected = (which.method, which.wire_path)
@@ -193,15 +195,16 @@ class Events:
         return f"<Events: {len(found)}>" + "".join(f"\n  {reported!r}" for reported in found)
 
     def describe(self) -> str:
-        """Everything with its whole payload, for people."""
+        """Return all items with their whole payloads, as readable text."""
         return "\n".join(f"{reported!r}\n{pprint.pformat(reported.payload, width=120)}" for reported in self.all)
 
 
 @lru_cache(maxsize=256)
 def parse(envelope: bytes) -> tuple[Reported, ...]:
-    """The items of a serialised envelope; what is not JSON (an attachment) has its size as payload.
+    """Return the items of a serialised envelope.
 
-    Remembered, since each look at ``Events`` asks for all of them again.
+    The payload of an item that is not JSON (an attachment) is its size. Results are cached, since each access to
+    ``Events`` reads all envelopes.
     """
     found: list[Reported] = []
     for item in Envelope.deserialize(envelope).items:

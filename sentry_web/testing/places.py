@@ -1,7 +1,7 @@
-"""Thirty places of a request and its response where a secret can sit, and how to plant one in each.
+"""Thirty places of a request and its response that can contain a secret, and how to plant one in each.
 
-Values only: no server, no Sentry. ``PLACES`` is the one list of them, for the tests of this package, for
-``benchmarks/privacy_matrix.py`` and for ``sentry-web check --privacy``.
+This module contains values only: no server, no Sentry. ``PLACES`` is the only list of places, for the tests of this
+package, for ``benchmarks/privacy_matrix.py`` and for ``sentry-web check --privacy``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Place:
     """A place for a secret.
 
     Args:
-        name: What people call it.
-        plant: Puts a secret into a request; what is there already stays, but for a body.
+        name: The name in reports.
+        plant: Adds a secret to a request, of which only the body is replaced.
         answer: The response header that carries the secret instead, for the places of a response.
-        holds: What kind of value fits: ``text``, ``header`` (latin-1), ``cookie``, ``token`` (no reserved characters)
-            or ``address``.
-        is_body: Whether it takes the request's one body.
-        disguise: How the secret is written on the wire where that is not plain or percent-encoded.
+        holds: The kind of value that fits: ``text``, ``header`` (latin-1), ``cookie``, ``token`` (no reserved
+            characters) or ``address``.
+        is_body: Whether the place is in the request's body.
+        disguise: Returns the secret as it is sent, if that is neither plain nor percent-encoded.
     """
 
     name: str
@@ -186,7 +186,7 @@ PLACES: tuple[Place, ...] = (
 
 
 def basic_credentials(header: str) -> str:
-    """What a ``Basic`` credential says, as an application reads it (RFC 7617); empty for anything else."""
+    """Return the decoded ``Basic`` credentials of a header (RFC 7617); empty for any other scheme."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "basic":
         return ""
@@ -197,7 +197,7 @@ def basic_credentials(header: str) -> str:
 
 
 def traces_of(place: Place, secret: str) -> tuple[bytes, ...]:
-    """What to look for in bytes that were sent, to know that a secret of plain characters is in there."""
+    """Return the forms of a secret of plain characters; sent data that contains one of them contains the secret."""
     written = [secret, unquote(secret)]
     if place.disguise is not None:
         written.append(place.disguise(secret))

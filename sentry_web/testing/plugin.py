@@ -1,4 +1,4 @@
-"""The pytest plugin (entry point ``pytest11``): fixtures for what an application reports; readable transcripts.
+"""The pytest plugin (entry point ``pytest11``): fixtures for reported events, and diffs of transcripts.
 
 Example:
     >>> def test_the_shop_reports_a_broken_order(sentry_events):
@@ -20,14 +20,14 @@ from sentry_web.testing.transport import recording
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers", "sentry(**init_options): options of sentry_sdk.init for the sentry_events fixture"
     )
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Explain ``transcript == transcript`` by a diff."""
+    """Explain a failing ``transcript == transcript`` by a diff."""
     if op == "==" and isinstance(left, Transcript) and isinstance(right, Transcript):
         return ["two runs of one script", *left.diff(right).splitlines()]
     return None
@@ -35,9 +35,9 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 @pytest.fixture
 def sentry_init() -> Iterator[Callable[..., Events]]:
-    """A function like ``sentry_sdk.init`` that records instead of sending and gives the ``Events``.
+    """A function like ``sentry_sdk.init`` that records instead of sending, and returns the ``Events``.
 
-    Everything is put back at the end of the test. Integrations are off except those asked for.
+    The previous state is restored at the end of the test. Only integrations that are passed explicitly are enabled.
     """
     with ExitStack() as stack:
 
@@ -49,7 +49,7 @@ def sentry_init() -> Iterator[Callable[..., Events]]:
 
 @pytest.fixture
 def sentry_events(request: pytest.FixtureRequest) -> Iterator[Events]:
-    """The ``Events`` of a test, with tracing on.
+    """The ``Events`` of a test, with tracing enabled.
 
     ``@pytest.mark.sentry(option=…)`` sets options of ``sentry_sdk.init``.
     """

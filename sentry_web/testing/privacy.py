@@ -1,7 +1,8 @@
-"""Which secrets of a request would leave the process through somebody's application, and where (``check --privacy``).
+"""A search for secrets of a request that would leave the process through an application (``check --privacy``).
 
-The application is really called, once for each path and each place of ``places``, inside this package's middleware and
-with the SDK's settings that it made itself; what would be sent is kept in memory. No server and no network.
+The application is actually called, once for each path and each place of ``places``, inside this package's middleware
+and with the application's own SDK settings. Everything that would be sent is kept in memory, without a server or a
+network.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sentry_web.testing.places import PLACES, Place, traces_of
 from sentry_web.testing.request import RequestSpec
 from sentry_web.testing.transport import recording
 
-#: What of the application's own ``sentry_sdk.init`` decides what is sent.
+#: Options of the application's own ``sentry_sdk.init`` that affect what is sent.
 _SETTINGS = (
     "attach_stacktrace",
     "before_send",
@@ -35,17 +36,17 @@ _SETTINGS = (
 
 
 class ProbeError(Exception):
-    """Reported in each request, from a frame that holds its scope or environ: as bad as it may come."""
+    """Reported in each request from a frame that holds the request's scope or environ, as the worst case."""
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A secret that would leave.
+    """A secret that would leave the process.
 
     Attributes:
-        place: Where in the request it was.
-        path: The path that was asked for.
-        where: Where in what is sent it was found, such as ``event: exception.values.0.value``.
+        place: The place of the secret in the request.
+        path: The requested path.
+        where: The place in the sent data, such as ``event: exception.values.0.value``.
     """
 
     place: str
@@ -55,15 +56,15 @@ class Leak:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it.
+    """The result of a search for leaks.
 
     Attributes:
         subject: The application.
-        settings: The settings of its ``sentry_sdk.init`` that count, where they are not the SDK's own.
-        places: Where secrets were planted.
-        paths: The paths that were asked for.
-        leaks: What would leave, in the order of the places.
-        requests: How many requests were made.
+        settings: The relevant options of its ``sentry_sdk.init`` that differ from the SDK's defaults.
+        places: The places of the planted secrets.
+        paths: The requested paths.
+        leaks: The leaks, in the order of the places.
+        requests: The number of requests.
     """
 
     subject: str
@@ -75,7 +76,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing would leave."""
+        """Whether no leak was found."""
         return not self.leaks
 
     def __str__(self) -> str:
@@ -90,7 +91,7 @@ class Report:
         return "\n".join([*lines, "", f"{count} of {len(self.places)} leave; {self.requests} requests were made."])
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it in types that JSON has."""
+        """Return the report in JSON's types."""
         return {
             "subject": self.subject,
             "ok": self.ok,
@@ -105,21 +106,21 @@ class Report:
 def privacy_report(
     app: Any, *, paths: Iterable[str] = (), sdk: Mapping[str, Any] | None = None, name: str | None = None
 ) -> Report:
-    """Send secrets through an application, one at a time, and look where they would leave.
+    """Send secrets through an application, one at a time, and report those that would leave the process.
 
     Args:
-        app: A WSGI or ASGI application. It is really called, with methods ``GET`` and ``POST``.
-        paths: Paths to ask for, besides those that its router knows.
-        sdk: Options of ``sentry_sdk.init``; if not given, those that the application gave itself.
+        app: A WSGI or ASGI application. It is actually called, with methods ``GET`` and ``POST``.
+        paths: Paths to request, in addition to those that the application's router knows.
+        sdk: Options of ``sentry_sdk.init``; by default those that the application uses itself.
         name: ``"module:attribute"``, for the report.
 
     Raises:
-        WrongSubjectError: it is no application, or does not show its kind.
+        WrongSubjectError: If ``app`` is not an application, or its kind cannot be determined.
     """
     subject = subject_of(app, kind="app", name=name, sdk={}, paths=tuple(paths))
     settings = dict(_settings_of(sentry_sdk.get_client()) if sdk is None else sdk)
     asked = tuple(dict.fromkeys(subject.paths)) or ("/",)
-    places = [place for place in PLACES if place.answer is None]  # what is answered is the application's own
+    places = [place for place in PLACES if place.answer is None]  # response headers are set by the application itself
     leaks = [
         Leak(place.name, path, where)
         for place in places
@@ -132,7 +133,7 @@ def privacy_report(
 
 
 def _settings_of(client: Any) -> dict[str, Any]:
-    """The settings of an active client that are not the SDK's defaults."""
+    """Return the relevant options of an active client that differ from the SDK's defaults."""
     if not client.is_active():
         return {}
     options = client.options
@@ -148,26 +149,26 @@ def _settings_of(client: Any) -> dict[str, Any]:
 
 
 def _found(driver: Driver, app: Any, place: Place, path: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where a new secret in this place is found in what one request would send."""
+    """Return the places at which a new secret, planted in this place, is found in the data sent for one request."""
     secret = _new_secret(place)
     request = place.plant(RequestSpec(path=path, query="page=2"), secret)
     probed = _probed_double if driver.protocol.value == "asgi2" else _probed_asgi
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the application, and of settings that are going out of use
+        warnings.simplefilter("ignore")  # of the application, and of deprecated options
         with recording(**{"traces_sample_rate": 1.0, **settings}) as events:
             driver.run_app(app, request, Wrap.ours().around(Wrap(wsgi=_probed_wsgi, asgi=probed)))
             return tuple(_where(events, [trace.decode() for trace in traces_of(place, secret)]))
 
 
 def _new_secret(place: Place) -> str:
-    """A value that was never seen before; an address where the place asks for one."""
+    """Return a new unique secret, which is an address if the place needs one."""
     if place.holds == "address":
         return "81." + ".".join(str(100 + randomness.randbelow(150)) for _ in range(3))
     return "".join(randomness.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(20))
 
 
 def _where(events: Events, texts: list[str]) -> Iterator[str]:
-    """Kind and path of every place in what was sent that holds one of the texts."""
+    """Yield the kind and path of every sent value that contains one of the texts."""
     known = False
     for reported in events:
         for path, value in _strings(reported.payload):
@@ -179,7 +180,7 @@ def _where(events: Events, texts: list[str]) -> Iterator[str]:
 
 
 def _strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every string of a payload, keys too, with its path."""
+    """Yield every string of a payload, including keys, with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield path, str(key)
@@ -192,7 +193,7 @@ def _strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _report_probe(request: Any) -> None:
-    """Report an error from a frame that holds the request as the server gave it."""
+    """Report an error from a frame that holds the server's scope or environ."""
     try:
         _fail(request)
     except ProbeError as error:

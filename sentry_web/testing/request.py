@@ -1,7 +1,7 @@
-"""A logical HTTP request: what a client sends, before any protocol interface turned it into a dict.
+"""A logical HTTP request, as a client sends it, independent of the protocol.
 
-Here lives the one value from which the drivers build a WSGI environ or an ASGI scope. No environ, no scope and
-nothing of Sentry may enter this file: it must mean the same to every driver.
+The drivers build a WSGI environ or an ASGI scope from this value. This module knows neither of them, nor Sentry, since
+the value must have the same meaning for every driver.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PATH_CHARACTERS = "/%:@!$&'()*+,;=-._~"
 
 
 class Described:
-    """Gives a dataclass a short repr that is valid Python: defaults are left out, classes go by their name."""
+    """A base for dataclasses with a short repr that is valid Python: without defaults, and with classes by name."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -32,23 +32,23 @@ class Described:
 
 @dataclass(frozen=True, repr=False)
 class RequestSpec(Described):
-    """One request as the client means it.
+    """One request from the client's point of view.
 
     Args:
         method: The method as on the request line.
         path: The path below ``root_path`` as on the request line; percent-encoded, though Unicode characters may be
             written plainly and are then sent as percent-encoded UTF-8.
         query: The raw query string without ``?``.
-        headers: Name and value pairs in wire order, repeated names allowed. ``Host`` and ``Content-Length`` are added
-            where they are missing, unless ``exact_headers``.
+        headers: Pairs of name and value in wire order; names may be repeated. ``Host`` and ``Content-Length`` are
+            added if they are missing, unless ``exact_headers`` is set.
         body: The body in the pieces in which it arrives.
         scheme: ``http`` or ``https``.
-        host: The name the client addressed; also the server's name.
-        port: The server's port; ``None`` means the default port of the scheme.
+        host: The host that the client addresses, and the server's name.
+        port: The server's port; ``None`` for the default port of the scheme.
         root_path: The prefix under which the application is mounted (SCRIPT_NAME in PEP 3333).
-        client: Address and port of the peer, or ``None`` as behind a unix socket.
+        client: The address and port of the peer, or ``None`` as behind a Unix socket.
         http_version: ``1.0``, ``1.1`` or ``2``.
-        exact_headers: Send ``headers`` and no others.
+        exact_headers: Whether to send ``headers`` and no others.
     """
 
     method: str = "GET"
@@ -66,12 +66,12 @@ class RequestSpec(Described):
 
     @property
     def server_port(self) -> int:
-        """The port in use: the given one, else the default of the scheme."""
+        """The server's port, or else the default port of the scheme."""
         return _DEFAULT_PORTS[self.scheme] if self.port is None else self.port
 
     @property
     def authority(self) -> str:
-        """Host and port as in a ``Host`` header: the default port is left out (RFC 9110, 7.2)."""
+        """The host and port as in a ``Host`` header, without the default port (RFC 9110, 7.2)."""
         if self.server_port == _DEFAULT_PORTS[self.scheme]:
             return self.host
         return f"{self.host}:{self.server_port}"
@@ -92,7 +92,7 @@ class RequestSpec(Described):
         return b"".join(self.body)
 
     def wire_headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """All headers in wire order and case: latin-1 where that is possible, else UTF-8."""
+        """All headers in wire order and case: as latin-1 if possible, else as UTF-8."""
         headers = list(self.headers)
         if not self.exact_headers:
             names = {name.lower() for name, _ in headers}
@@ -104,7 +104,7 @@ class RequestSpec(Described):
 
 
 def encode_header(text: str) -> bytes:
-    """The bytes of a header name or value: latin-1 where that is possible (RFC 9110, 5.5), else UTF-8."""
+    """Return the bytes of a header name or value: latin-1 if possible (RFC 9110, 5.5), else UTF-8."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -112,10 +112,10 @@ def encode_header(text: str) -> bytes:
 
 
 def decoded(wire: str) -> str:
-    """A percent-encoded path as ASGI wants it: Unicode; invalid UTF-8 becomes U+FFFD as in uvicorn."""
+    """Return a percent-encoded path as ASGI requires it: Unicode; invalid UTF-8 becomes U+FFFD, as in uvicorn."""
     return unquote(wire)
 
 
 def wsgi_decoded(text: str) -> str:
-    """A path as PEP 3333 wants it: the percent-decoded bytes, each as one latin-1 character."""
+    """Return a path as PEP 3333 requires it: the percent-decoded bytes, each as one latin-1 character."""
     return unquote_to_bytes(quote(text, safe=_PATH_CHARACTERS)).decode("latin-1")

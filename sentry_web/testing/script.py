@@ -1,8 +1,8 @@
-"""Application scripts: what an application does with a request, written once for every protocol.
+"""Application scripts: the behaviour of an application, written once for every protocol.
 
-A script is a value: steps, the way the response is returned, and how the peer (server and client) behaves. This file
-knows what each step means where the protocols do not differ, and which protocol features it needs; how a step is done
-in WSGI or ASGI is in ``apps``. Drivers, hypothesis and pytest may not enter.
+A script is a value: steps, the kind of the returned response, and the behaviour of the peer (server and client). This
+module defines the meaning of a script as far as it is common to the protocols, and the protocol features that it needs;
+its execution in WSGI or ASGI is in ``apps``. This module does not depend on drivers, Hypothesis or pytest.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ OFFERED: dict[Protocol, frozenset[Feature]] = {
     Protocol.BRIDGE: frozenset({Feature.EXC_INFO, Feature.NO_RESPONSE_OBJECT}),
 }
 
-_RESPONSE_OBJECTS = frozenset({Protocol.WSGI, Protocol.BRIDGE})  # the others send messages
+_RESPONSE_OBJECTS = frozenset({Protocol.WSGI, Protocol.BRIDGE})  # applications of the other protocols send messages
 
 
 class Returns(enum.Enum):
-    """The kind of object a WSGI application returns. ASGI applications send messages whatever is said here."""
+    """The kind of object that a WSGI application returns. ASGI applications, which send messages, ignore it."""
 
     LIST = "a list"
     TUPLE = "a tuple"
@@ -68,7 +68,7 @@ _RETURN_NEEDS = {
     Returns.NOTHING: Feature.NO_RESPONSE_OBJECT,
 }
 CLOSABLE = frozenset({Returns.ITERATOR, Returns.SIZED, Returns.FILE_WRAPPER})
-#: What is returned whole: where the application raises on the way, nothing of it is sent, which only ASGI does at once.
+#: Kinds of responses that are returned whole: if the application raises before, nothing is sent, unlike in ASGI.
 WHOLE = frozenset({Returns.LIST, Returns.TUPLE, Returns.SIZED, Returns.FILE_WRAPPER})
 
 
@@ -86,14 +86,14 @@ class Close(enum.Enum):
 
 @dataclass(frozen=True, repr=False)
 class Peer(Described):
-    """How the server and the client behind it behave.
+    """The behaviour of the server and the client behind it.
 
     Args:
-        gone_after: The client goes away once it has received that many body chunks; ``None``: it stays. ASGI's ``send``
-            then raises ``OSError`` (ASGI HTTP 2.4) and ``receive`` gives ``http.disconnect``; a WSGI server stops
-            iterating.
+        gone_after: The number of received body chunks after which the client disconnects; ``None`` if it stays. Then
+            ASGI's ``send`` raises ``OSError`` (ASGI HTTP 2.4) and ``receive`` returns ``http.disconnect``; a WSGI
+            server stops iterating.
         close: When a WSGI server calls ``close()``.
-        thread_hopping: A WSGI server that calls each ``next()`` and ``close()`` in a thread of its own.
+        thread_hopping: Whether a WSGI server calls each ``next()`` and ``close()`` in a thread of its own.
     """
 
     gone_after: int | None = None
@@ -101,24 +101,24 @@ class Peer(Described):
     thread_hopping: bool = False
 
     def needs(self) -> Iterator[Feature]:
-        """The protocol features without which this behaviour is impossible."""
+        """Yield the protocol features that this behaviour needs."""
         if self.close is not Close.AFTER or self.thread_hopping:
             yield Feature.ITERATION
 
 
 @dataclass(frozen=True, repr=False)
 class Script(Described):
-    """What an application does with one request.
+    """The behaviour of an application for one request.
 
     Args:
-        steps: What it does, in order.
-        returns: The kind of object it returns, where the protocol has such objects.
-        after: What it does after the last body byte: in ``close()`` under WSGI, before it returns under ASGI. Done only
-            when the steps ended without an exception. Needs one of the kinds with ``close()``.
-        peer: How server and client behave.
+        steps: The steps, in order.
+        returns: The kind of object that the application returns, if the protocol has such objects.
+        after: The steps after the last body byte: in ``close()`` under WSGI, before returning under ASGI. They run
+            only if ``steps`` ended without an exception, and need a kind of response with ``close()``.
+        peer: The behaviour of server and client.
 
     Raises:
-        ValueError: ``after`` is given with a kind of response that has no ``close()``.
+        ValueError: If ``after`` is given with a kind of response that has no ``close()``.
     """
 
     steps: tuple[Step, ...] = ()
@@ -131,18 +131,18 @@ class Script(Described):
             raise ValueError(f"a script with steps after the response cannot return {self.returns.value}")
 
     def needs(self) -> frozenset[Feature]:
-        """The protocol features without which this script is impossible."""
+        """Return the protocol features that this script needs."""
         needed = set(self.peer.needs())
         for step in self.steps + self.after:
             needed.update(step.needs())
         if self.after:
             needed.add(Feature.LATE_WORK)
             if self.peer.gone_after is not None:
-                needed.add(Feature.CLOSE)  # only a WSGI server reaches the application's close() then
+                needed.add(Feature.CLOSE)  # only a WSGI server then calls the application's close()
         return frozenset(needed)
 
     def expressible_in(self, protocol: Protocol) -> bool:
-        """Return whether an application of this protocol can do all of this under a server of this protocol."""
+        """Return whether this protocol has all the features that the script needs."""
         offered = OFFERED[protocol]
         needed = self.needs()
         if self.returns in _RETURN_NEEDS and (protocol in _RESPONSE_OBJECTS or self.returns is Returns.NOTHING):

@@ -1,7 +1,7 @@
-"""The steps of an application script, and what each means where the protocols do not differ.
+"""The steps of an application script, as far as they are common to the protocols.
 
-A step is a frozen value. ``Act`` steps touch neither request nor response and do their work here, for every protocol
-the same; the others are done in ``apps``. No environ, scope or message may enter this file.
+A step is a frozen value. ``Act`` steps touch neither request nor response and are executed here, in the same way for
+every protocol; the others are executed in ``apps``. This module knows no environ, scope or message.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 LOGGER_NAME = "sentry_web.testing.app"
 
-# ContextVars are never freed by CPython when made at run time, hence one per name for the life of the process.
+# CPython never frees ContextVars that are created at run time, hence one per name for the life of the process.
 _VARIABLES: dict[str, contextvars.ContextVar[str]] = {}
 
 
 class Feature(enum.Enum):
-    """Something a script may need and that not every protocol has."""
+    """A feature that a script may need and that not every protocol has."""
 
     CLOSE = "the server calls close() on the response (PEP 3333)"
     EXC_INFO = "start_response with exc_info (PEP 3333)"
@@ -42,10 +42,10 @@ class Feature(enum.Enum):
 
 
 class Step(Described):
-    """The base of all steps."""
+    """The base class of all steps."""
 
     def needs(self) -> Iterator[Feature]:
-        """The protocol features without which this step is impossible."""
+        """Yield the protocol features that this step needs."""
         return iter(())
 
 
@@ -53,7 +53,11 @@ class Act(Step):
     """A step that touches neither request nor response."""
 
     def act(self, recorder: TranscriptWriter) -> None:
-        """Do it now, in the current context. ``recorder`` notes what the application sees."""
+        """Execute the step in the current context.
+
+        Args:
+            recorder: Records what the application sees.
+        """
         raise NotImplementedError
 
 
@@ -113,7 +117,7 @@ class SetVariable(Act):
 
 @dataclass(frozen=True, repr=False)
 class ReadVariable(Act):
-    """Look at a ContextVar that an earlier step has set, maybe in another thread."""
+    """Read a ContextVar that an earlier step has set, possibly in another thread."""
 
     name: str
 
@@ -126,11 +130,11 @@ class Raise(Act):
     """Raise a new exception.
 
     Args:
-        kind: Its class, called with ``args``.
+        kind: The class of the exception, called with ``args``.
         args: The arguments.
-        cause: Class of its ``__cause__`` (as by ``raise … from``).
-        context: Class of its ``__context__``, the exception that was being handled.
-        suppress: Its ``__suppress_context__``; ``None``: as Python sets it.
+        cause: The class of its ``__cause__`` (as set by ``raise … from``).
+        context: The class of its ``__context__``, the exception that was being handled.
+        suppress: Its ``__suppress_context__``; ``None`` to leave it as Python sets it.
     """
 
     kind: type[BaseException] = RuntimeError
@@ -143,7 +147,7 @@ class Raise(Act):
         raise self.make(recorder)
 
     def make(self, recorder: TranscriptWriter) -> BaseException:
-        """The exception, with its chain, known to the recorder as the application's own."""
+        """Return the exception with its chain, registered with the recorder as the application's own."""
         error = self.kind(*self.args)
         if self.cause is not None:
             error.__cause__ = self.cause("cause")
@@ -164,14 +168,14 @@ class ReadBody(Step):
 
 @dataclass(frozen=True, repr=False)
 class StopReading(Step):
-    """Ignore every later ``ReadBody``: the rest of the body stays with the server."""
+    """Ignore every later ``ReadBody``, so that the rest of the body is not read."""
 
 
 @dataclass(frozen=True, repr=False)
 class StartResponse(Step):
     """Send status and headers.
 
-    ``reason`` is the status line's phrase under WSGI; ``None``: a status line without one.
+    ``reason`` is the reason phrase of the status line under WSGI, or ``None`` for a status line without one.
     """
 
     status: int = 200
@@ -181,7 +185,7 @@ class StartResponse(Step):
 
 @dataclass(frozen=True, repr=False)
 class RestartWithExcInfo(Step):
-    """Call start_response with the exc_info of a just handled exception (PEP 3333, "Error Handling")."""
+    """Call ``start_response`` with the ``exc_info`` of a handled exception (PEP 3333, "Error Handling")."""
 
     status: int = 500
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
@@ -200,14 +204,14 @@ class SendChunk(Step):
 
 @dataclass(frozen=True, repr=False)
 class Sleep(Step):
-    """Wait, in seconds; under ASGI the event loop goes on."""
+    """Wait for some seconds; under ASGI without blocking the event loop."""
 
     seconds: float = 0.001
 
 
 @dataclass(frozen=True, repr=False)
 class ChildSpan(Step):
-    """Do ``steps`` inside a span. Chunks among them are sent while the span is open."""
+    """Execute ``steps`` inside a span. Chunks among them are sent while the span is open."""
 
     name: str
     steps: tuple[Step, ...] = ()
@@ -219,9 +223,9 @@ class ChildSpan(Step):
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """The span, of the kind that the SDK's trace lifecycle asks for."""
+        """Open the span, of the kind that belongs to the SDK's trace lifecycle."""
         if sentry_sdk.get_client().options.get("trace_lifecycle") == "stream":
-            from sentry_sdk import traces  # a release without it has no such mode
+            from sentry_sdk import traces  # releases without this module do not have the mode
 
             span: Any = traces.start_span(name=self.name, attributes={"sentry.op": self.op})
         else:
@@ -232,14 +236,14 @@ class ChildSpan(Step):
 
 @dataclass(frozen=True, repr=False)
 class SpawnThread(Step):
-    """Start a thread, in a copy of the current context, that does ``steps`` when the request is over."""
+    """Start a thread, in a copy of the current context, that executes ``steps`` after the request has ended."""
 
     steps: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
 class SpawnTask(Step):
-    """Start an asyncio task that does ``steps`` when the request is over."""
+    """Start an asyncio task that executes ``steps`` after the request has ended."""
 
     steps: tuple[Act, ...] = ()
 
@@ -249,18 +253,18 @@ class SpawnTask(Step):
 
 @dataclass(frozen=True, repr=False)
 class Cancel(Step):
-    """Be cancelled here, as by a server whose client has gone: CancelledError comes out of the next ``await``."""
+    """Cancel the application, as a server may after a disconnect: the next ``await`` raises ``CancelledError``."""
 
     def needs(self) -> Iterator[Feature]:
         yield Feature.CANCEL
 
 
 def variable(name: str) -> contextvars.ContextVar[str]:
-    """The ContextVar of that name, the same one each time."""
+    """Return the ContextVar of that name, always the same one."""
     return _VARIABLES.setdefault(name, contextvars.ContextVar(name))
 
 
 def visible_variables() -> tuple[tuple[str, str], ...]:
-    """The scripted ContextVars that are set in the current context, by name."""
+    """Return the scripted ContextVars that are set in the current context, by name."""
     found = [(name, known.get(None)) for name, known in sorted(_VARIABLES.items())]
     return tuple((name, value) for name, value in found if value is not None)

@@ -1,8 +1,8 @@
-"""What happened between a server and an application, as a value that can be compared.
+"""Transcripts: the interaction of a server and an application, as a value that can be compared.
 
-A Recorder collects while the request runs; the Transcript is frozen from it. Two transcripts are equal when neither the
-server nor the application could distinguish the two runs. Nothing here knows a protocol or a vendor's data; the only
-question to the SDK is whether its ambient scope was left as it was found.
+A ``TranscriptWriter`` collects while the request runs; it is then frozen into a ``Transcript``. Two transcripts are
+equal if neither the server nor the application could distinguish the two runs. This module knows neither protocols nor
+vendors' data; it only asks the SDK whether its ambient scopes were left unchanged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAXIMUM_CHAIN = 10  # a chain of exceptions may be a cycle
 
 
 class Call(NamedTuple):
-    """One thing that one side did or saw."""
+    """One action or observation of one side."""
 
     side: str  # "server", "app" or "background"
     name: str
@@ -32,11 +32,11 @@ class Call(NamedTuple):
 
 
 class ExceptionFacts(NamedTuple):
-    """What the server can know about an exception that reached it.
+    """The facts about an exception that reached the server.
 
-    ``where`` it came out; ``what`` it is; whether it is the application's ``own`` object (``None``: unknown); its
-    ``chain`` of cause, context and suppress flags; the number of its traceback entries in the application's code
-    (``depth``).
+    ``where`` is the call that raised it; ``what`` its type and message; ``own`` whether it is the application's own
+    object (``None`` if unknown); ``chain`` its chain of cause, context and suppress flags; ``depth`` the number of its
+    traceback entries in the application's code.
     """
 
     where: str
@@ -51,22 +51,23 @@ class ExceptionFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class Transcript:
-    """One request, as server and application saw it.
+    """One request, as seen by the server and the application.
 
     Attributes:
-        status: The status as the server got it: a status line (WSGI), a number (ASGI), ``None`` without a response.
-        headers: The response headers as the server got them.
+        status: The status that the server received: a status line (WSGI), a number (ASGI), or ``None`` without a
+            response.
+        headers: The response headers that the server received.
         body: The bytes of the response body.
-        calls: Everything in order.
-        background: What outlived the request, sorted, since its order is chance.
-        exceptions: What came out of the application, in order.
-        own_object: Whether the server got the application's own response object, where servers care (file wrapper,
-            list).
-        own_scope: Whether the application got the server's own environ or scope dict; ``None`` when it is not known.
-        length: ``len()`` of the response object, where it has one.
-        variables: Scripted ContextVars visible to the server afterwards.
-        scope_restored: Whether the SDK's ambient scopes were, whenever the server was in control, the ones from before.
-        violations: Breaches of PEP 3333 or of the ASGI specification.
+        calls: All calls, in order.
+        background: The calls of background work, sorted, since their order varies.
+        exceptions: The exceptions that the application raised, in order.
+        own_object: Whether the server received the application's own response object, for kinds that servers treat
+            specially (file wrapper, list).
+        own_scope: Whether the application received the server's own environ or scope dict; ``None`` if unknown.
+        length: The ``len()`` of the response object, if it has one.
+        variables: The scripted ContextVars that are visible to the server afterwards.
+        scope_restored: Whether the SDK's ambient scopes were the original ones whenever the server was in control.
+        violations: Violations of PEP 3333 or of the ASGI specification.
     """
 
     status: str | int | None = None
@@ -83,16 +84,20 @@ class Transcript:
     violations: tuple[str, ...] = ()
 
     def count(self, side: str, name: str) -> int:
-        """How often that call was made."""
+        """Return the number of these calls."""
         return sum(call.side == side and call.name == name for call in self.calls)
 
     @property
     def closed(self) -> int:
-        """How often the server's ``close()`` reached the application."""
+        """The number of times that the server's ``close()`` reached the application."""
         return self.count("app", "close")
 
     def lines(self, ignore: tuple[str, ...] = ()) -> list[str]:
-        """One line for each fact, for people and for ``diff``. ``ignore``: names of attributes to leave out."""
+        """Return one line for each fact, for people and for ``diff``.
+
+        Args:
+            ignore: The names of attributes to leave out.
+        """
         lines: list[str] = []
         for attribute in fields(self):
             if attribute.name in ignore:
@@ -105,7 +110,7 @@ class Transcript:
         return lines
 
     def differing(self, other: Transcript) -> tuple[str, ...]:
-        """The names of the attributes in which the two differ."""
+        """Return the names of the attributes in which the two transcripts differ."""
         return tuple(
             attribute.name
             for attribute in fields(self)
@@ -113,7 +118,12 @@ class Transcript:
         )
 
     def diff(self, other: Transcript, ignore: tuple[str, ...] = ()) -> str:
-        """What differs, as a unified diff from this transcript to the other; empty when nothing does."""
+        """Return a unified diff from this transcript to the other; empty if they are equal.
+
+        Args:
+            other: The other transcript.
+            ignore: The names of attributes to leave out.
+        """
         if not set(self.differing(other)) - set(ignore):
             return ""
         return "\n".join(
@@ -126,7 +136,7 @@ class Transcript:
 
 @dataclass
 class TranscriptWriter:
-    """Collects while a request runs. Safe to use from several threads: it only ever appends."""
+    """The collector of a transcript while a request runs. It only appends, and is safe to use from several threads."""
 
     calls: list[Call] = field(default_factory=list)
     background: list[Call] = field(default_factory=list)
@@ -143,32 +153,32 @@ class TranscriptWriter:
     _ambient: tuple[object, object] | None = None
 
     def server(self, name: str, *details: object) -> None:
-        """The server did or saw something."""
+        """Record an action or observation of the server."""
         self.calls.append(Call("server", name, details))
 
     def app(self, name: str, *details: object) -> None:
-        """The application did or saw something."""
+        """Record an action or observation of the application."""
         self.calls.append(Call("app", name, details))
 
     def entered(self, given: object) -> None:
-        """The application was called with this environ or scope."""
+        """Record the environ or scope with which the application was called."""
         if self.offered is not None:
             self.own_scope = given is self.offered
         self.app("called")
 
     def violation(self, text: str) -> None:
-        """A rule of the protocol was broken."""
+        """Record a violation of the protocol."""
         self.violations.append(text)
 
     def exception(self, where: str, error: BaseException, filenames: frozenset[str]) -> None:
-        """An exception reached the server; ``filenames`` are the application's source files."""
+        """Record an exception that reached the server; ``filenames`` are the application's source files."""
         own = any(error is known for known in self.raised) if self.raised else None
         depth = traceback_depth(error.__traceback__, filenames)
         self.exceptions.append(ExceptionFacts(where, _name(error), own, _chain(error), depth))
         self.server("exception", where, _name(error))
 
     def look_around(self) -> None:
-        """Note whether the SDK's ambient scopes are those of the first time this was called."""
+        """Record whether the SDK's ambient scopes are the same as at the first call."""
         found = (sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope())
         if self._ambient is None:
             self._ambient = found
@@ -176,7 +186,7 @@ class TranscriptWriter:
 
 
 def traceback_depth(traceback: TracebackType | None, filenames: frozenset[str]) -> int:
-    """The number of traceback entries in those files; others do not count, as a middleware's own ``send``."""
+    """Return the number of traceback entries in those files; others, such as a middleware's, do not count."""
     depth = 0
     while traceback is not None:
         depth += traceback.tb_frame.f_code.co_filename in filenames
@@ -185,7 +195,7 @@ def traceback_depth(traceback: TracebackType | None, filenames: frozenset[str]) 
 
 
 def _shown(value: object) -> str:
-    """The repr, cut in the middle when long; the checksum keeps two long values apart in a diff."""
+    """Return the repr, shortened in the middle if it is long; a checksum distinguishes long values in a diff."""
     text = repr(value)
     if len(text) <= _SHOWN:
         return text

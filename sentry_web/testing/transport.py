@@ -1,7 +1,7 @@
-"""A transport that keeps what it is given, and an SDK set up around it for the length of a ``with`` block.
+"""A transport that keeps envelopes, and an SDK client that uses it for the duration of a ``with`` block.
 
-The only file of this package that starts and stops an SDK client; public API of sentry-sdk only, but for one name
-(``flush_at_once``).
+This is the only module of the package that starts and stops an SDK client. It uses the public API of sentry-sdk only,
+except in ``flush_at_once``.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from sentry_web.testing.events import Events
 if TYPE_CHECKING:
     from sentry_sdk.envelope import Envelope
 
-# Port 9 is "discard" (RFC 863); nothing is ever sent there, yet the SDK wants a DSN to be active.
+# Port 9 is "discard" (RFC 863); nothing is ever sent there, but the SDK needs a DSN to be active.
 FAKE_DSN = "http://key@127.0.0.1:9/1"
 
-# No integration but those asked for, and no threads of the SDK that outlive a test.
+# No integrations by default, and no threads of the SDK that outlive a test.
 _DEFAULTS: dict[str, Any] = {
     "dsn": FAKE_DSN,
     "default_integrations": False,
     "auto_enabling_integrations": False,
     "enable_backpressure_handling": False,
     "shutdown_timeout": 0,
-    "release": "testing",  # else the SDK asks git, in a process of its own, at every start
+    "release": "testing",  # else the SDK runs git at every start
 }
 
 
 class RecordingTransport(Transport):
-    """Keeps every envelope, serialised when it is handed over, as it would have left the process."""
+    """A transport that keeps every envelope, serialised at once, as it would have left the process."""
 
     def __init__(self, options: dict[str, Any] | None = None) -> None:
         super().__init__(options)
         self.envelopes: list[bytes] = []
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        """Keep it."""
+        """Keep an envelope."""
         self.envelopes.append(envelope.serialize())
 
 
 def events_of(client: Any) -> Events:
-    """What a client with a ``RecordingTransport`` has sent; looking at it makes the client flush."""
-    transport = client.transport  # a closed client forgets it
+    """Return the events that a client with a ``RecordingTransport`` has sent; each access flushes the client."""
+    transport = client.transport  # a closed client drops its transport
 
     def source() -> list[bytes]:
         client.flush(timeout=0)
@@ -58,10 +58,10 @@ def events_of(client: Any) -> Events:
 
 
 def start(**init_options: Any) -> Events:
-    """Initialise the SDK with a ``RecordingTransport``, as ``recording`` does, but leave it so.
+    """Initialise the SDK with a ``RecordingTransport``, like ``recording``, but without restoring it.
 
     Args:
-        init_options: Options of ``sentry_sdk.init``; they win over the defaults of this module.
+        init_options: Options of ``sentry_sdk.init``, which override the defaults of this module.
     """
     options = {**_DEFAULTS, **init_options}
     options.setdefault("transport", RecordingTransport(options))
@@ -71,10 +71,10 @@ def start(**init_options: Any) -> Events:
 
 
 def flush_at_once(client: Any) -> None:
-    """Make ``flush()`` wait for what a thread of the SDK is sending meanwhile.
+    """Make ``flush()`` wait for a thread of the SDK that is sending spans.
 
-    In stream mode the end of a segment wakes that thread, which takes the spans from the buffer and then hands them to
-    the transport; whoever looks in between finds them nowhere. Without the private ``_flush`` this does nothing.
+    In stream mode the end of a segment wakes that thread, which takes the spans from the buffer and then passes them to
+    the transport; in between, they are in neither. If the private ``_flush`` is missing, this does nothing.
     """
     for name in ("span_batcher", "log_batcher", "metrics_batcher"):
         batcher: Any = getattr(client, name, None)
@@ -83,7 +83,7 @@ def flush_at_once(client: Any) -> None:
 
 
 class _OneAtATime:
-    """A function that one thread calls at a time."""
+    """A function that only one thread can execute at a time."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -98,11 +98,11 @@ class _OneAtATime:
 def recording(**init_options: Any) -> Iterator[Events]:
     """Record what would be sent to Sentry inside the block.
 
-    The client, and the current and the isolation scope, are new inside and the old ones after it. Data set on the SDK's
-    *global* scope is not touched, since the SDK has no public way to replace that scope.
+    The client, the current scope and the isolation scope are new inside the block and restored after it. The SDK's
+    *global* scope is not touched, since the SDK has no public way to replace it.
 
     Args:
-        init_options: Options of ``sentry_sdk.init``. Integrations are off except those asked for.
+        init_options: Options of ``sentry_sdk.init``. Only integrations that are passed explicitly are enabled.
 
     Example:
         >>> with recording() as events:
@@ -116,7 +116,7 @@ def recording(**init_options: Any) -> Iterator[Events]:
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """Give the block new scopes, and put client and scopes back after it; a client started inside is closed."""
+    """Run the block with new scopes, and restore client and scopes after it; a client started inside is closed."""
     client = sentry_sdk.get_global_scope().client
     current, isolation = sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope()
     Scope.set_current_scope(Scope(ty=ScopeType.CURRENT))
@@ -124,7 +124,7 @@ def isolated() -> Iterator[None]:
     try:
         yield
     finally:
-        # Set, not reset by token: a fixture may end in another context than the one it began in.
+        # Set, not reset by token: a fixture may end in a different context from the one in which it began.
         started = sentry_sdk.get_global_scope().client
         if started is not client:
             started.close(timeout=0)

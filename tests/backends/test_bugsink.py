@@ -1,6 +1,6 @@
 """Bugsink, a Sentry that runs anywhere: the errors of both protocols arrive in it and look right when read back.
 
-It checks each event strictly against Sentry's own schema, and tells sentry-sdk by a rate-limit header to send it no
+It checks each event strictly against Sentry's own schema, and asks sentry-sdk by a rate-limit header to send it no
 transactions. Neither may disturb the application.
 """
 

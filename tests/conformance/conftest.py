@@ -77,7 +77,7 @@ def meddling() -> Callable[[Callable[[Any], object]], Wrap]:
 
     def make(change: Callable[[Any], object]) -> Wrap:
         def meddle(app: Any) -> Any:
-            @functools.wraps(app)  # keeps the signature, by which ASGI 2 is told from ASGI 3
+            @functools.wraps(app)  # keeps the signature, which distinguishes ASGI 2 from ASGI 3
             def inner(mapping: Any, *rest: Any) -> Any:
                 change(mapping)
                 return app(mapping, *rest)

@@ -1,4 +1,4 @@
-"""The faults that ``put_back.py`` puts back: each makes our package do what shared/defects.md says of the incumbents.
+"""The faults that ``put_back.py`` puts back: each reproduces a row of the table of incumbents' faults in this package.
 
 A row of ``FAULTS`` is the number of the defect, a sentence, and the changes that make the fault. A change is anchored
 on a qualified name (see ``anchors.py``), and states the fault by behaviour, at the boundary where it shows: the call of

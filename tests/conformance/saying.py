@@ -1,4 +1,4 @@
-"""What an application does with a value: the forms in which it writes it down, and the ways in which it tells Sentry.
+"""An application's use of a value: the forms in which it writes it, and the ways in which it sends it to Sentry.
 
 Steps for scripts, on every protocol the same. No literal of this file is ever a secret, since the SDK sends the lines
 of source around a frame. The tests are in ``test_privacy.py``.
@@ -31,7 +31,7 @@ class Mark(str):
 
 @dataclass
 class Holder:
-    """An object whose repr tells what it holds."""
+    """An object whose repr shows what it holds."""
 
     value: Any
 
@@ -131,7 +131,7 @@ def transaction_name(value: Any) -> None:
 
 
 def span(value: Any) -> None:
-    """A span whose name and data tell it."""
+    """A span whose name and data contain it."""
     with ChildSpan(f"order {value}").open():
         current = sentry_sdk.get_current_scope()
         inner = getattr(current, "streamed_span", None) or current.span
@@ -217,7 +217,7 @@ WAYS: dict[str, Callable[[Any], None]] = {
 
 @dataclass(frozen=True, repr=False)
 class Say(Act):
-    """Tell Sentry a value.
+    """Send a value to Sentry.
 
     Args:
         way: One of ``WAYS``.

@@ -1,6 +1,6 @@
 """Defects by which one request is taken for another: marks, scopes, traces, samplers.
 
-Rows of shared/defects.md: 6, 11, 13, 19–22, 34, 37, 39, 40, 43.
+Rows of the table of incumbents' faults: 6, 11, 13, 19–22, 34, 37, 39, 40, 43.
 """
 
 from __future__ import annotations

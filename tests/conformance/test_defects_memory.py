@@ -1,4 +1,4 @@
-"""Defects in what a request leaves behind in memory (shared/defects.md: 12, 42).
+"""Defects in what a request leaves behind in memory (the table of incumbents' faults: 12, 42).
 
 The servers here are minimal, since the drivers themselves keep scope, environ and exceptions for the transcript.
 """

@@ -1,5 +1,6 @@
-"""Defects in what is told of a request's end: duration, status, who is to blame (shared/defects.md: 8–10, 26–33, 35).
+"""Defects in the reported outcome of a request: duration, status, responsibility for an error.
 
+Rows of the table of incumbents' faults: 8–10, 26–33, 35.
 Each script runs on every driver that can express it, and most in both of the SDK's tracing modes.
 """
 

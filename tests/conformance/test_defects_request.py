@@ -1,6 +1,6 @@
-"""Defects in what is told of the request: name, URL, query, headers, address.
+"""Defects in the reported request: name, URL, query, headers, address.
 
-Rows of shared/defects.md: 5, 14–18, 41, 44–48, 50, 53, 60.
+Rows of the table of incumbents' faults: 5, 14–18, 41, 44–48, 50, 53, 60.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Defects by which a middleware changes what application or server see.
 
-Rows of shared/defects.md: 1, 2, 7, 23–25, 38, 49, 51, 54, 57, 58.
+Rows of the table of incumbents' faults: 1, 2, 7, 23–25, 38, 49, 51, 54, 57, 58.
 The oracle is the transcript of the same script without the middleware.
 """
 

@@ -1,6 +1,6 @@
 """Every parser of ours takes any text: no exception, and time that grows as the text does (issue 4, "fuzz").
 
-Linear is told by the ratio of two sizes; a limit in seconds would be the machine's.
+Linearity is judged by the ratio of two sizes; a limit in seconds would be the machine's.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def marked_step(step: Step, marker: str) -> Step:
 
 def marked(script: Script, marker: str) -> Script:
     """A script of a request that says who it is, and who its user is, from the first to the last."""
-    # What serves a file closes it outside of every middleware's sight (shared/defects.md, 25)
+    # What serves a file closes it outside of every middleware's sight (the table of incumbents' faults, 25)
     after = () if script.returns is Returns.FILE_WRAPPER else marked_steps(script.after, marker)
     return replace(
         script, steps=(SetUser(marker), *marked_steps(script.steps, marker), CaptureMessage(marker)), after=after

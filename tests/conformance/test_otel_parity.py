@@ -1,7 +1,7 @@
 """Same, with the OpenTelemetry output and with both: one logical request, the same spans and metrics over every driver.
 
 What may differ: identities, times, and the lines of a traceback, since a compiled application has other frames in each
-protocol. Which protocol it was is told nowhere.
+protocol. Nothing names the protocol.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def settled(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]:
     steps = one_thread(script.steps, [])
     if request.body:
         steps = (ReadBody(), *(step for step in steps if not isinstance(step, StopReading)))
-    # What serves a file does so outside of every middleware's sight (shared/defects.md, 25)
+    # What serves a file does so outside of every middleware's sight (the table of incumbents' faults, 25)
     returns = Returns.ITERATOR if script.returns is Returns.FILE_WRAPPER else script.returns
     return replace(script, steps=steps, returns=returns), request
 
@@ -178,7 +178,7 @@ def says_what_it_starts(script: Script) -> bool:
 
 
 def ending_by_itself(script: Script) -> Script:
-    """The script without a response that only ``close()`` ends, where a thread tells what came of the request.
+    """The script without a response that only ``close()`` ends, where a thread reports the outcome of the request.
 
     asgiref's bridge never closes: what breaks is dropped there, and ends, once the thread has spoken (of twenty
     thousand examples, six).

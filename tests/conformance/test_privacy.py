@@ -1,8 +1,8 @@
 """Private: a secret planted in a request is in no byte that is handed to the transport.
 
-Secrets are planted in any of the places of ``sentry_web.testing.places``; the application comes by their values and
-tells Sentry, in each form and way of ``saying.py``. What counts as known, and so must not leave wherever it stands:
-values of six characters or more that are not on the list of common words (``secrets.COMMON``). The lines of source
+Secrets are planted in any of the places of ``sentry_web.testing.places``; the application obtains their values and
+sends them to Sentry, in each form and way of ``saying.py``. Known values, which must not leave anywhere, are those of
+six characters or more that are not on the list of common words (``secrets.COMMON``). The lines of source
 that the SDK sends around a frame are the user's own code and are not looked at; hence no secret here is a literal.
 A value is known once it is there to be seen: of a body what the application has read, of a response's headers what was
 handed over (asgiref's bridge hands them over with the first chunk).
@@ -185,7 +185,7 @@ def fixed(place: Place, odd: str = "\"é'\\ %/+&=🜚") -> Secret:
 @pytest.mark.parametrize(("driver", "mode"), [(WSGI, TRACED[0]), (ASGI3, TRACED[-1])], ids=repr)
 @pytest.mark.parametrize("place", PLACES, ids=repr)
 def test_each_place_in_every_way(driver, place, mode):
-    """All ways of telling at once, each in some of the forms: what one of them leaks shows."""
+    """All ways of sending at once, each in some of the forms: what one of them leaks shows."""
     secret = fixed(place)
     steps = tuple(
         Say(way, form, secret.value) for way in WAYS for number, form in enumerate(FORMS) if number % 6 == len(way) % 6

@@ -13,7 +13,7 @@ import pytest
 from .put_back import FAULTS, REQUIRED, anchors, find_package, misplaced
 
 HERE = Path(__file__).resolve().parent
-ROWS = range(1, 61)  # of shared/defects.md
+ROWS = range(1, 61)  # of the table of incumbents' faults
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ ERROR, OTHER_ERROR = RuntimeError("one"), ValueError("other")
 
 
 class Output(BaseRecorder, BaseRecording):
-    """An output that notes what it is told: recorder and recording in one."""
+    """An output that notes its calls: recorder and recording in one."""
 
     key = "stub"
 
@@ -83,7 +83,7 @@ def facts(outcome: Outcome) -> dict[str, Any]:
     return {name: getattr(outcome, name) for name in Outcome.__slots__}
 
 
-#: Each public method of the Exchange that tells it something, in each way that matters; with what the table calls it.
+#: Each public method of the Exchange that is an input, in each way that matters; with its name in the table.
 INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "response_started": (Input.START, lambda exchange: exchange.response_started(200, ())),
     "response_started again": (Input.START, lambda exchange: exchange.response_started(503, ())),
@@ -183,7 +183,7 @@ class Machine:
         assert times == sorted(times)
 
     def check_end(self) -> None:
-        """After the end: everything was told, once, and in order."""
+        """After the end: everything was reported, once, and in order."""
         assert self.exchange.state is State.CLOSED
         assert self.output.told.count("finish") == 1
         assert self.output.told[-1] == "finish"

@@ -182,7 +182,7 @@ class Snapshots:
         """The middleware, for every protocol."""
 
         def look(app: Any) -> Any:
-            @functools.wraps(app)  # keeps the signature, by which ASGI 2 is told from ASGI 3
+            @functools.wraps(app)  # keeps the signature, which distinguishes ASGI 2 from ASGI 3
             def inner(mapping: Any, *rest: Any) -> Any:
                 self.given.append(dict(mapping))
                 return app(mapping, *rest)

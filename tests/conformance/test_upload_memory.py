@@ -1,6 +1,6 @@
 """A 1 GiB upload, and a body that never ends, pass through both adapters in constant memory (issue 4, "must show" 3).
 
-Chunks are made on the fly, in a process of its own, whose growth is measured where the operating system tells it.
+Chunks are made on the fly, in a process of its own, whose growth is measured where the operating system reports it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ print(size, (after - before) * (1 if sys.platform == "darwin" else 1024))
 @pytest.mark.parametrize("kind", ["length", "chunked"])
 @pytest.mark.parametrize("protocol", ["wsgi", "asgi"])
 def test_an_upload_takes_no_memory(protocol, kind):
-    """``chunked`` says no length: as far as anyone can tell the body never ends."""
+    """``chunked`` has no length: as far as anyone knows the body never ends."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, protocol, "1024", kind],
         capture_output=True,

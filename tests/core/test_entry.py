@@ -23,7 +23,7 @@ from sentry_web.testing.drivers import make_environ, make_scope
 
 
 class Output(BaseRecorder, BaseRecording):
-    """A recorder that starts nothing; what it is told of a request is in ``test_exchange``."""
+    """A recorder that starts nothing; the calls for a request are tested in ``test_exchange``."""
 
     def __init__(self, key: str = "test", active: bool = True) -> None:
         self.key, self.is_active = key, active

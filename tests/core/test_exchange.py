@@ -1,4 +1,4 @@
-"""``_core.exchange``: the life of one request, told to outputs made for the test. No protocol, no vendor."""
+"""``_core.exchange``: the life of one request, reported to outputs made for the test. No protocol, no vendor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ other: ContextVar[Any] = ContextVar("other")
 
 
 class Output(BaseRecorder, BaseRecording):
-    """A recorder and its only recording: notes what it is told, and fails where it is told to."""
+    """A recorder and its only recording, which notes each call, and fails in those that the test selects."""
 
     def __init__(self, key: str = "test", fails: str = "", leaves: str = "") -> None:
         self.key, self.fails, self.leaves = key, fails, leaves
@@ -320,7 +320,7 @@ def test_a_group_around_the_servers_own_error_is_no_error() -> None:
 
 
 def test_a_disconnect_while_the_server_takes_the_last_part_says_nothing() -> None:
-    """hypercorn tells it to whoever waits for one, before its send of that part returns; Starlette's streams do."""
+    """hypercorn sends it to whoever waits for one, before its send of that part returns; Starlette's streams do."""
     exchange = opened(Output())
     exchange.response_started(200)
     exchange.body_sent(3)

@@ -17,7 +17,7 @@ from sentry_web.wsgi import WsgiMiddleware
 
 
 class Note(BaseRecording):
-    """A recording that notes in which order it is told what."""
+    """A recording that notes its calls in order."""
 
     def __init__(self, told: list[Any]) -> None:
         self.told = told

@@ -62,7 +62,7 @@ VIEW = f"{HERE}.view"
 
 
 class Heard:
-    """A listener that writes down what it is told."""
+    """A listener that records what is reported to it."""
 
     def __init__(self) -> None:
         self.routes: list[Any] = []

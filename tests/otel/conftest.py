@@ -1,4 +1,4 @@
-"""OpenTelemetry's SDK in memory, for the tests of the room; the helper is that of the conformance tests."""
+"""OpenTelemetry's SDK in memory, for the tests of ``_otel``; the helper is that of the conformance tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``_otel.errors``: exceptions are told without the request's own secrets; what cannot be told is told by its class."""
+"""``_otel.errors``: exceptions are recorded without the request's secrets, or else only with their class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``_otel.options``: type checkers are told of the options that ``settings`` takes, and of no others."""
+"""``_otel.options``: the types declare the options that ``settings`` accepts, and no others."""
 
 from __future__ import annotations
 

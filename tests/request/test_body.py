@@ -194,7 +194,7 @@ CONTENT = b"first\nsecond\nlast"
 
 
 def teed(stream: Any = None) -> tuple[Any, list[bytes]]:
-    """A tee over a stream, and the parts that it tells."""
+    """A tee over a stream, and the parts that it reports."""
     told: list[bytes] = []
     return InputTee(stream or io.BytesIO(CONTENT), told.append), told
 

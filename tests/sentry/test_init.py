@@ -1,4 +1,4 @@
-"""``_sentry``: what the room offers to the rest of the package."""
+"""``_sentry``: the names that the package exports to the rest of ``sentry_web``."""
 
 from __future__ import annotations
 

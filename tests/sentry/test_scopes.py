@@ -147,7 +147,7 @@ def test_as_many_are_sampled_as_were_asked_for(rate: float) -> None:
     assert abs(sampled / 200 - rate) < 0.2  # six standard deviations
     for envelope in events.envelopes:
         trace = json.loads(envelope.splitlines()[0])["trace"]
-        assert float(trace.get("sample_rand", 0.0)) < rate  # older releases do not tell it
+        assert float(trace.get("sample_rand", 0.0)) < rate  # older releases do not send it
         assert float(trace["sample_rate"]) == rate
 
 

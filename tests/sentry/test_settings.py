@@ -203,7 +203,7 @@ PERSON = RequestSpec(
 
 
 def told(run: Any, driver: Any, **sdk: Any) -> tuple[dict[str, Any], Any, Any]:
-    """The request as the message tells it, with header names in lower case; the message; the transaction."""
+    """Return the message's request, with header names in lower case, the message and the transaction."""
     events = run(driver, SPEAKS, PERSON, sdk=sdk)
     (message,), (transaction,) = events.messages, events.transactions
     assert SECRET.encode() not in events.all_bytes

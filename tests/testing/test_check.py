@@ -37,7 +37,7 @@ def _unmeasured() -> Iterator[None]:
 EXAMPLES = 30
 SECONDS = 1000.0  # never the reason to find less
 
-#: Rows of shared/defects.md, by property and aspect.
+#: Rows of the table of incumbents' faults, by property and aspect.
 WSGI_DEFECTS = {
     ("transparent", "len()"): 23,
     ("transparent", "wsgi.file_wrapper"): 25,

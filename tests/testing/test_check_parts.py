@@ -100,7 +100,7 @@ def test_a_middleware_is_known_by_what_it_makes() -> None:
 
 def test_what_does_not_show_can_be_said() -> None:
     def unclear(app: Any) -> Any:
-        return lambda *args: app(*args)  # noqa: PLW0108 - its signature tells nothing, which is the point
+        return lambda *args: app(*args)  # noqa: PLW0108 - its signature must be uninformative
 
     assert given_as(unclear, kind="asgi-middleware").sides[0].protocol == "asgi"
     with pytest.raises(WrongSubjectError, match="say its kind"):

@@ -1,10 +1,10 @@
-"""What frameworks know of a request: its route, its endpoint, and the errors that they answer by themselves.
+"""Routes, endpoints and handled errors as frameworks report them.
 
-No framework is imported: each is recognised by what it wrote, or looked up in ``sys.modules``. One module a family of
-frameworks, and one entry each in :data:`FRAMEWORKS`. No vendor is known here.
+No framework is imported: each is recognised by the keys that it writes, or looked up in ``sys.modules``. Each family of
+frameworks has one module and one entry in :data:`FRAMEWORKS`. No vendor is known here.
 
-There are three ways to a route: a framework reports it by a signal or hook (``Listener.routed``); it has a router that
-can be asked (``WrappedApplication.routers``); or it has written it into the scope or environ.
+A route is found in one of three ways: the framework reports it by a signal or hook (``Listener.routed``), its router is
+queried (``WrappedApplication.routers``), or the framework has written it into the scope or environ.
 """
 
 from __future__ import annotations
@@ -40,15 +40,16 @@ __all__ = [
 
 
 class Framework(NamedTuple):
-    """What one family of frameworks offers, and which of our modules makes use of it.
+    """The integration points of one family of frameworks.
 
     Attributes:
         module: The module in this package.
-        imported: Modules of theirs, one of which is imported where the framework is in use.
-        written: Keys that it writes into scope or environ; ``look`` of our module reads them.
-        application: The module and class of its applications, which ``attach`` of our module hooks into at
-            construction.
-        signals: Modules of theirs that have signals, and the function of our module that connects to them.
+        imported: Modules of the framework, one of which is imported if the framework is in use.
+        written: Keys that the framework writes into the scope or environ; ``look`` of ``module`` reads them.
+        application: The module and class of the framework's applications, into which ``attach`` of ``module`` hooks
+            when the middleware is constructed.
+        signals: Modules of the framework that have signals, each with the function of ``module`` that connects to
+            them.
     """
 
     module: str
@@ -58,7 +59,7 @@ class Framework(NamedTuple):
     signals: tuple[tuple[str, str], ...] = ()
 
 
-#: Those that are mounted in others come first: what they have written counts.
+#: Frameworks that are mounted in others come first, since their keys take precedence.
 FRAMEWORKS = (
     Framework("litestar", ("litestar",), written=("route_handler",), application=("litestar.app", "Litestar")),
     Framework("bottle", ("bottle",), written=("bottle.route",)),
@@ -79,22 +80,22 @@ FRAMEWORKS = (
     Framework("pyramid", ("pyramid.router",), application=("pyramid.router", "Router")),
 )
 
-#: The keys that frameworks write; where none of them is there, no framework is asked.
+#: The keys that frameworks write; without any of them, the ``look`` functions are not called.
 WRITTEN = frozenset(key for framework in FRAMEWORKS for key in framework.written)
 
 _NOTHING_WRAPPED = WrappedApplication()
 
 
 def _module(name: str) -> Any:
-    """Import one of our modules."""
+    """Import a module of this package."""
     return import_module(f"{__name__}.{name}")
 
 
 @functools.cache
 def _looks() -> tuple[Callable[[Mapping[str, Any], WrappedApplication, str], Found | None], ...]:
-    """Return the functions that read what frameworks have written.
+    """Return the functions that read the keys written by frameworks.
 
-    Their modules are loaded only where one of the frameworks is in use.
+    Their modules are loaded only if one of the frameworks is in use.
     """
     return tuple(_module(framework.module).look for framework in FRAMEWORKS if framework.written)
 
@@ -105,13 +106,13 @@ def find(
     base: str = "",
     reported: Sequence[RouteFinder] = (),
 ) -> Found:
-    """Return what the frameworks behind the middleware know of this request.
+    """Return the route and endpoint that the frameworks behind the middleware have found for a request.
 
     Args:
         scopes_or_environs: The scopes or environs of the request, the innermost first.
-        wrapped: What was found behind the middleware at its construction.
-        base: The mount prefix that was there when the request arrived (:func:`base_of`).
-        reported: What frameworks have reported during this request, the latest first.
+        wrapped: The applications that were found behind the middleware at its construction.
+        base: The mount prefix with which the request arrived (:func:`base_of`).
+        reported: The route finders that frameworks have reported during this request, the latest first.
     """
     wrapped = wrapped or _NOTHING_WRAPPED
     for find_route in reported:
@@ -139,9 +140,9 @@ def _ask_routers(mapping: Mapping[str, Any], wrapped: WrappedApplication, base: 
 
 
 def attach_to(app: Any, listener: Listener) -> WrappedApplication:
-    """Look through the layers of an application, and hook into the frameworks found there that have no signal.
+    """Hook into the frameworks without signals that are found in the layers of an application.
 
-    What requests will need for a framework that is imported is loaded now, rather than inside a request.
+    The modules for imported frameworks are loaded now, rather than during a request.
 
     Args:
         app: The application that a middleware wraps.
@@ -168,25 +169,25 @@ def _is_application(layer: Any, framework: Framework) -> bool:
 
 
 def unwrap(error: BaseException) -> list[BaseException]:
-    """Return an exception that leaves a framework and those that the framework wrapped in it."""
+    """Return an exception that a framework has raised, and those that the framework has wrapped in it."""
     unwrapped = _module("litestar").unwrap if "litestar.exceptions" in sys.modules else None
     return [error] if unwrapped is None else list(unwrapped(error))
 
 
-#: The modules with signals, and what connects to them: our module and its function.
+#: The modules with signals, each with the module and function of this package that connect to them.
 _WATCHES = {signals: (each.module, function) for each in FRAMEWORKS for signals, function in each.signals}
 _UNWATCHED = set(_WATCHES)
 
 
 def are_unwatched() -> bool:
-    """Return whether :func:`watch` has something to do."""
+    """Return whether a framework with signals has been imported to which :func:`watch` has not connected yet."""
     return not sys.modules.keys().isdisjoint(_UNWATCHED)
 
 
 def watch(listener: Listener) -> None:
-    """Connect to the signals of each framework that has been imported by now; once a process.
+    """Connect to the signals of each framework that has been imported so far, once per process.
 
-    Such a framework answers 500 without raising, so that no middleware sees the exception.
+    Such a framework responds with 500 without raising, so that no middleware sees the exception.
 
     Args:
         listener: Receives what the frameworks report.
@@ -194,6 +195,6 @@ def watch(listener: Listener) -> None:
     for name in _UNWATCHED & sys.modules.keys():
         _UNWATCHED.discard(name)
         signals: Any = sys.modules[name]
-        if signals is not None:  # None: somebody lets its import fail
+        if signals is not None:  # ``None`` in ``sys.modules`` makes the import fail
             module, function = _WATCHES[name]
             getattr(_module(module), function)(signals, listener)

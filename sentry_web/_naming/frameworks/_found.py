@@ -1,4 +1,4 @@
-"""Values that pass from frameworks to the naming: found routes, and the listener for reports."""
+"""Routes found by frameworks, and the listener to which frameworks report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Found:
-    """A route template and the dotted name of the view, each where known."""
+    """A route template and the dotted name of the view, each ``None`` if unknown."""
 
     __slots__ = ("route", "endpoint")
 
@@ -23,18 +23,18 @@ class Found:
 
 NOTHING = Found()
 
-#: Returns what a framework knows of a request; called, with the base of the mounts, when a name is needed.
+#: A function that returns the route found by a framework; called with the base of the mounts when a name is needed.
 RouteFinder: TypeAlias = "Callable[[str], Found | None]"
 
 
 class Listener:
-    """Receives what frameworks report while they handle a request; it finds out by itself which request is meant.
+    """The callbacks to which frameworks report while they handle a request; they determine the request themselves.
 
     Args:
         routed: Called by a framework that handles a request, with its scope or environ and a function that finds the
             route.
-        swallowed: Called with an exception that a framework answers by itself, and with the framework's name among
-            those of the outputs.
+        swallowed: Called with an exception that a framework handles itself, and with the framework's name as outputs
+            know it.
     """
 
     __slots__ = ("routed", "swallowed")
@@ -47,9 +47,9 @@ class Listener:
 
 
 def dotted_name(view: Any) -> str | None:
-    """Return module and qualified name of a view: ``"shop.views.book"``.
+    """Return the module and qualified name of a view, such as ``"shop.views.book"``.
 
-    Of a ``partial`` those of its function, of an instance those of its class.
+    For a ``partial`` these are those of its function, for an instance those of its class.
     """
     while isinstance(view, functools.partial):
         view = view.func
@@ -61,8 +61,8 @@ def dotted_name(view: Any) -> str | None:
 
 
 def has_own_handler(error: BaseException, handlers: Mapping[Any, Any]) -> bool:
-    """Return whether the application has a handler for this class of exceptions, and so expected it.
+    """Return whether the application has a handler for this class of exceptions, and thus expects it.
 
-    A handler for ``Exception``, or for the status 500, only draws the page.
+    A handler for ``Exception``, or for the status 500, does not count, since it only renders the error page.
     """
     return any(kind in handlers for kind in type(error).__mro__ if kind not in (Exception, BaseException, object))

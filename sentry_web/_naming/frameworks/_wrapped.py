@@ -1,6 +1,6 @@
-"""The application that a middleware wraps, and those found behind its layers.
+"""The application that a middleware wraps, and the applications inside it.
 
-Looked at once, at construction. No code of the application runs: attributes are read statically.
+They are inspected once, at construction. No code of the application runs: attributes are read statically.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from ._found import Found
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    #: A router that can be asked: scope or environ, mount prefix → what it would do with the request.
+    #: A function of the scope or environ and the mount prefix that returns the route a router would choose.
     Router = Callable[[Mapping[str, Any], str], Found | None]
 
-#: Where layers keep what they wrap: middlewares, bound methods, partials, decorated functions, Starlette's classes.
+#: The attributes in which middlewares, bound methods, partials, decorated functions and routers keep what they wrap.
 _INWARD = ("app", "wsgi_app", "asgi_app", "application", "__self__", "func", "__wrapped__", "router")
-_MOST = 200  # objects to look at; an application has a few layers, and a router may have thousands of routes
+_MOST = 200  # objects to inspect; an application has a few layers, but a router may have thousands of routes
 
 
 class WrappedApplication:
-    """What the applications behind a middleware offer, each with the mount prefix under which it was found."""
+    """The routers and views of the applications behind a middleware."""
 
     __slots__ = ("routers", "views")
 
     def __init__(self) -> None:
-        #: Routers that leave nothing in scope or environ.
+        #: Routers of frameworks that write nothing into the scope or environ, with their mount prefixes.
         self.routers: list[tuple[str, Router]] = []
         #: Flask's views by endpoint.
         self.views: dict[str, Mapping[Any, Any]] = {}
 
 
 def layers_of(app: Any) -> Iterator[tuple[Any, str]]:
-    """Yield the application and all that is found behind it, the outermost first, with their mount prefixes."""
+    """Yield the application and everything that it wraps, the outermost first, with their mount prefixes."""
     waiting: deque[tuple[Any, str]] = deque([(app, "")])
     seen: set[int] = set()
     while waiting and len(seen) < _MOST:
@@ -51,7 +51,7 @@ def layers_of(app: Any) -> Iterator[tuple[Any, str]]:
 
 
 def _mounted(here: Any) -> Iterator[tuple[str, Any]]:
-    """Yield applications by prefix: werkzeug's ``DispatcherMiddleware``, and Starlette's ``Mount``."""
+    """Yield the prefixes and applications of werkzeug's ``DispatcherMiddleware`` and of Starlette's ``Mount``."""
     mounts = _static(here, "mounts")
     for mount, inner in mounts.items() if isinstance(mounts, dict) else ():
         yield str(mount).rstrip("/"), inner

@@ -1,4 +1,4 @@
-"""BlackSheep: it writes nothing, but its router can be asked; a middleware inside it sees what it swallows."""
+"""BlackSheep: its router is queried, and a middleware inside the application sees the exceptions it handles."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ._wrapped import WrappedApplication
 
 
 def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
-    """Keep the router, and put a middleware before the others, once; they are read when the application starts."""
+    """Note the router, and insert a middleware as the outermost one, once, before the application starts."""
     wrapped.routers.append((prefix, functools.partial(_ask, app.router)))
     if not any(isinstance(each, _Middleware) for each in app.middlewares):
         app.middlewares.insert(0, _Middleware(app.exceptions_handlers, listener))
 
 
 class _Middleware:
-    """Sees the exceptions that the application will answer with a 500."""
+    """A middleware that reports the exceptions to which the application responds with 500."""
 
     __slots__ = ("_handlers", "_listener")
 
@@ -47,4 +47,4 @@ def _ask(router: Any, scope_or_environ: Mapping[str, Any], mount: str) -> Found 
     if route is None:
         return None
     pattern = route.pattern.decode() if isinstance(route.pattern, bytes) else str(route.pattern)
-    return Found(join(mount, pattern))  # its handler has vanished into a chain of closures
+    return Found(join(mount, pattern))  # the handler is hidden in a chain of closures

@@ -1,4 +1,4 @@
-"""Bottle: it writes its route into the environ, and hands what it swallows to ``start_response`` (PEP 3333)."""
+"""Bottle: it writes its route into the environ, and passes handled exceptions to ``start_response`` (PEP 3333)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._wrapped import WrappedApplication
 
 
 def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    """``bottle.route``; an application that is merged into another one has the prefix in its rule."""
+    """Return the route in ``bottle.route``; the rule of a merged application already contains its prefix."""
     route = environ.get("bottle.route")
     rule = getattr(route, "rule", None)
     if not isinstance(rule, str):
@@ -21,11 +21,11 @@ def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> 
 
 
 def _mounted_at(environ: Mapping[str, Any], route: Any) -> str:
-    """The prefix of an application that is mounted as plain WSGI: what the path has before the route's own part.
+    """Return the prefix of an application that is mounted as plain WSGI: the path before the route's own part.
 
-    Bottle has taken it out of ``SCRIPT_NAME`` again by the time of the answer.
+    By the time of the response, Bottle has removed it from ``SCRIPT_NAME`` again.
     """
-    router = getattr(environ.get("bottle.app"), "router", None)  # of the application that answers, not of the outer one
+    router = getattr(environ.get("bottle.app"), "router", None)  # of the inner application, not of the outer one
     if router is None:
         return ""
     part: str = router.build(route.rule, **(environ.get("route.url_args") or {}))

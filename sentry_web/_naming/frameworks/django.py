@@ -1,4 +1,4 @@
-"""Django, WSGI and ASGI: its signals report requests and errors, and its URL resolver finds the route."""
+"""Django (WSGI and ASGI): its signals report requests and errors, and its URL resolver finds the route."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..._core.guard import call
 from ._found import Found, Listener, dotted_name
 from ._mounts import join, mount_of, path_below
 
-#: ``<int:number>`` or ``<number>`` of ``path()``.
+#: A converter of ``path()``: ``<int:number>`` or ``<number>``.
 _CONVERTER = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
 _NAMED_GROUP = re.compile(r"\?P<([^>]+)>")
 
@@ -39,13 +39,13 @@ def watch(signals: Any, listener: Listener) -> None:
 
 
 def resolve(scope_or_environ: Mapping[str, Any], base: str = "") -> Found | None:
-    """Ask Django's resolver for the path, with the URLconf that stands for the request (``request.urlconf``)."""
+    """Return the route of the path, by Django's resolver and the current URLconf (``request.urlconf``)."""
     match = match_path(path_below(scope_or_environ))
     return None if match is None else _found(match, scope_or_environ, base)
 
 
 def match_path(path: str) -> Any:
-    """Django's ``ResolverMatch`` for a path, or ``None`` for one that it does not know."""
+    """Return Django's ``ResolverMatch`` for a path, or ``None`` if there is none."""
     urls = sys.modules.get("django.urls")
     if urls is None:
         return None
@@ -63,7 +63,7 @@ def _found(match: Any, scope_or_environ: Mapping[str, Any], base: str) -> Found:
 
 
 def route_of(match: Any) -> str:
-    """The template of a match: ``/books/{number}``, whether made by ``path()`` or ``re_path()``."""
+    """Return the template of a match of ``path()`` or ``re_path()``, such as ``/books/{number}``."""
     route = str(match.route)
     if any(character in route for character in "^$(\\"):
         route = _without_regex(route)
@@ -71,7 +71,7 @@ def route_of(match: Any) -> str:
 
 
 def _without_regex(route: str) -> str:
-    """A regular expression as a template: groups become names, anchors and quantifiers go."""
+    """Return a regular expression as a template: groups become names; anchors and quantifiers are dropped."""
     out: list[str] = []
     position = 0
     while position < len(route):
@@ -91,7 +91,7 @@ def _without_regex(route: str) -> str:
 
 
 def _end_of_group(route: str, start: int) -> int:
-    """The index of the parenthesis that closes the one at ``start``."""
+    """Return the index of the parenthesis that closes the one at ``start``."""
     depth = 0
     skip = False
     for position in range(start, len(route)):

@@ -1,4 +1,4 @@
-"""Falcon, WSGI and ASGI: it writes nothing, but its router can be asked; its default error handler answers 500."""
+"""Falcon (WSGI and ASGI): its router is queried, and its default error handler is wrapped."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ._wrapped import WrappedApplication
 
 
 def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
-    """Keep the router, and stand before the default handler of ``Exception``; a user's own handler is left alone.
+    """Note the router, and wrap the default handler of ``Exception``; a user's own handler is left alone.
 
-    The handlers are private to Falcon, as is the router; without them, nothing is done. The router's ``find`` is public
-    (Falcon, "Custom Routers"). What an output reports of Falcon by itself, it reports of WSGI only.
+    Falcon's handlers and its router are private attributes; without them, nothing is done. The router's ``find`` is
+    public (Falcon, "Custom Routers"). Outputs with an integration of their own for Falcon report WSGI only.
     """
     find = getattr(getattr(app, "_router", None), "find", None)
     if find is not None:
@@ -55,7 +55,7 @@ def _ask(find: Any, scope_or_environ: Mapping[str, Any], mount: str) -> Found | 
     prefixed = scope_or_environ.get("path", path)
     if prefixed != path:
         path, mount = prefixed, ""  # Falcon routes by ASGI's whole path, with the prefix
-    route = find(path) or find(path.rstrip("/"))  # without the slash: the option strip_url_path_trailing_slash
+    route = find(path) or find(path.rstrip("/"))  # without the slash, for the option strip_url_path_trailing_slash
     if not route:
         return None
     resource, methods, _, template = route
@@ -66,5 +66,5 @@ def _ask(find: Any, scope_or_environ: Mapping[str, Any], mount: str) -> Found | 
     )
     responder = methods.get(method)
     if responder is None or str(getattr(responder, "__module__", "")).startswith("falcon."):
-        responder = resource  # Falcon's own answer to a method that the resource does not have
+        responder = resource  # Falcon's own responder for a method that the resource does not have
     return Found(join(mount, template), dotted_name(responder))

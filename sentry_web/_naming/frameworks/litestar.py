@@ -1,4 +1,4 @@
-"""Litestar: it writes its route into the scope, and answers exceptions by itself."""
+"""Litestar: it writes its route into the scope, and handles exceptions itself."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _DEEPEST = 10  # layers of Litestar around one exception
 
 
 def look(scope: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    """``path_template`` and ``route_handler``, which Litestar's router writes (since 2.0)."""
+    """Return the route in ``path_template`` and ``route_handler``, which Litestar's router writes (since 2.0)."""
     template, handler = scope.get("path_template"), scope.get("route_handler")
     if not isinstance(template, str) or handler is None:
         return None
     if getattr(handler, "is_mount", False):
-        if "endpoint" in scope:  # the mounted application has its own word
+        if "endpoint" in scope:  # a mounted application has routed the request
             return None
         template = min(getattr(handler, "paths", None) or (template,))
     view = getattr(handler, "fn", None)
-    view = getattr(view, "value", view)  # a box around the function, before 2.2
+    view = getattr(view, "value", view)  # a wrapper around the function, before 2.2
     return Found(join(mount_of(scope, base), template), dotted_name(handler if view is None else view))
 
 
 class _AfterException:
-    """A hook of Litestar's ``after_exception``, which is called before an exception handler answers."""
+    """A hook for Litestar's ``after_exception``, which is called before an exception handler responds."""
 
     __slots__ = ("_listener",)
 
@@ -45,9 +45,9 @@ class _AfterException:
 
 
 def _is_failure(error: Exception, scope: Mapping[str, Any]) -> bool:
-    """Return whether the answer is a 500 that nobody meant to give.
+    """Return whether an exception leads to an unintended 500.
 
-    An exception with a status below 500 is an answer, and one with a handler for its own class was expected.
+    An exception with a status below 500 is a response, and one with a handler for its own class is expected.
     """
     if getattr(error, "status_code", 500) < 500:
         return False
@@ -58,9 +58,9 @@ def _is_failure(error: Exception, scope: Mapping[str, Any]) -> bool:
 
 
 def unwrap(error: BaseException) -> list[BaseException]:
-    """The exception and what is inside it, if Litestar made it of another one since the response had started already.
+    """Return the exception and those inside it, if Litestar raised it because the response had already started.
 
-    The innermost is what happened; sentry-sdk shows no member of an exception group that is only a cause.
+    The innermost is the original one; sentry-sdk does not show the members of an exception group that is only a cause.
     """
     kind = getattr(sys.modules.get("litestar.exceptions"), "LitestarException", None)
     layers = [error]
@@ -75,7 +75,7 @@ def unwrap(error: BaseException) -> list[BaseException]:
 
 
 def _only_member(error: BaseException) -> BaseException | None:
-    """What is alone in an exception group: the task group that Litestar streams in makes one of one."""
+    """Return the only member of an exception group, as raised by the task group in which Litestar streams."""
     members = getattr(error, "exceptions", None)
     return members[0] if isinstance(members, tuple) and len(members) == 1 else None
 

@@ -14,7 +14,7 @@ from ._wrapped import WrappedApplication, _static
 
 
 def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    """Return the rule that Flask, or werkzeug's routing, has put on the request object in the environ."""
+    """Return the rule that Flask, or werkzeug's routing, has stored on the request object in the environ."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is None:
         return None
@@ -26,8 +26,8 @@ def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> 
 def _flask_view(views: Mapping[Any, Any] | None, endpoint: Any) -> Any:
     """Return the view of a Flask endpoint.
 
-    It is known where the application was found at construction; else the application whose context is current knows it,
-    until the response has started.
+    The views are known if the application was found at construction. Otherwise they are those of the application whose
+    context is current, which it is until the response has started.
     """
     flask = sys.modules.get("flask")
     if views is None and flask is not None and flask.has_app_context():
@@ -36,7 +36,7 @@ def _flask_view(views: Mapping[Any, Any] | None, endpoint: Any) -> Any:
 
 
 def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
-    """Keep a Flask application's views, or the URL map of one that has nothing but werkzeug's routing."""
+    """Note a Flask application's views, or the URL map of an application that uses only werkzeug's routing."""
     views, url_map = _static(app, "view_functions"), _static(app, "url_map")
     if isinstance(views, Mapping):
         wrapped.views.setdefault(prefix, views)
@@ -64,9 +64,9 @@ def watch_flask(flask: Any, listener: Listener) -> None:
 
 
 def watch_quart(quart: Any, listener: Listener) -> None:
-    """Connect to Quart's signals; its requests are named by them, since it writes nothing into the scope.
+    """Connect to Quart's signals, which report its routes, since it writes nothing into the scope.
 
-    The receivers are coroutine functions: others are run in a thread, each time.
+    The receivers are coroutine functions, since Quart runs all others in a thread.
     """
 
     async def failed(sender: Any, exception: BaseException, **extra: Any) -> None:

@@ -1,4 +1,4 @@
-"""Pyramid: it writes nothing, but its events carry the request with the matched route."""
+"""Pyramid: its events carry the request with the matched route."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._wrapped import WrappedApplication
 
 
 def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
-    """Subscribe to ``BeforeTraversal`` (since 1.8), which follows the choice of the route; once a registry."""
+    """Subscribe to ``BeforeTraversal`` (since 1.8), which follows the choice of the route, once per registry."""
     interfaces = sys.modules["pyramid.interfaces"]
     registry = app.registry
     if not any(isinstance(each.factory, _Subscriber) for each in registry.registeredHandlers()):
@@ -21,7 +21,7 @@ def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listene
 
 
 class _Subscriber:
-    """Reports the route of each request, and remembers which view a route has."""
+    """A subscriber that reports the route of each request, and caches the views of routes."""
 
     __slots__ = ("_introspector", "_listener", "_views")
 
@@ -46,7 +46,7 @@ class _Subscriber:
         return Found(join(mount_of(environ, base), route.pattern), view)
 
     def _view_of(self, name: str) -> str:
-        """The one view of a route; its name where there are several (by predicates), or none is known."""
+        """Return the view of a route; the route's name if it has several views (by predicates), or none is known."""
         introspector = self._introspector
         route = introspector.get("routes", name)
         views = {

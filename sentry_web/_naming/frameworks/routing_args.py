@@ -1,4 +1,4 @@
-"""``wsgiorg.routing_args``, the WSGI convention of routers that name nothing but the values they matched."""
+"""``wsgiorg.routing_args``, the WSGI convention for routers, which contains only the matched values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ._wrapped import WrappedApplication
 
 
 def look(environ: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    """Make a template from the path, by putting the names of the keyword values in their places.
+    """Return a template made from the path, with the keyword values replaced by their names.
 
-    (https://wsgi.readthedocs.io/en/latest/specifications/routing_args.html)
+    See https://wsgi.readthedocs.io/en/latest/specifications/routing_args.html.
     """
     arguments = environ.get("wsgiorg.routing_args")
     if not isinstance(arguments, (tuple, list)) or len(arguments) != 2 or not isinstance(arguments[1], Mapping):

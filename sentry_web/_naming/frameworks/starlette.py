@@ -13,9 +13,9 @@ _DEEPEST = 20  # mounts inside mounts
 
 
 def look(scope: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    """The route that was chosen, joined to the prefixes of its mounts.
+    """Return the chosen route, with the prefixes of its mounts.
 
-    Before Starlette 1.0 only FastAPI writes ``route``; else it is found among the router's routes by its endpoint.
+    Before Starlette 1.0 only FastAPI writes ``route``; otherwise it is found among the router's routes by its endpoint.
     """
     endpoint, route = scope.get("endpoint"), scope.get("route")
     if endpoint is None and route is None:
@@ -32,14 +32,14 @@ def look(scope: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Fo
 
 
 def _is_mount(route: Any) -> bool:
-    """Return whether this is a ``Mount`` or ``Host``: those have no endpoint, but an application."""
+    """Return whether a route is a ``Mount`` or ``Host``, which have an application instead of an endpoint."""
     return hasattr(route, "app") and not hasattr(route, "endpoint")
 
 
 def _mounted(scope: Mapping[str, Any], endpoint: Any) -> Found | None:
-    """A mounted application that left nothing itself: files, a foreign framework.
+    """Return the mount of an application that writes nothing itself, such as static files or a foreign framework.
 
-    One with routes of its own, none of which was chosen, has no such path: that is no route.
+    If the application has routes of its own, none of which was chosen, the path does not exist and has no route.
     """
     prefix = _prefix(scope, None)
     if hasattr(endpoint, "routes") or not prefix:
@@ -48,7 +48,7 @@ def _mounted(scope: Mapping[str, Any], endpoint: Any) -> Found | None:
 
 
 def _path_of(scope: Mapping[str, Any], route: Any) -> str | None:
-    """The template of a route; FastAPI's included routers (since 0.12x) keep the joined one beside it."""
+    """Return the template of a route; for FastAPI's included routers (since 0.12x) the joined template."""
     own = scope.get("fastapi")
     context = own.get("effective_route_context") if isinstance(own, Mapping) else None
     if context is not None and getattr(context, "original_route", None) is route:
@@ -58,9 +58,9 @@ def _path_of(scope: Mapping[str, Any], route: Any) -> str | None:
 
 
 def _prefix(scope: Mapping[str, Any], route: Any) -> str:
-    """The mounts' prefix, its parameters named again.
+    """Return the prefix of the mounts, with its parameters as ``{name}``.
 
-    Only a mount writes ``app_root_path``; without it, ``root_path`` is what FastAPI's option of that name says.
+    Only a mount writes ``app_root_path``; without it, ``root_path`` is FastAPI's option of that name.
     """
     if "app_root_path" not in scope:
         return ""
@@ -70,13 +70,13 @@ def _prefix(scope: Mapping[str, Any], route: Any) -> str:
 
 
 def _route_of(scope: Mapping[str, Any], endpoint: Any) -> Any:
-    """The route with this endpoint, or the mount of this application; of several, one that fits the path."""
+    """Return the route with this endpoint, or the mount of this application; if several, one that matches the path."""
     found = None
     for route in _routes(scope.get("router") or scope.get("app"), _DEEPEST):
         if getattr(route, "app" if _is_mount(route) else "endpoint", None) is not endpoint:
             continue
         pattern = getattr(route, "path_regex", None)
-        # Before Starlette 0.33 a mount took its prefix off the path
+        # Before Starlette 0.33 a mount removed its prefix from the path
         if pattern is not None and pattern.match(path_below(scope)):
             return route
         found = found or route

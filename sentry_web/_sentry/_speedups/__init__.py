@@ -1,4 +1,4 @@
-"""What makes the Sentry output faster, and nothing that makes it right.
+"""Optional accelerations of the Sentry output, which change nothing in what is sent.
 
 One gate: off as a whole with ``SENTRY_WEB_NO_SPEEDUPS=1``, or where every middleware is made with ``speedups=False``.
 Each speedup is a module that can be deleted together with its line in ``MODULES``. Each is compared with the SDK's own

@@ -1,9 +1,9 @@
-"""Writes events of plain values as the SDK's serializer does, in much less time.
+"""A fast serializer for events of plain values, with the same results as the SDK's.
 
-``sentry_sdk.serializer`` asks a dozen questions of each value, whatever it is. Of nearly all transactions the answers
-are known: plain JSON types, within the limits. This walks only such an event, copies it as that does (times as text,
-remarks into ``_meta``), and raises ``NotPlain`` at the first value of which it is not sure; the SDK's serializer then
-does the work. The client calls it in the place of ``serialize``, a name in its module.
+``sentry_sdk.serializer`` checks each value in a dozen ways, which nearly all transactions do not need: they consist of
+plain JSON types within the limits. This module copies such events as the SDK does (times as text, remarks in
+``_meta``), and raises ``NotPlain`` at the first value of any other kind; the event is then serialized by the SDK. The
+client calls :func:`serialize`, which replaces the name in the client's module.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from sentry_sdk.utils import format_timestamp
 
 from ..compat import AnnotatedValue
 
-#: Parts of an event with rules of their own that no transaction of ours has.
+#: Parts of an event that the SDK serializes by special rules; transactions do not have them.
 SPECIAL = frozenset(("breadcrumbs", "exception", "threads", "stacktrace", "_meta"))
-#: Bags (``extra``, a body) are cut by the SDK below so many levels, and after so many entries.
+#: The limits at which the SDK truncates databags (``extra``, a body): levels, and entries of each container.
 _BAG_DEPTH = 5
 _BAG_BREADTH = 10
-#: Containers within containers that are followed: what holds itself, which the SDK marks, is left to it.
+#: Maximum depth of nested containers; deeper ones, and so also reference cycles, are left to the SDK.
 _DEEPEST = 30
 
-#: The path to a value: that to its container, and its key there. ``None`` is the path to the event itself.
+#: The path to a value: the path to its container, and its key there. ``None`` is the path to the event itself.
 _Path = tuple[Any, Any] | None
 _TEXT = frozenset((str,))
 _PLAIN = frozenset((str, int, bool, type(None)))
 _FLAT = _PLAIN | {float}
 
 
-#: The keyword arguments of ``serialize`` that are understood.
+#: The supported keyword arguments of the SDK's ``serialize``.
 _OPTIONS = frozenset(("max_request_body_size", "max_value_length", "custom_repr"))
 _original: Callable[..., Any] | None = None
 
 
 def install() -> None:
-    """Put ``serialize`` in the place of the client's."""
+    """Replace the client's ``serialize``."""
     global _original
     client: Any = sentry_sdk.client
     if client.serialize is not serialize:
@@ -51,24 +51,29 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Give the client its own ``serialize`` back."""
+    """Restore the client's own ``serialize``."""
     client: Any = sentry_sdk.client
     if _original is not None and client.serialize is serialize:
         client.serialize = _original
 
 
 def serialize(event: dict[str, Any], **options: Any) -> Any:
-    """Serialize an event: here where it is plain, else by the SDK."""
+    """Serialize an event: here if it is plain, else by the SDK.
+
+    Args:
+        event: The event.
+        options: The options of the SDK's ``serialize``.
+    """
     if options.get("custom_repr") is None and not global_repr_processors and options.keys() <= _OPTIONS:
         try:
             return write(event, options.get("max_value_length"))
-        except Exception:  # noqa: BLE001, S110 - the SDK's own has the last word on whatever is wrong with the event
+        except Exception:  # noqa: BLE001, S110 - the SDK's serializer handles whatever is wrong with the event
             pass
     return (_original or sdk_serialize)(event, **options)
 
 
 def probe() -> bool:
-    """Return whether this release's client would write the same of some events, remarks and limits among them."""
+    """Return whether this release of the SDK serializes some sample events, with remarks and limits, identically."""
     client: Any = sentry_sdk.client
     theirs = client.serialize
     if not getattr(theirs, "__module__", "").startswith("sentry_sdk."):
@@ -91,7 +96,7 @@ def probe() -> bool:
 
 _TIME = datetime(2026, 11, 26, 20, 38, 59, 120_000, tzinfo=timezone.utc)
 _REMARK = {"rem": [["!config", "s"]]}
-#: What :func:`probe` compares: each kind of value that is written here.
+#: The events that :func:`probe` compares, with each kind of value that is supported here.
 _EVENTS: tuple[dict[str, Any], ...] = (
     {
         "type": "transaction",
@@ -116,19 +121,19 @@ _EVENTS: tuple[dict[str, Any], ...] = (
 )
 
 
-class NotPlain(Exception):  # noqa: N818 - no error: it says who has to do the work
-    """The event holds a value that the SDK's serializer may treat in a way of its own."""
+class NotPlain(Exception):  # noqa: N818 - not an error: a signal to use the SDK's serializer
+    """Raised for a value that the SDK's serializer may treat specially."""
 
 
 def write(event: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
-    """Return a copy of the event as it is sent.
+    """Return a serialized copy of an event.
 
     Args:
-        event: Is only read.
-        longest: The SDK's ``max_value_length``; ``None``: texts are not cut.
+        event: The event, which is not modified.
+        longest: The SDK's ``max_value_length``; ``None`` if texts are not truncated.
 
     Raises:
-        NotPlain: As soon as one value is not known to be plain.
+        NotPlain: If a value is not known to be plain.
     """
     if not SPECIAL.isdisjoint(event):
         raise NotPlain
@@ -140,19 +145,19 @@ def write(event: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
 
 
 class _Writer:
-    """What is the same for all values of one event."""
+    """The serialization of one event."""
 
     __slots__ = ("_longest", "_short", "meta")
 
     def __init__(self, longest: int | None) -> None:
         self._longest = longest
-        #: In characters: in UTF-8 none takes more than four bytes.
+        #: The number of characters that always fit: in UTF-8 a character takes at most four bytes.
         self._short = longest // 4 if longest is not None else 0
-        #: Remarks, by the path to the value they are about.
+        #: Remarks as the tree of ``_meta``, by the paths of their values.
         self.meta: dict[str, Any] | None = None
 
     def event(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event; ``extra`` is a bag, and so is a body, which transactions have only by an option of ours."""
+        """Return the serialized event; ``extra`` is a databag, and an event with a body is not plain."""
         extra, request = event.get("extra"), event.get("request")
         if type(request) is dict and "data" in request:
             raise NotPlain
@@ -175,7 +180,7 @@ class _Writer:
         return self._scalar(value, kind)
 
     def _dictionary(self, value: dict[Any, Any], path: _Path, deepest: int) -> dict[str, Any]:
-        """A copy, made in C; one by one only what in it is more than a text or a number."""
+        """Return a copy, made in C; only values other than texts and numbers are serialized one by one."""
         written = value.copy()
         if deepest < 0 or not _TEXT.issuperset(map(type, written)):
             raise NotPlain
@@ -205,7 +210,7 @@ class _Writer:
                 self._check_length(item)
 
     def _bag(self, value: Any, path: _Path, depth: int) -> Any:
-        """A value of which the SDK keeps so many levels, and so many entries of each."""
+        """Return a serialized databag, of which the SDK keeps a limited number of levels and entries."""
         if depth <= 0:
             raise NotPlain
         kind = type(value)
@@ -236,18 +241,18 @@ class _Writer:
         return value
 
     def _check_subclass(self, value: Any, kind: type) -> None:
-        """Of a subclass of ``str`` (an enumeration's member, mostly) the SDK sends the text itself."""
+        """Check a value of another type: only a subclass of ``str`` is plain, since the SDK sends its text."""
         if not isinstance(value, str) or hasattr(kind, "__sentry_repr__"):
             raise NotPlain
         self._check_length(str.__str__(value))
 
     def _check_length(self, text: str) -> None:
-        """Whether the SDK would cut it; what takes longer to tell it is asked to do itself."""
+        """Check that the SDK would not truncate a text; long texts that are not ASCII are left to the SDK."""
         if self._longest is not None and len(text) > self._short and (len(text) > self._longest or not text.isascii()):
             raise NotPlain
 
     def _remarked(self, value: Any, path: _Path) -> Any:
-        """What a remark is about; the remark goes to ``_meta``."""
+        """Add the remark of an annotated value to ``_meta``, and return the value itself."""
         inner = value.value
         if type(inner) is AnnotatedValue:
             raise NotPlain
@@ -274,12 +279,12 @@ def _segments(path: _Path) -> list[str]:
 def _time(value: datetime) -> str:
     try:
         return timestamp(value)
-    except (ValueError, OverflowError) as error:  # the year 1, in a zone east of Greenwich
+    except (ValueError, OverflowError) as error:  # the year 1, in a time zone east of Greenwich
         raise NotPlain from error
 
 
 def timestamp(time: datetime) -> str:
-    """A time in RFC 3339, as the SDK writes it, whose ``strftime`` takes four times as long."""
+    """Return a time in the format of RFC 3339, as the SDK does; ``isoformat`` is faster than its ``strftime``."""
     if time.tzinfo is timezone.utc and time.microsecond and time.year >= 1000:
         return time.isoformat()[:-6] + "Z"
     return str(format_timestamp(time))

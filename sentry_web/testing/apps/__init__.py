@@ -1,7 +1,7 @@
-"""Compiles an application script into a real application: WSGI, ASGI 3 or ASGI 2.
+"""Compilation of application scripts into real applications: WSGI, ASGI 3 or ASGI 2.
 
-Every frame of a compiled application lies in this package, in ``steps`` or in ``connections``, which is how its
-traceback depth is counted. Nothing about servers may enter: what the server does is in ``drivers``.
+Every frame of a compiled application is in this package, in ``steps`` or in ``connections``; the traceback depth is
+counted by these files. This package knows nothing about servers, which are in ``drivers``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ Asgi2App = Callable[[Any], Callable[[Any, Any], Awaitable[None]]]
 
 
 def compile_wsgi(script: Script, recorder: TranscriptWriter | None = None) -> WsgiApp:
-    """A WSGI application (PEP 3333) that does what the script says, at every call anew."""
+    """Return a WSGI application (PEP 3333) that executes the script at every call.
+
+    Args:
+        script: The script.
+        recorder: Records what the application sees.
+    """
     recorder = recorder or TranscriptWriter()
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -32,9 +37,13 @@ def compile_wsgi(script: Script, recorder: TranscriptWriter | None = None) -> Ws
 
 
 def compile_asgi(script: Script, recorder: TranscriptWriter | None = None) -> AsgiApp:
-    """An ASGI 3 application that does what the script says, at every call anew.
+    """Return an ASGI 3 application that executes the script at every call.
 
-    It raises ``ValueError`` for any scope but ``http``, as applications without lifespan support do.
+    The application raises ``ValueError`` for any scope but ``http``, like applications without lifespan support.
+
+    Args:
+        script: The script.
+        recorder: Records what the application sees.
     """
     recorder = recorder or TranscriptWriter()
 
@@ -48,12 +57,17 @@ def compile_asgi(script: Script, recorder: TranscriptWriter | None = None) -> As
 
 
 def compile_asgi2(script: Script, recorder: TranscriptWriter | None = None) -> Asgi2App:
-    """An ASGI 2 (double callable) application that does what the script says, at every call anew."""
+    """Return an ASGI 2 (double callable) application that executes the script at every call.
+
+    Args:
+        script: The script.
+        recorder: Records what the application sees.
+    """
     return double_callable(compile_asgi(script, recorder))
 
 
 def double_callable(single: AsgiApp) -> Asgi2App:
-    """An ASGI 3 application as one of ASGI 2."""
+    """Return an ASGI 3 application as an ASGI 2 application."""
 
     def app(scope: Any) -> Callable[[Any, Any], Awaitable[None]]:
         async def instance(receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""How each step of a script is done in ASGI. No WSGI here."""
+"""Execution of a script's steps in ASGI. This module knows nothing of WSGI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _POLL = 0.001  # seconds
 
 
 class AsgiRun(Run):
-    """One request's run of a script in ASGI."""
+    """The execution of a script for one ASGI request."""
 
     def __init__(self, script: Script, recorder: TranscriptWriter, receive: Any, send: Any) -> None:
         super().__init__(script, recorder)
@@ -74,7 +74,7 @@ class AsgiRun(Run):
 
     async def outlive(self, steps: tuple[Act, ...]) -> None:
         deadline = time.monotonic() + BACKGROUND_TIMEOUT
-        # Polled, since the end is signalled by a threading.Event that serves threads and tasks alike.
+        # Polled, since the end is signalled by a threading.Event, which serves both threads and tasks.
         while not self.recorder.over.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL)
         self.in_background(steps)

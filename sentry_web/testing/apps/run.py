@@ -1,4 +1,4 @@
-"""What the run of a script has in common in all protocols: acts, and work that outlives the request."""
+"""Execution of a script, as far as it is common to the protocols: acts, and background work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BACKGROUND_TIMEOUT = 5.0  # seconds that background work waits for the end of it
 
 
 class Run:
-    """One request's run of a script."""
+    """The execution of a script for one request."""
 
     def __init__(self, script: Script, recorder: TranscriptWriter) -> None:
         self.script = script
@@ -21,7 +21,7 @@ class Run:
         self.reading = True
 
     def common(self, step: Step) -> bool:
-        """Do a step that is the same in all protocols; False when it is not one."""
+        """Execute a step that is the same in all protocols; return ``False`` for any other step."""
         if isinstance(step, Act):
             step.act(self.recorder)
         elif isinstance(step, StopReading):
@@ -42,10 +42,10 @@ class Run:
         thread.start()
 
     def in_background(self, steps: tuple[Act, ...]) -> None:
-        aside = TranscriptWriter(calls=self.recorder.background)  # not among the calls, where its place would be chance
+        aside = TranscriptWriter(calls=self.recorder.background)  # kept apart from the calls, since its order varies
         try:
             for step in steps:
                 step.act(aside)
-        except Exception as error:  # has no server to go to
+        except Exception as error:  # there is no server to which it could propagate
             self.recorder.background.append(Call("background", "raised", (repr(error),)))
         self.recorder.background.append(Call("background", "done"))

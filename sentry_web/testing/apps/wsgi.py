@@ -1,4 +1,4 @@
-"""How each step of a script is done in WSGI, and the response objects an application may return. No ASGI here."""
+"""Execution of a script's steps in WSGI, and the response objects. This module knows nothing of ASGI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentry_web.testing.transcript import TranscriptWriter
 
 
 class WsgiRun(Run):
-    """One request's run of a script in WSGI."""
+    """The execution of a script for one WSGI request."""
 
     def __init__(self, script: Script, recorder: TranscriptWriter, environ: Any, start_response: Any) -> None:
         super().__init__(script, recorder)
@@ -30,7 +30,7 @@ class WsgiRun(Run):
             return self.chunks(steps)
         if returns in (Returns.GENERATOR, Returns.ITERATOR):
             head = _head(steps)
-            deque(self.chunks(steps[:head]), maxlen=0)  # sends no chunk
+            deque(self.chunks(steps[:head]), maxlen=0)  # these steps send no chunk
             stream = self.chunks(steps[head:])
             return stream if returns is Returns.GENERATOR else ClosingIterator(stream, self.close)
         if returns is Returns.WRITE:
@@ -54,7 +54,7 @@ class WsgiRun(Run):
             deque(self.chunks(self.script.after), maxlen=0)
 
     def chunks(self, steps: Iterable[Step]) -> Iterator[bytes]:
-        """Do the steps; yields where a chunk is sent."""
+        """Execute the steps, and yield each chunk that is sent."""
         try:
             for step in steps:
                 yield from self.perform(step)
@@ -114,7 +114,7 @@ class ClosingIterator:
 
 
 class SizedIterable:
-    """An iterable with ``len()`` and ``close()`` that is no list, as werkzeug's and Django's responses may be."""
+    """An iterable with ``len()`` and ``close()`` that is not a list, like some responses of werkzeug and Django."""
 
     def __init__(self, chunks: list[bytes], close: Callable[[], None]) -> None:
         self._chunks = chunks
@@ -128,14 +128,14 @@ class SizedIterable:
 
 
 class ClosingFile:
-    """A file with ``close()``. No io class, since those close themselves when they are collected."""
+    """A file with ``close()``. It is not an ``io`` class, since those close themselves when they are collected."""
 
     def __init__(self, content: bytes, close: Callable[[], None]) -> None:
         self._content = content
         self.close = close
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes."""
+        """Return the next ``size`` bytes."""
         piece, self._content = self._content[:size], self._content[size:]
         return piece
 
@@ -145,7 +145,7 @@ def _status_line(step: StartResponse) -> str:
 
 
 def _head(steps: tuple[Step, ...]) -> int:
-    """How many steps a streaming application does in the call: those up to the start of the response."""
+    """Return how many steps a streaming application executes in the call: those up to the start of the response."""
     for index, step in enumerate(steps):
         if isinstance(step, (SendChunk, ChildSpan)):
             return index

@@ -1,21 +1,21 @@
-"""Checks somebody's own middleware or application against the promises that ``sentry_web`` keeps itself.
+"""A check of any middleware or application against the promises that ``sentry_web`` keeps itself.
 
-``check`` generates requests and applications, runs them with and without the middleware, and hands back a ``Verdict``:
-what differs, each with the smallest example found, as a script that shows it again.
+``check`` generates requests and applications, runs them with and without the middleware, and returns a ``Verdict``: the
+differences, each with the smallest example found, as a script that reproduces it.
 
 ================  =====================================================================
-``subject``       what is under test: its kind, its protocol, how a script imports it
-``cases``         the strategies that examples are drawn from
-``runs``          what is run with an example, as source
-``expectations``  what must hold then, a row for each aspect
-``properties``    the three put together: what is promised
-``search``        looks for examples in which a promise breaks, and makes them small
-``snippets``      values → Python source
-``verdict``       what was found, for people and for programs
+``subject``       the subject under test: its kind, protocol and import
+``cases``         the strategies from which examples are drawn
+``runs``          the code that is run with an example, as source
+``expectations``  the conditions that must hold after a run
+``properties``    the promises, as combinations of these three
+``search``        the search for minimal examples that break a promise
+``snippets``      the conversion of values to Python source
+``verdict``       the result, for people and for programs
 ================  =====================================================================
 
-Hypothesis may be imported by ``cases`` and ``search`` only; they and what imports them are loaded when ``check`` is
-called, since importing ``sentry_web.testing`` must not need it.
+Hypothesis may be imported by ``cases`` and ``search`` only. These modules, and those that import them, are loaded when
+``check`` is called, since importing ``sentry_web.testing`` must not require Hypothesis.
 """
 
 from __future__ import annotations
@@ -45,31 +45,34 @@ def check(
     paths: Iterable[str] = (),
     name: str | None = None,
 ) -> Verdict:
-    """Look for requests and applications with which a promise is broken.
+    """Search for requests and applications that break a promise.
 
-    A *middleware* is run around generated applications: does the server see what it would see without it; is one
-    request one transaction and at most one error; do duration, outcome and name hold; does a secret leave the
-    process; are two requests kept apart. A middleware that reports nothing to Sentry is only held to the first. A
-    *pair*, ``Wrap(wsgi=…, asgi=…)``, is also held to report the same by both protocols. An *application* is run as it
-    is, for its use of its protocol, and inside this package's own middleware, for any difference that makes; it is
-    really called, many times, with every method, so let it work on data that nobody needs.
+    A *middleware* is run around generated applications. It is checked whether the server sees the same as without it;
+    one request leads to one transaction and at most one error; duration, outcome and name are right; no secret leaves
+    the process; and two requests are kept apart. A middleware that reports nothing to Sentry is only checked for the
+    first. A *pair*, ``Wrap(wsgi=…, asgi=…)``, must also report the same for both protocols. An *application* is run as
+    it is, to check its use of its protocol, and inside this package's own middleware, to find differences. It is
+    actually called, many times and with every method, so it should work on disposable data.
 
     Args:
         app_or_middleware: A WSGI or ASGI application; or a class or function that takes one and returns another; or a
             ``Wrap``.
         kind: ``"app"``, ``"wsgi-middleware"`` or ``"asgi-middleware"``; ``"auto"``: by the signature.
-        examples: How many examples each property is tried with, more or less: some weigh more.
-        seconds: How long it may take in all. What was not reached then is named in the verdict.
-        seed: The same seed gives the same examples.
-        sdk: Options of ``sentry_sdk.init`` for every run. Tracing is on if not said otherwise.
-        only: Names of the properties to check, of ``PROPERTIES``; none: all.
-        paths: Paths of an application to ask for, besides those that its router knows.
-        name: ``"module:attribute"``, by which the snippets import what is under test; found by itself for what has an
-            importable name.
+        examples: The approximate number of examples for each property; properties have different weights.
+        seconds: The time limit. The verdict lists the properties that were not reached.
+        seed: The seed of the examples; the same seed leads to the same examples.
+        sdk: Options of ``sentry_sdk.init`` for every run. Tracing is enabled by default.
+        only: The names of the properties to check, from ``PROPERTIES``; all if empty.
+        paths: Paths of an application to request, in addition to those that its router knows.
+        name: ``"module:attribute"``, from which the snippets import the subject; by default determined from the
+            subject, if it has an importable name.
+
+    Returns:
+        The verdict, with the findings.
 
     Raises:
-        WrongSubjectError: it cannot be called, cannot be put around an application, or does not show its kind.
-        ValueError: a name in ``only`` is none of ``PROPERTIES``.
+        WrongSubjectError: If the subject is not callable, cannot wrap an application, or is of unknown kind.
+        ValueError: If a name in ``only`` is not in ``PROPERTIES``.
 
     Example:
         >>> from sentry_web import SentryWsgiMiddleware
@@ -82,6 +85,6 @@ def check(
     if not chosen <= set(PROPERTIES):
         raise ValueError(f"only: {', '.join(sorted(chosen - set(PROPERTIES)))} is none of {', '.join(PROPERTIES)}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is under test may warn as it likes
+        warnings.simplefilter("ignore")  # the subject under test may issue any warning
         subject = subject_of(app_or_middleware, kind=kind, name=name, sdk=dict(sdk or {}), paths=tuple(paths))
         return search(subject, examples=examples, seconds=seconds, seed=seed, only=chosen)

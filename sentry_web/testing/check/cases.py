@@ -1,7 +1,7 @@
-"""The strategies that examples are drawn from: a dict of named values for each property.
+"""The strategies from which examples are drawn: a dict of named values for each property.
 
-The names are those that the property's code uses. What the code does with them is in ``properties``; of middlewares
-and of Sentry nothing may enter.
+The names are those that the property's code uses; that code is in ``properties``. This module knows nothing of
+middlewares or Sentry.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SECRETS = {
     "address": "198.51.100.77",
 }
 STREAMED = (Returns.GENERATOR, Returns.LAZY_GENERATOR, Returns.ITERATOR)
-PAUSE = 0.02  # seconds in which the body is made
+PAUSE = 0.02  # seconds for producing the body
 LATE_PAUSE = 0.2  # seconds of work after the last byte
 
 _ERRORS = (RuntimeError, ValueError, KeyError, OSError)
@@ -58,17 +58,17 @@ def _fixed(drivers: Sequence[Driver], **more: st.SearchStrategy[Any]) -> Cases:
 
 
 def requests() -> st.SearchStrategy[RequestSpec]:
-    """Requests, of which the simplest is the plainest that there is."""
+    """Return requests that shrink to the simplest request."""
     return st.one_of(st.just(RequestSpec()), strategies.requests(), strategies.requests())
 
 
 def traced_requests() -> st.SearchStrategy[RequestSpec]:
-    """Requests with methods of which every middleware makes a transaction."""
+    """Return requests with methods for which every middleware starts a transaction."""
     return requests().filter(lambda request: request.method not in ("HEAD", "OPTIONS", "PROPFIND"))
 
 
 def anything(drivers: Sequence[Driver]) -> Cases:
-    """Any application, any request, valid or not."""
+    """Return any applications and requests, valid or not."""
     valid, odd = strategies.scripts(_protocols(drivers)), strategies.odd_scripts(drivers[0].protocol)
     closing = st.builds(_closing, valid, st.sampled_from(sorted(CLOSABLE, key=str)), strategies.raises())
     scripts = st.one_of(valid, streaming(), streaming(), odd, closing)
@@ -76,7 +76,7 @@ def anything(drivers: Sequence[Driver]) -> Cases:
 
 
 def streaming() -> st.SearchStrategy[Script]:
-    """Applications that send a body in pieces, do something between them, and may break there."""
+    """Return applications that send a body in pieces, with other steps and possibly an exception in between."""
     between: list[Step] = [
         SendChunk(b""),
         ReadBody(),
@@ -96,18 +96,18 @@ def streaming() -> st.SearchStrategy[Script]:
 
 
 def _closing(script: Script, returns: Returns, error: Raise) -> Script:
-    """The same, but it raises when the body is sent: in ``close()``, where there is one."""
+    """Return the script with an exception after the body: in ``close()``, if there is one."""
     return Script(script.steps, returns, (error,))
 
 
 def valid(drivers: Sequence[Driver]) -> Cases:
-    """Any application that keeps to its protocol, any ordinary request."""
+    """Return applications that follow their protocol, with ordinary requests."""
     scripts = st.one_of(strategies.scripts(_protocols(drivers)), streaming())
     return _fixed(drivers, script=scripts, request=traced_requests())
 
 
 def sparse(drivers: Sequence[Driver]) -> Cases:
-    """A server that leaves out what it may leave out, or what careless test clients forget."""
+    """Return cases in which the server leaves out optional keys, or keys that careless test clients forget."""
     protocol = drivers[0].protocol.value
     wsgi = ["QUERY_STRING", "SCRIPT_NAME", "PATH_INFO", "REMOTE_ADDR", "HTTP_HOST", "SERVER_PROTOCOL"]
     asgi = ["headers", "query_string", "root_path", "raw_path", "client", "server", "scheme", "http_version"]
@@ -116,13 +116,13 @@ def sparse(drivers: Sequence[Driver]) -> Cases:
 
 
 def failing_before(drivers: Sequence[Driver]) -> Cases:
-    """An exception before the response."""
+    """Return cases with an exception before the response."""
     scripts = st.builds(lambda kind: Script((Raise(kind),)), st.sampled_from(_ERRORS))
     return _fixed(drivers, script=scripts, request=traced_requests())
 
 
 def failing_amid(drivers: Sequence[Driver]) -> Cases:
-    """An exception in the middle of a streamed body."""
+    """Return cases with an exception in the middle of a streamed body."""
     scripts = st.builds(
         lambda status, kind, returns: Script((StartResponse(status), SendChunk(), Raise(kind)), returns),
         st.sampled_from([200, 201, 404]),
@@ -133,7 +133,7 @@ def failing_amid(drivers: Sequence[Driver]) -> Cases:
 
 
 def raising(drivers: Sequence[Driver], kind: type[BaseException], args: tuple[object, ...] = ()) -> Cases:
-    """One kind of exception, before the response or in the middle of it."""
+    """Return cases with one kind of exception, before or during the response."""
     places: list[tuple[Step, ...]] = [(), (StartResponse(),), (StartResponse(), SendChunk())]
     scripts = st.builds(
         lambda steps, returns: Script((*steps, Raise(kind, args)), returns),
@@ -144,7 +144,7 @@ def raising(drivers: Sequence[Driver], kind: type[BaseException], args: tuple[ob
 
 
 def leaving(drivers: Sequence[Driver]) -> Cases:
-    """A client that goes away amid the body; under ASGI also by a cancelled task."""
+    """Return cases in which the client disconnects during the body; under ASGI also with a cancelled task."""
     gone: Any = st.builds(
         lambda returns, after: Script((StartResponse(), SendChunk(), SendChunk()), returns, (), Peer(after)),
         st.sampled_from(STREAMED),
@@ -157,13 +157,13 @@ def leaving(drivers: Sequence[Driver]) -> Cases:
 
 
 def killed() -> list[type[BaseException]]:
-    """The exceptions by which an application is ended from outside, those of greenlet where it is in use."""
+    """Return the exceptions by which an application is terminated from outside; greenlet's if it is in use."""
     greenlet = sys.modules.get("greenlet")
     return [GeneratorExit, asyncio.CancelledError, *([greenlet.GreenletExit] if greenlet else [])]
 
 
 def slow(drivers: Sequence[Driver]) -> Cases:
-    """An application that takes its time to make the body."""
+    """Return cases in which producing the body takes time."""
     steps = [
         (StartResponse(), SendChunk(), Sleep(PAUSE), SendChunk()),
         (StartResponse(), SendChunk(), ChildSpan("query", (Sleep(PAUSE),))),
@@ -173,7 +173,7 @@ def slow(drivers: Sequence[Driver]) -> Cases:
 
 
 def late(drivers: Sequence[Driver]) -> Cases:
-    """An application that works on when the body is sent."""
+    """Return cases in which the application continues to work after the body is sent."""
     scripts = st.builds(
         lambda status, after: Script((StartResponse(status), SendChunk()), Returns.ITERATOR, after),
         st.sampled_from([200, 404]),
@@ -183,13 +183,13 @@ def late(drivers: Sequence[Driver]) -> Cases:
 
 
 def two_paths(drivers: Sequence[Driver]) -> Cases:
-    """Two requests for different paths."""
+    """Return cases of two requests for different paths."""
     cases = _fixed(drivers, request=traced_requests(), other=traced_requests())
     return cases.filter(lambda case: case["request"].path != case["other"].path)
 
 
 def planted(drivers: Sequence[Driver], *errors: Step) -> Cases:
-    """A request with one secret or several, and an application that reports something."""
+    """Return cases of a request with one or more secrets, and an application that reports something."""
     credentials = ["Authorization", "X-Api-Key", "X-Auth-Token", "X-CSRF-Token", "Cf-Access-Jwt-Assertion"]
     header = st.sampled_from(credentials).map(lambda name: (name, SECRETS["header"]))
     cookie = st.sampled_from(["sessionid", "a=b; token"]).map(lambda name: ("Cookie", f"{name}={SECRETS['cookie']}"))
@@ -202,17 +202,17 @@ def planted(drivers: Sequence[Driver], *errors: Step) -> Cases:
 
 
 def silent(drivers: Sequence[Driver]) -> Cases:
-    """Secrets, and an application without an error."""
+    """Return cases with secrets, and an application without an error."""
     return planted(drivers, StartResponse(), CaptureMessage("hello"))
 
 
 def broken(drivers: Sequence[Driver]) -> Cases:
-    """Secrets, and an application that raises."""
+    """Return cases with secrets, and an application that raises."""
     return planted(drivers, Raise())
 
 
 def interleaved(drivers: Sequence[Driver]) -> Cases:
-    """Two applications at once, each with a tag of its own."""
+    """Return cases of two interleaved applications, each with a tag of its own."""
     scripts = st.one_of(streaming(), strategies.scripts(_protocols(drivers)))
 
     def tagged(tag: str) -> st.SearchStrategy[Script]:
@@ -222,7 +222,7 @@ def interleaved(drivers: Sequence[Driver]) -> Cases:
 
 
 def parallel(drivers: Sequence[Driver], sdk: dict[str, Any]) -> Cases:
-    """One request for all protocols, with and without personal data."""
+    """Return cases of one request for all protocols, with and without personal data."""
     exits = st.builds(lambda kind: Script((Raise(kind, (1,)),)), st.sampled_from([SystemExit, KeyboardInterrupt]))
     return st.fixed_dictionaries(
         {
@@ -234,13 +234,13 @@ def parallel(drivers: Sequence[Driver], sdk: dict[str, Any]) -> Cases:
 
 
 def paths(known: tuple[str, ...]) -> st.SearchStrategy[str]:
-    """An application's own paths, their parameters filled in, and others."""
+    """Return an application's own paths, with values for their parameters, and other paths."""
     filled = [re.sub(r"<[^>]*>|\{[^}]*\}", "1", path) for path in known]
     return st.one_of(*([st.sampled_from(filled)] if filled else []), st.just("/"), strategies.paths())
 
 
 def addressed(drivers: Sequence[Driver], known: tuple[str, ...]) -> Cases:
-    """Requests for an application's own paths, and for others."""
+    """Return requests for an application's own paths and for others."""
     addressing = st.builds(
         RequestSpec,
         method=strategies.methods(),

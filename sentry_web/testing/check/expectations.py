@@ -1,6 +1,6 @@
-"""What must hold after each run of ``runs``: the aspects of a promise, one row each.
+"""The conditions that must hold after each run of ``runs``: one row for each aspect of a promise.
 
-A new aspect is a new row here; which rows belong to which run is in ``properties``.
+A new aspect is a new row here; ``properties`` assigns the rows to runs.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from sentry_web.testing.transcript import Transcript
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must hold.
+    """A condition that must hold after a run.
 
     Attributes:
-        aspect: Its short name.
-        holds: A Python expression.
-        broken: What it means when that is false.
-        defect: A known fault that looks like this.
-        residual: Look at it only where all the others hold, since it says the same less clearly.
-        shows: An expression whose text shows what was seen, instead of the property's own.
+        aspect: The short name.
+        holds: The condition, as a Python expression.
+        broken: The meaning of a false condition.
+        defect: A known fault with this symptom.
+        residual: Whether to evaluate the condition only if all others hold, since it is less specific.
+        shows: An expression whose text is shown as evidence, instead of the property's own.
     """
 
     aspect: str
@@ -135,7 +135,7 @@ MISSING_KEYS = (
 
 
 def once(how: str = "", defect: str | None = None) -> tuple[Expectation, ...]:
-    """One request is one transaction and at most one error event."""
+    """Expect one transaction and at most one error event for one request."""
     return (
         Expectation(f"transactions{how}", "len(roots) == 1", "one request is not one transaction", defect),
         Expectation(f"errors{how}", "len(events.errors) <= 1", "one exception is reported more than once", defect),
@@ -158,18 +158,18 @@ BACKGROUND_DOES_NOT = (
 
 
 def reported(what: str, defect: str | None = None) -> Expectation:
-    """It is an error event."""
+    """Expect an error event."""
     return Expectation(f"{what} reported", "len(events.errors) == 1", f"{what} is not one error event", defect)
 
 
 def failed(what: str, defect: str | None = None) -> Expectation:
-    """It makes the transaction an error."""
+    """Expect a failed transaction."""
     holds = f"all(root.status in {_FAILED} for root in roots)"
     return Expectation(f"{what}: status", holds, f"{what} does not make the transaction an error", defect)
 
 
 def harmless(what: str, defect: str) -> tuple[Expectation, ...]:
-    """It is nobody's fault."""
+    """Expect neither an error event nor a failed transaction."""
     status = f"not any(root.status in {_FAILED} for root in roots)"
     return (
         Expectation(f"{what} reported", "events.errors == []", f"{what} is reported as an error", defect),
@@ -229,7 +229,7 @@ SAME = tuple(
 
 
 def _steady(fact: str) -> str:
-    """Equal; or not even equal in two runs without the middleware."""
+    """Return a condition that holds if a fact is equal, or differs even between two runs without the middleware."""
     bare, again, wrapped = (fact.format(run) for run in ("bare", "again", "wrapped"))
     return f"{wrapped} in ({bare}, {again}) or {bare} != {again}"
 

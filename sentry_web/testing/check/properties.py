@@ -1,7 +1,7 @@
-"""The properties that a subject is held to: examples from ``cases``, a text of ``runs``, rows of ``expectations``.
+"""The properties to check: examples from ``cases``, code from ``runs``, and conditions from ``expectations``.
 
-What is printed for a finding is what was run to find it, so that the two cannot drift apart. How examples are searched
-for is in ``search``.
+The code that is printed for a finding is the code that was run to find it, so that the two cannot diverge. The search
+for examples is in ``search``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sentry_web.testing.drivers import BRIDGE_BOTH
 
 
 class Needs(enum.Enum):
-    """What a middleware must report for a property to make sense."""
+    """The kind of report that a middleware must make for a property to be applicable."""
 
     NOTHING = "nothing"
     ERRORS = "errors"
@@ -26,19 +26,19 @@ class Needs(enum.Enum):
 
 @dataclass(frozen=True)
 class Property:
-    """One promise, for one side of what is under test.
+    """One promise, for one protocol of the subject.
 
     Attributes:
-        name: The promise.
-        protocol: The side.
-        cases: Where examples come from.
-        run: What is run with each.
-        expects: What must hold then.
-        shows: An expression whose text shows what was seen.
+        name: The name of the promise.
+        protocol: The protocol.
+        cases: The strategy of the examples.
+        run: The code that is run with each example.
+        expects: The conditions that must hold after a run.
+        shows: An expression whose text is shown as evidence.
         imports: Import lines that ``run`` needs.
-        needs: What must be reported for it to make sense.
-        weight: How many examples to try, as a multiple of those asked for.
-        repeats: In how many runs of one example an expectation must break, where clocks are involved.
+        needs: The kinds of reports without which the property is not applicable.
+        weight: The number of examples, as a multiple of the requested number.
+        repeats: The number of runs of one example in which a condition must fail, for those that depend on clocks.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Property:
 
 
 def properties_of(subject: Subject) -> Iterator[Property]:
-    """The properties that a subject is held to, the most important first."""
+    """Yield the properties of a subject, the most important first."""
     if subject.app is not None:
         yield from _of_application(subject)
     for side in subject.sides:

@@ -1,8 +1,8 @@
-"""The code that is run for each property, as Python source: executed to look for faults, printed to show them.
+"""The code that is run for each property, as Python source: executed to find faults, and printed to show them.
 
-The names in it: those of ``sentry_web.testing``; the example's values, see ``cases``; ``wrap``, the middleware under
-test, or ``app``, the application; ``sdk``, options for sentry-sdk. It must make sense to somebody who sees only one of
-these texts, in a report about their own middleware.
+It uses the names of ``sentry_web.testing``; the example's values (see ``cases``); ``wrap``, the middleware under test,
+or ``app``, the application; and ``sdk``, options for sentry-sdk. Each text must be understandable by itself, in a
+report about a reader's own middleware.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ with recording(**sdk):
     wrapped = driver.run(script, request, wrap)
 """
 
-# The server drops a key from its own dict, which it hands on: own_scope goes on to be looked at.
+# The server drops a key from its own dict and passes that on, so that own_scope is still meaningful.
 _SPARSE = """
 def forgetful(inner):
     def server({given}, *rest):

@@ -1,7 +1,8 @@
-"""Looks for examples in which a promise breaks, and makes each of them small.
+"""The search for minimal examples that break a promise.
 
-One sweep over a property's examples shows which aspects break at all. Then, for each aspect, Hypothesis draws the same
-examples again, judged only once, and shrinks the first that breaks it. What is promised is in ``properties``.
+One sweep over a property's examples finds the aspects that break at all. Then, for each of these aspects, Hypothesis
+draws the same examples again, whose results are cached, and shrinks the first that breaks it. The promises are in
+``properties``.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ from sentry_web.testing.transport import recording
 
 _FEWEST = 3  # examples of a property, however little it weighs
 _UNCHECKED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.nested_given)
-_SHOWN = 3000  # characters of what was seen in an example
+_SHOWN = 3000  # characters of an example's evidence
 
 
 class Judged(NamedTuple):
-    """An example's values, and the aspects that break with them."""
+    """The values of an example, and the aspects that break with them."""
 
     values: dict[str, Any]
     broken: frozenset[str]
 
 
 class Trial:
-    """One property of one subject, and all the examples that it was tried with.
+    """One property of one subject, with all examples that were tried.
 
     Args:
         tested: The property.
-        constants: What the code sees besides the example's values.
-        examples: How many to try.
-        seed: Which.
-        deadline: When to stop trying, by ``time.monotonic``.
+        constants: The names that the code can use in addition to the example's values.
+        examples: The number of examples.
+        seed: The seed of the examples.
+        deadline: The time at which to stop, by ``time.monotonic``.
     """
 
     def __init__(
@@ -64,13 +65,13 @@ class Trial:
         self._holds = [(expected, _compiled(expected.holds, "eval")) for expected in tested.expects]
 
     def sweep(self) -> list[Expectation]:
-        """Try all examples; return what does not hold in all of them."""
+        """Try all examples, and return the expectations that do not hold in all of them."""
         self._draw(lambda judged: False)
         broken = {aspect for judged in self.judged.values() for aspect in judged.broken}
         return [expected for expected in self.tested.expects if expected.aspect in broken]
 
     def smallest(self, expected: Expectation) -> dict[str, Any]:
-        """The values of the shortest example, in source, that breaks this. It must be known to break."""
+        """Return the example with the shortest source that breaks an expectation, which must be known to break."""
         self._draw(lambda judged: expected.aspect in judged.broken)
         breaking = [text for text, judged in self.judged.items() if expected.aspect in judged.broken]
         return self.judged[min(breaking, key=lambda text: (len(text), text))].values
@@ -88,12 +89,12 @@ class Trial:
                 self.tested.cases,
                 lambda values: wanted(self.judge(values)),
                 settings=settings,
-                random=Random(self._seed),  # noqa: S311 - that it can be foreseen is the point
+                random=Random(self._seed),  # noqa: S311 - it is meant to be reproducible
             )
 
     def judge(self, values: dict[str, Any]) -> Judged:
-        """Run an example, unless that was done before or the time is over."""
-        values = dict(sorted(values.items()))  # in whatever order they were drawn
+        """Run an example, unless its result is cached or the deadline has passed."""
+        values = dict(sorted(values.items()))  # independent of the order in which they were drawn
         text = repr(values)
         if text not in self.judged:
             if time.monotonic() > self._deadline:
@@ -106,7 +107,7 @@ class Trial:
         return self.judged[text]
 
     def broken_by(self, values: dict[str, Any]) -> frozenset[str]:
-        """The aspects that break in one run."""
+        """Return the aspects that break in one run."""
         seen = self.seen(values)
         broken: set[str] = set()
         for expected, holds in self._holds:
@@ -115,7 +116,7 @@ class Trial:
         return frozenset(broken)
 
     def seen(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The names after a run."""
+        """Return the names and their values after a run."""
         seen = {**self._constants, **values}
         exec(self._run, seen)  # noqa: S102 - the table's own source
         return seen
@@ -126,7 +127,15 @@ def _compiled(source: str, mode: str) -> CodeType:
 
 
 def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: frozenset[str]) -> Verdict:
-    """Hold a subject to every property that makes sense for it, or only to those of these names."""
+    """Check every applicable property of a subject, or only those that are named.
+
+    Args:
+        subject: The subject under test.
+        examples: The approximate number of examples for each property.
+        seconds: The time limit.
+        seed: The seed of the examples.
+        only: The names of the properties to check; all if empty.
+    """
     start = time.monotonic()
     findings: list[Finding] = []
     counts: dict[str, int] = {}
@@ -152,18 +161,18 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
 
 
 def _cost(tested: Property) -> float:
-    """What part of the time it may take, in relation to others; those that wait for clocks are slow."""
+    """Return a property's share of the time, relative to others; properties that depend on clocks are slow."""
     return tested.weight * 10.0 if tested.repeats > 1 else max(tested.weight, 0.3)
 
 
 def constants_of(subject: Subject, side: Side | None) -> dict[str, Any]:
-    """The names that every run sees."""
+    """Return the names that every run can use."""
     public = {name: getattr(names, name) for name in names.__all__}
     return {**public, "sdk": subject.sdk, "app": subject.app, "wrap": side and side.wrap}
 
 
 def _not_reported(side: Side, subject: Subject) -> set[Needs]:
-    """What the middleware does not report at all."""
+    """Return the kinds of reports that the middleware does not make at all."""
     with recording(**subject.sdk) as events:
         side.drivers[0].run(Script((StartResponse(),)), wrap=side.wrap)
         side.drivers[0].run(Script((Raise(),)), wrap=side.wrap)
@@ -191,7 +200,7 @@ def _finding(trial: Trial, expected: Expectation, subject: Subject, side: Side |
 def snippet_of(
     tested: Property, expected: Expectation, values: dict[str, Any], source: Source, subject: Subject
 ) -> str:
-    """The example as a script of its own."""
+    """Return the example as a standalone script."""
     under_test = "app" if subject.app is not None else "wrap"
     lines = [] if source.expression == under_test else [f"{under_test} = {source.expression}"]
     lines += [assignments({"sdk": subject.sdk, **values}), tested.run.rstrip("\n")]

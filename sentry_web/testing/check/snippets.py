@@ -1,6 +1,6 @@
-"""Python source that makes a value again, with the imports that it needs.
+"""Conversion of values to Python source, with the necessary imports.
 
-It knows the forms that scripts and requests are made of; nothing of properties or of Sentry may enter.
+It supports the types of which scripts and requests consist, and knows nothing of properties or Sentry.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _INDENT = "    "
 
 
 class Source(NamedTuple):
-    """An expression, and the import lines it needs."""
+    """An expression, and the import lines that it needs."""
 
     expression: str
     imports: tuple[str, ...] = ()
 
 
 def literal(value: Any, indent: str = "") -> str:
-    """The value's source; over several lines where one would be too long."""
+    """Return the source of a value, on several lines if one would be too long."""
     line = _one_line(value)
     if len(indent) + len(line) <= _WIDTH:
         return line
@@ -46,7 +46,7 @@ def _one_line(value: Any) -> str:
         return value.__name__
     if isinstance(value, tuple) and value:
         return f"({', '.join(map(_one_line, value))}{',' if len(value) == 1 else ''})"
-    return repr(value)  # of the values of this package, that is source
+    return repr(value)  # the repr of this package's values is valid source
 
 
 def _broken(opening: str, parts: list[str], closing: str, indent: str) -> str:
@@ -54,7 +54,7 @@ def _broken(opening: str, parts: list[str], closing: str, indent: str) -> str:
 
 
 def imports_for(source: str, values: Iterable[Any]) -> list[str]:
-    """The import lines for names of ``sentry_web.testing`` in the source, and for other classes among the values."""
+    """Return the import lines for names of ``sentry_web.testing`` in the source, and for classes in the values."""
     words = set(re.findall(r"\w+", source))
     lines = {line for value in values for kind in _classes(value) for line in named(kind).imports}
     public = sorted(words & set(testing_package.__all__))
@@ -62,7 +62,7 @@ def imports_for(source: str, values: Iterable[Any]) -> list[str]:
 
 
 def _classes(value: Any) -> Iterator[type]:
-    """The classes among the leaves, such as those of exceptions; what ``builtins`` has needs no import."""
+    """Yield the classes among the leaves of a value, such as those of exceptions; builtins need no import."""
     if isinstance(value, type):
         if getattr(builtins, value.__name__, None) is not value:
             yield value
@@ -75,12 +75,12 @@ def _classes(value: Any) -> Iterator[type]:
 
 
 def named(thing: Any, name: str | None = None, placeholder: str = "subject") -> Source:
-    """How a script gets hold of a class, a function or a ``partial`` of one.
+    """Return the source by which a script refers to a class, a function or a ``partial`` of one.
 
     Args:
-        thing: What is wanted.
-        name: ``"module:attribute"``, where that is known.
-        placeholder: The name for what cannot be imported; the reader then has to say what it is.
+        thing: The object.
+        name: ``"module:attribute"``, if known.
+        placeholder: The name of an object that cannot be imported, which the reader has to define.
     """
     if name is not None:
         module, _, attribute = name.partition(":")
@@ -102,7 +102,7 @@ def _partial(thing: partial[Any], placeholder: str) -> Source:
 
 
 def _outermost_first(module: str) -> Iterator[str]:
-    """The packages a module lies in, since what a package exports is the more public name."""
+    """Yield the packages of a module, since a name that a package exports is more public than the module's."""
     parts = module.split(".") if module != "__main__" else []
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
@@ -115,5 +115,5 @@ def _lookup(module: str, attribute: str) -> Any:
 
 
 def assignments(values: Mapping[str, Any]) -> str:
-    """``name = value`` lines."""
+    """Return ``name = value`` lines."""
     return "\n".join(f"{name} = {literal(value)}" for name, value in values.items())

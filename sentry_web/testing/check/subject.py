@@ -1,7 +1,6 @@
-"""What is under test: an application, a middleware, or a pair of them; its protocol; how a script imports it.
+"""The subject under test: an application, a middleware, or a pair of middlewares; its protocol and its import.
 
-Only signatures are looked at, and a middleware is put around an application once. What is promised is in
-``properties``.
+Only signatures are inspected, and a middleware is applied to an application once. The promises are in ``properties``.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from sentry_web.testing.drivers import ASGI2, ASGI3, WSGI, WSGI_VALIDATED, Drive
 KINDS = ("auto", "app", "wsgi-middleware", "asgi-middleware")
 
 _NO_SOURCE = Source("", ())
-_LAYERS = 20  # of middlewares that may lie around an application's router
+_LAYERS = 20  # maximum number of middlewares around an application's router
 
 
 class WrongSubjectError(ValueError):
-    """What was given cannot be checked. The message is one line for the user."""
+    """Raised for a subject that cannot be checked. The message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """A middleware in one protocol, or a pair in both.
+    """A middleware for one protocol, or a pair for both.
 
     Attributes:
         protocol: ``wsgi``, ``asgi`` or ``both``.
-        drivers: What to run it with, the simplest first.
+        drivers: The drivers with which to run it, the simplest first.
         wrap: The middleware.
-        source: The wrap as a script writes it.
+        source: The source of the wrap in a script.
     """
 
     protocol: str
@@ -43,16 +42,16 @@ class Side:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is under test.
+    """The subject under test.
 
     Attributes:
-        title: What it is, in words.
+        title: The description for reports.
         sdk: Options of ``sentry_sdk.init``.
-        sides: A middleware's protocols, for a pair also both at once; empty for an application.
+        sides: The sides of a middleware, for a pair also both at once; empty for an application.
         app: The application, or ``None``.
-        driver: What runs the application.
-        oracle: What checks its use of the protocol.
-        source: The application as a script writes it.
+        driver: The driver that runs the application.
+        oracle: The driver that checks the application's use of its protocol.
+        source: The source of the application in a script.
         paths: The application's paths.
     """
 
@@ -72,7 +71,18 @@ class Subject:
 
 
 def subject_of(given: Any, *, kind: str, name: str | None, sdk: dict[str, Any], paths: tuple[str, ...]) -> Subject:
-    """Find out what was given. Raises ``WrongSubjectError`` where that cannot be, or does not show."""
+    """Return the subject for an application or middleware.
+
+    Args:
+        given: The application or middleware.
+        kind: ``"app"``, ``"wsgi-middleware"``, ``"asgi-middleware"``, or ``"auto"`` to use the signature.
+        name: ``"module:attribute"``, from which scripts import it.
+        sdk: Options of ``sentry_sdk.init``.
+        paths: Paths of an application to request.
+
+    Raises:
+        WrongSubjectError: If it cannot be checked, or its kind cannot be determined.
+    """
     if kind not in KINDS:
         raise WrongSubjectError(f"kind is {kind!r}, not one of {', '.join(KINDS)}")
     sdk = {"traces_sample_rate": 1.0, **sdk}
@@ -118,21 +128,21 @@ def _application(app: Any, name: str | None, sdk: dict[str, Any], paths: tuple[s
 
 
 def _protocol_of(app: Any) -> str | None:
-    """WSGI is called with two arguments (PEP 3333), ASGI with three, or with one in its version 2."""
+    """Return the protocol by the number of arguments: two for WSGI (PEP 3333), three for ASGI 3, one for ASGI 2."""
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
         return "asgi"
     return {1: "asgi", 2: "wsgi", 3: "asgi"}.get(_takes(app))
 
 
 def _is_app(given: Any) -> bool:
-    """A middleware takes one thing, the application; so does an ASGI 2 application, but that is a scope."""
+    """Return whether this is an application; both a middleware and an ASGI 2 application take one argument."""
     if _takes(given) == 1:
         return next(iter(inspect.signature(given).parameters)) == "scope"
     return not isinstance(given, type)
 
 
 def _takes(function: Any) -> int:
-    """How many positional arguments a call must give, or 0 where the signature does not say."""
+    """Return the number of required positional arguments, or 0 if the signature is unknown."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # some callables written in C
@@ -155,7 +165,7 @@ def _around_probe(middleware: Any) -> Any:
 
 
 def routes_of(app: Any) -> Iterator[str]:
-    """The paths that the application's router knows, as those of Flask, Starlette and what is built on them do."""
+    """Yield the paths of an application's router, for Flask, Starlette and frameworks that build on them."""
     for _ in range(_LAYERS):
         rules: Any = getattr(app, "url_map", None)
         found = [rule.rule for rule in rules.iter_rules()] if hasattr(rules, "iter_rules") else []

@@ -1,4 +1,4 @@
-"""What a check found, for people (``str``) and for programs (``as_dict``)."""
+"""The result of a check, for people (``str``) and for programs (``as_dict``)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One way in which a promise is broken.
+    """One broken aspect of a promise.
 
     Attributes:
-        property: Which promise, such as ``transparent``.
-        aspect: What about it, such as ``exception chain``.
-        explanation: What is wrong, and below that what was seen in the smallest example.
-        snippet: That example as a Python script; run, it ends with an ``AssertionError``.
-        defect: The known fault of other middlewares that this looks like, if any.
-        protocol: ``wsgi``, ``asgi``, or ``both`` for what takes both to be seen.
+        property: The promise, such as ``transparent``.
+        aspect: The aspect, such as ``exception chain``.
+        explanation: The description of the fault, followed by the evidence from the smallest example.
+        snippet: The smallest example as a Python script, which ends with an ``AssertionError``.
+        defect: A known fault of other middlewares with the same symptom, if any.
+        protocol: ``wsgi``, ``asgi``, or ``both`` for a difference between the two.
     """
 
     property: str
@@ -35,14 +35,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a check.
+    """The result of a check.
 
     Attributes:
-        subject: What was checked, in words.
-        findings: What was found, in the order of the properties.
-        examples: How many different examples were run for each property.
-        notes: What was not checked, and why.
-        seconds: How long it took.
+        subject: The description of the subject.
+        findings: The findings, in the order of the properties.
+        examples: The number of different examples that were run, by property.
+        notes: The properties that were not checked, and the reasons.
+        seconds: The duration of the check.
     """
 
     subject: str
@@ -53,7 +53,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.findings
 
     def __str__(self) -> str:
@@ -62,14 +62,14 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """The findings counted, what was run, and what was not."""
+        """The number of findings, the examples that were run, and the notes, as text."""
         found = {0: "nothing found", 1: "1 finding"}.get(len(self.findings), f"{len(self.findings)} findings")
         counts = ", ".join(f"{name} {count}" for name, count in self.examples.items())
         lines = [f"{self.subject}: {found} in {self.seconds:.1f} s.", f"Examples run: {counts}."]
         return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it in types that JSON has."""
+        """Return the verdict in JSON's types."""
         return {
             "subject": self.subject,
             "ok": self.ok,

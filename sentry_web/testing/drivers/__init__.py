@@ -1,7 +1,7 @@
-"""Drivers: servers in this process, all with the same ``run(script, request, wrap) -> Transcript``.
+"""Drivers: in-process servers, all with the same ``run(script, request, wrap) -> Transcript``.
 
-A test takes a driver as its parameter and never asks which one it has; ``script.expressible_in(driver.protocol)`` shows
-whether the script makes sense there.
+A test takes a driver as its parameter and does not depend on which one it is. Whether the driver's protocol supports a
+script is returned by ``script.expressible_in(driver.protocol)``.
 """
 
 from __future__ import annotations

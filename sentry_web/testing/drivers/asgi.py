@@ -1,7 +1,7 @@
-"""An ASGI server in this process, for ASGI 3 and ASGI 2: http, websocket and lifespan.
+"""An in-process ASGI server, for ASGI 3 and ASGI 2: http, websocket and lifespan.
 
-It makes scopes and the client's messages; the connection itself is in ``exchange``. Nothing of WSGI may enter, and
-nothing of Sentry.
+This module creates scopes and the client's messages; the connection itself is in ``exchange``. It knows nothing of WSGI
+or Sentry.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from sentry_web.testing.transcript import Transcript, TranscriptWriter
 
 
 class AsgiDriver(Driver):
-    """Serves ASGI applications.
+    """A driver that serves ASGI applications.
 
     Args:
         protocol: ``Protocol.ASGI3``, or ``Protocol.ASGI2`` for double callables.
-        name: Its name in test ids.
-        timeout: Seconds after which an application that does not end is cancelled; this is then a violation.
+        name: The driver's name in test ids.
+        timeout: Seconds after which an application that does not end is cancelled, which counts as a violation.
     """
 
     def __init__(self, protocol: Protocol, name: str, timeout: float = 10.0) -> None:
@@ -39,7 +39,7 @@ class AsgiDriver(Driver):
         return self.in_version(apps.compile_asgi(script, recorder))
 
     def in_version(self, app: apps.AsgiApp) -> Any:
-        """An ASGI 3 application as one of this driver's version."""
+        """Return an ASGI 3 application as one of this driver's version."""
         return apps.double_callable(app) if self.protocol is Protocol.ASGI2 else app
 
     def wrap(self, app: Any, wrap: Wrap) -> Any:
@@ -56,7 +56,7 @@ class AsgiDriver(Driver):
     def run_websocket(
         self, script: WsScript, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None
     ) -> Transcript:
-        """Run a websocket script, once. The status is 101 when it was accepted, else that of the denial."""
+        """Run a websocket script once. The status is 101 if it was accepted, else that of the denial."""
         scope = make_scope(request, self.version, "websocket")
         job = self._connection(script, request, wrap, Peer(gone_after=script.gone_after))
         messages = websocket_messages(script)
@@ -64,7 +64,7 @@ class AsgiDriver(Driver):
         return job.transcript
 
     def run_lifespan(self, script: LifespanScript, wrap: Wrap | None = None) -> Transcript:
-        """Run a lifespan script, once. Its last server call is the state that the application left."""
+        """Run a lifespan script once. The transcript's last server call is the state that the application has set."""
         scope = {"type": "lifespan", "asgi": {"version": self.version, "spec_version": "2.0"}, "state": {}}
         job = self._connection(script, RequestSpec(), wrap, Peer())
         messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
@@ -83,12 +83,14 @@ def _run(exchanges: Sequence[AsgiExchange]) -> None:
     async def main() -> None:
         await asyncio.gather(*(exchange.serve() for exchange in exchanges))
 
-    # In a copy of the context, as a server's own: what the application sets is seen by nobody later.
+    # In a copy of the context, like a server's own, so that variables set by the application do not leak.
     contextvars.copy_context().run(asyncio.run, main())
 
 
 def make_scope(request: RequestSpec, version: str = "3.0", kind: str = "http") -> dict[str, Any]:
-    """The scope of a request (ASGI HTTP & WebSocket 2.5). ``path`` includes ``root_path``, as the specification says.
+    """Return the scope of a request (ASGI HTTP & WebSocket 2.5).
+
+    As specified there, ``path`` includes ``root_path``.
 
     Args:
         request: The request.
@@ -118,14 +120,14 @@ def make_scope(request: RequestSpec, version: str = "3.0", kind: str = "http") -
 
 
 def request_messages(request: RequestSpec) -> list[dict[str, Any]]:
-    """The ``http.request`` messages of the body, one for each piece."""
+    """Return the ``http.request`` messages of the body, one for each piece."""
     pieces = request.body or (b"",)
     last = len(pieces) - 1
     return [{"type": "http.request", "body": piece, "more_body": index < last} for index, piece in enumerate(pieces)]
 
 
 def websocket_messages(script: WsScript) -> list[dict[str, Any]]:
-    """The handshake, the client's messages and its disconnect."""
+    """Return the handshake, the client's messages and its disconnect."""
     said = [
         {"type": "websocket.receive", ("text" if isinstance(data, str) else "bytes"): data} for data in script.messages
     ]

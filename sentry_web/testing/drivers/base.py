@@ -1,6 +1,6 @@
-"""What all drivers share: the interface, the wrap, and how a TranscriptWriter becomes a Transcript.
+"""The base of all drivers: the interface, the wrap, and the conversion of a TranscriptWriter to a Transcript.
 
-A driver plays the server. No environ, scope or message may enter this file.
+A driver acts as the server. This module knows no environ, scope or message.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sentry_web.testing.script import Peer, Protocol, Script
 from sentry_web.testing.steps import visible_variables
 from sentry_web.testing.transcript import Transcript, TranscriptWriter
 
-MAXIMUM_CHUNKS = 10_000  # of one response, so that an endless one ends
+MAXIMUM_CHUNKS = 10_000  # maximum for one response, so that an endless one ends
 JOIN_TIMEOUT = 10.0  # seconds for all background threads of a request
 
 DEFAULT_REQUEST = RequestSpec()
 DEFAULT_PEER = Peer()
 
-# The files that hold a compiled script's frames.
+# The source files of a compiled script's frames.
 SCRIPT_FILES = frozenset(
     function.__code__.co_filename
     for function in (
@@ -42,13 +42,13 @@ SCRIPT_FILES = frozenset(
 
 
 def unwrapped(app: Any) -> Any:
-    """The application itself: the wrap of no middleware."""
+    """Return the application itself: the wrap without a middleware."""
     return app
 
 
 @dataclass(frozen=True)
 class Wrap:
-    """A middleware, by protocol: each is a function from an application to an application.
+    """A middleware for each protocol: a function that takes an application and returns one.
 
     Example:
         ``Wrap(wsgi=SentryWsgiMiddleware, asgi=SentryAsgiMiddleware)``
@@ -58,12 +58,12 @@ class Wrap:
     asgi: Callable[[Any], Any] = unwrapped
 
     def around(self, other: Wrap) -> Wrap:
-        """Both middlewares, this one outside."""
+        """Return the combination of both middlewares, with this one outside."""
         return Wrap(wsgi=lambda app: self.wsgi(other.wsgi(app)), asgi=lambda app: self.asgi(other.asgi(app)))
 
     @classmethod
     def ours(cls, **options: Any) -> Wrap:
-        """The middlewares of ``sentry_web`` with these options."""
+        """Return the middlewares of ``sentry_web`` with these options."""
         from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 
         return cls(
@@ -74,7 +74,7 @@ class Wrap:
 
 @dataclass
 class Response:
-    """The response as far as the server has it."""
+    """The response as far as the server has received it."""
 
     status: str | int | None = None
     headers: tuple[tuple[Any, Any], ...] = ()
@@ -86,7 +86,7 @@ class Response:
 
 @dataclass
 class Job:
-    """One request for a driver: the wrapped application, the request, the peer; and what comes of it."""
+    """One request for a driver: the wrapped application, the request, the peer, and the results."""
 
     app: Any
     request: RequestSpec
@@ -97,13 +97,13 @@ class Job:
     transcript: Transcript = field(default_factory=Transcript)
 
     def finish(self) -> None:
-        """Let background work go on, wait for its threads, and freeze the transcript, in the server's context."""
+        """Release background work, wait for its threads, and freeze the transcript, in the server's context."""
         self.recorder.over.set()
         deadline = time.monotonic() + JOIN_TIMEOUT
         for thread in self.recorder.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         recorder, response = self.recorder, self.response
-        recorder.raised.clear()  # by its traceback an exception holds the response, which must be free to be dropped
+        recorder.raised.clear()  # the traceback of an exception keeps the response alive, which must be released
         self.transcript = Transcript(
             status=response.status,
             headers=response.headers,
@@ -121,43 +121,46 @@ class Job:
 
 
 class Driver(ABC):
-    """A server for one protocol, in this process and without sockets."""
+    """An in-process server for one protocol, without sockets."""
 
     protocol: Protocol
     name: str
 
     def __repr__(self) -> str:
-        return self.name  # becomes the test id when a test is parametrised over drivers
+        return self.name  # the test id if a test is parametrised over drivers
 
     @abstractmethod
     def compile(self, script: Script, recorder: TranscriptWriter) -> Any:
-        """The script as an application that this driver can wrap and serve."""
+        """Return the script as an application that this driver can wrap and serve."""
 
     @abstractmethod
     def wrap(self, app: Any, wrap: Wrap) -> Any:
-        """Put the middleware around the application, for this protocol."""
+        """Return the application, wrapped in the middleware for this protocol."""
 
     @abstractmethod
     def serve(self, jobs: Sequence[Job]) -> None:
-        """Serve the jobs, interleaved when they are several, each to its ``finish()``."""
+        """Serve the jobs, interleaved if there are several, each up to its ``finish()``."""
 
     def run(self, script: Script, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None) -> Transcript:
-        """Run a script as an application, once.
+        """Run a script as an application once.
 
         Args:
-            script: What the application does. It must be ``expressible_in`` this driver's protocol.
-            request: What the client sends.
-            wrap: A middleware to put around it.
+            script: The behaviour of the application. It must be ``expressible_in`` this driver's protocol.
+            request: The request.
+            wrap: A middleware around the application.
+
+        Returns:
+            The transcript of the request.
 
         Raises:
-            ValueError: this protocol cannot express the script.
+            ValueError: If this protocol cannot express the script.
         """
         return self.run_interleaved([(script, request)], wrap)[0]
 
     def run_interleaved(
         self, pairs: Sequence[tuple[Script, RequestSpec]], wrap: Wrap | None = None
     ) -> list[Transcript]:
-        """Run several scripts at once, step by step in turn: on one thread (WSGI) or one event loop (ASGI)."""
+        """Run several scripts concurrently, step by step in turn, on one thread (WSGI) or one event loop (ASGI)."""
         jobs = []
         for script, request in pairs:
             if not script.expressible_in(self.protocol):
@@ -171,14 +174,14 @@ class Driver(ABC):
     def run_app(
         self, app: Any, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None, peer: Peer = DEFAULT_PEER
     ) -> Transcript:
-        """Run a hand-written application, once. The transcript then holds only what the server can see."""
+        """Run a hand-written application once. The transcript then contains only what the server can see."""
         job = Job(self.wrap(app, wrap or Wrap()), request, peer, TranscriptWriter(), source_files(app))
         self.serve([job])
         return job.transcript
 
 
 def source_files(app: Any) -> frozenset[str]:
-    """The file in which the application's code is; nothing when it has none in Python."""
+    """Return the file of the application's code; empty if it has no Python code."""
     function = inspect.unwrap(app)
     if not inspect.isroutine(function):
         function = type(function).__call__

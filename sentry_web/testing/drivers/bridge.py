@@ -1,4 +1,4 @@
-"""A WSGI application served by ASGI through asgiref's bridge, the middleware inside, outside, or on both sides."""
+"""A driver for WSGI applications behind asgiref's ASGI bridge, with the middleware inside, outside, or both."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sentry_web.testing.transcript import TranscriptWriter
 
 
 class BridgeDriver(AsgiDriver):
-    """Serves WSGI applications to an ASGI server.
+    """A driver that serves WSGI applications through an ASGI bridge.
 
     Args:
-        inside: Wrap the WSGI application, before it is bridged.
-        outside: Wrap the bridged ASGI application.
+        inside: Whether to wrap the WSGI application, before it is bridged.
+        outside: Whether to wrap the bridged ASGI application.
     """
 
     def __init__(self, name: str, inside: bool, outside: bool, timeout: float = 10.0) -> None:
@@ -32,12 +32,12 @@ class BridgeDriver(AsgiDriver):
         return apps.compile_wsgi(script, recorder)
 
     def wrap(self, app: Any, wrap: Wrap) -> Any:
-        make: Any = WsgiToAsgi  # asgiref leaves it untyped
+        make: Any = WsgiToAsgi  # untyped in asgiref
         bridged = make(wrap.wsgi(app) if self.inside else app)
         return wrap.asgi(bridged) if self.outside else bridged
 
     def serve(self, jobs: Sequence[Job]) -> None:
         super().serve(jobs)
-        # asgiref never closes a response: it is dropped when the thread has let go of the call, which it does when it
-        # gets another one.
+        # asgiref never closes a response: it is dropped when the thread releases the call, which happens at the
+        # next call.
         SyncToAsync.single_thread_executor.submit(int).result()

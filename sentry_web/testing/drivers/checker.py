@@ -1,7 +1,7 @@
-"""The ASGI oracle: which messages an application may send, in which order and with which keys.
+"""A check of ASGI messages: which ones an application may send, in which order and with which keys.
 
-The tables are the ASGI specification (HTTP & WebSocket 2.5, Lifespan 2.0) and the only truth here; the code below only
-looks things up. It never raises at the application: breaches are handed to ``violation``.
+The tables follow the ASGI specification (HTTP & WebSocket 2.5, Lifespan 2.0); the code only looks them up. It never
+raises at the application: violations are passed to ``violation``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TRANSITIONS: dict[str, dict[str, dict[str, str]]] = {
     },
 }
 
-# What the server says moves the state too: (scope type, state, received message type) → next state.
+# The server's messages change the state, too: (scope type, state, received message type) → next state.
 _RECEIVED = {
     ("lifespan", "initial", "lifespan.startup"): "starting",
     ("lifespan", "running", "lifespan.shutdown"): "stopping",
@@ -58,16 +58,16 @@ _KEYS: dict[str, dict[str, tuple[bool, type]]] = {
     "lifespan.shutdown.failed": {"message": (False, str)},
 }
 
-# States in which an application may return: for http only a complete response, else the server has to guess.
+# States in which an application may return: for http only after a complete response, else the server has to guess.
 _FINAL = {"http": {"done"}, "websocket": {"done", "open"}, "lifespan": {"initial", "done"}}
 
 
 class AsgiChecker:
-    """Follows one connection.
+    """The check of one connection.
 
     Args:
-        scope: The connection's scope; a type of its own invention allows every message.
-        violation: Called with a sentence for each breach.
+        scope: The connection's scope; an unknown type allows every message.
+        violation: Called with a sentence for each violation.
     """
 
     def __init__(self, scope: Mapping[str, Any], violation: Callable[[str], None]) -> None:
@@ -78,7 +78,7 @@ class AsgiChecker:
         self._violation = violation
 
     def sent(self, message: Any) -> None:
-        """The application has sent this."""
+        """Check a message that the application has sent."""
         if self.type not in _TRANSITIONS:
             return
         kind = message.get("type") if isinstance(message, Mapping) else None
@@ -90,16 +90,16 @@ class AsgiChecker:
         self.state = self.after(str(kind), message, following)
 
     def received(self, message: Mapping[str, Any]) -> None:
-        """The application has been given this."""
+        """Note a message that the application has received."""
         self.state = _RECEIVED.get((self.type, self.state, message["type"]), self.state)
 
     def returned(self) -> None:
-        """The application has returned without an exception."""
+        """Check that the application may return, which it has done without an exception."""
         if self.type in _FINAL and self.state not in _FINAL[self.type]:
             self._violation(f"returned in state {self.state!r} of {self.type}")
 
     def after(self, kind: str, message: Mapping[str, Any], following: str) -> str:
-        """The state after a message that is allowed, where its content matters."""
+        """Return the state after an allowed message, which may depend on its content."""
         if kind == "http.response.start":
             self.trailers = bool(message.get("trailers"))
         elif kind == "http.response.body" and not message.get("more_body"):
@@ -111,7 +111,7 @@ class AsgiChecker:
         return following
 
     def check_keys(self, kind: str, message: Mapping[str, Any]) -> None:
-        """Required keys, types of values, header names, and extensions the server must have offered."""
+        """Check required keys, types of values, header names, and that the server supports the extension."""
         for key, (required, expected) in _KEYS[kind].items():
             if key not in message:
                 if required:
@@ -127,7 +127,7 @@ class AsgiChecker:
             self._violation("trailers announced though the server does not offer the extension")
 
     def check_headers(self, kind: str, headers: Iterable[Any]) -> None:
-        """Pairs of byte strings; names in lower case."""
+        """Check that headers are pairs of byte strings, with names in lower case."""
         for pair in headers:
             if len(pair) != 2 or not all(isinstance(part, bytes) for part in pair):
                 self._violation(f"{kind}: header {pair!r} is not a pair of bytes")

@@ -1,7 +1,7 @@
 """One ASGI connection from the server's side: http, websocket or lifespan.
 
-It knows messages; how a scope comes about is in ``asgi``, what may be sent when is in ``checker``. Nothing of Sentry
-may enter.
+This module handles messages; scopes are created in ``asgi``, and the order of messages is checked in ``checker``. It
+knows nothing of Sentry.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class AsgiExchange:
         self.protocol = protocol
         self.timeout = timeout
         self.checker = AsgiChecker(scope, job.recorder.violation)
-        self.ended: asyncio.Event  # no more to come from either side
+        self.ended: asyncio.Event  # set when both sides are done
         self.messages = 0
-        if protocol is not Protocol.BRIDGE:  # there the application gets an environ
+        if protocol is not Protocol.BRIDGE:  # a bridged application receives an environ
             self.recorder.offered = scope
 
     async def serve(self) -> None:
-        """Serve the connection, to the end of its background work."""
+        """Serve the connection, up to the end of its background work."""
         self.ended = asyncio.Event()
         self.recorder.look_around()
         task = asyncio.current_task()
@@ -53,8 +53,8 @@ class AsgiExchange:
         except BaseException as error:
             self.recorder.exception("call", error, self.job.filenames)
             if self.protocol is Protocol.BRIDGE:
-                # asgiref's frame has the future that has the exception that has the frame; with it lives the response,
-                # which nobody closes and which must be free to be dropped
+                # A cycle of asgiref's frame, its future and the exception keeps the response alive, which asgiref never
+                # closes and which must be released
                 traceback.clear_frames(error.__traceback__)
         else:
             self.recorder.server("returned")
@@ -67,19 +67,19 @@ class AsgiExchange:
         self.job.finish()
 
     async def call(self) -> None:
-        """Call the application in the way of its version."""
+        """Call the application according to its version."""
         if self.protocol is Protocol.ASGI2:
             await self.job.app(self.scope)(self.receive, self.send)
         else:
             await self.job.app(self.scope, self.receive, self.send)
 
     def time_out(self, task: asyncio.Task[Any]) -> None:
-        """The application does not end."""
+        """Cancel an application that does not end."""
         self.recorder.violation(f"no end within {self.timeout} seconds")
         task.cancel()
 
     async def receive(self) -> Mapping[str, Any]:
-        """ASGI's ``receive``: what the client sends, then a wait for the end, then the disconnect."""
+        """Return the client's next message; after the last one, wait for the end and return the disconnect."""
         await asyncio.sleep(0)
         if self.incoming and not self.client_gone():
             message = self.incoming.pop(0)
@@ -92,11 +92,11 @@ class AsgiExchange:
         return message
 
     def disconnect(self) -> Mapping[str, Any]:
-        """The message that says that the client is gone."""
+        """Return the message for a client that has disconnected."""
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
-        """ASGI's ``send``."""
+        """Accept a message of the application (ASGI's ``send``)."""
         await asyncio.sleep(0)
         self.recorder.server("send", copy.deepcopy(message))
         if self.client_gone():
@@ -108,7 +108,7 @@ class AsgiExchange:
         self.note(message)
 
     def note(self, message: Any) -> None:
-        """Take what the message says about the response."""
+        """Update the response from a message."""
         if message["type"].endswith("http.response.start"):
             self.response.status = message.get("status")
             self.response.headers = tuple(tuple(pair) for pair in message.get("headers", ()))
@@ -120,13 +120,13 @@ class AsgiExchange:
                 self.ended.set()
 
     def client_gone(self) -> bool:
-        """Return whether the client has what it wanted and went."""
+        """Return whether the client has disconnected, after the number of chunks that it wanted."""
         gone_after = self.job.peer.gone_after
         return gone_after is not None and self.response.received >= gone_after
 
 
 class WebSocketExchange(AsgiExchange):
-    """A websocket. The last of ``incoming`` is the client's disconnect."""
+    """A websocket connection. The last of ``incoming`` is the client's disconnect."""
 
     close_code = 1006  # RFC 6455, 7.1.5: no close frame was received
 
@@ -137,7 +137,7 @@ class WebSocketExchange(AsgiExchange):
         return message
 
     def close(self, code: int) -> None:
-        """Either side has closed: whatever is asked for from now on is a disconnect with that code."""
+        """Close the connection for either side: from now on ``receive`` returns a disconnect with this code."""
         self.close_code = code
         self.incoming.clear()
         self.ended.set()
@@ -162,12 +162,12 @@ class WebSocketExchange(AsgiExchange):
         return super().client_gone() or (self.ended.is_set() and not self.by_application())
 
     def by_application(self) -> bool:
-        """Return whether the application closed: then ``send`` does not raise, as it does when the client has left."""
+        """Return whether the application has closed; then ``send`` does not raise, unlike after the client has left."""
         return self.checker.state == "done"
 
 
 class LifespanExchange(AsgiExchange):
-    """A lifespan; what the application left in the state is noted at the end."""
+    """A lifespan connection; the state that the application has set is recorded at the end."""
 
     async def call(self) -> None:
         try:

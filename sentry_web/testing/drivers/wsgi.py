@@ -1,6 +1,6 @@
-"""A WSGI server in this process, strict about PEP 3333, and able to misbehave as servers do.
+"""An in-process WSGI server that is strict about PEP 3333, and able to misbehave as real servers do.
 
-It knows environ, start_response and response iterables; nothing of ASGI may enter, and nothing of Sentry.
+This module knows environ, ``start_response`` and response iterables, but nothing of ASGI or Sentry.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _END = object()
 
 
 class WsgiDriver(Driver):
-    """Serves WSGI applications.
+    """A driver that serves WSGI applications.
 
     Args:
-        validate: Put ``wsgiref.validate.validator`` outside and inside of the middleware, so that the middleware is
-            checked both as an application and as a server. What the validators find is listed among the violations.
-            They hide the response object, hence ``own_object`` and ``length`` say nothing then.
+        validate: Whether to put ``wsgiref.validate.validator`` outside and inside the middleware, so that the
+            middleware is checked both as an application and as a server. Errors of the validators are added to the
+            violations. They hide the response object, so that ``own_object`` and ``length`` are meaningless.
     """
 
     protocol = Protocol.WSGI
@@ -86,7 +86,7 @@ class WsgiExchange:
         self.headers_sent = False
 
     def serve(self) -> Iterator[None]:
-        """Serve the request; yields wherever another request may have its turn."""
+        """Serve the request; yield wherever another request may be interleaved."""
         self.recorder.look_around()
         result = self.guarded("call", self.app, self.environ, self.start_response)
         yield
@@ -97,13 +97,16 @@ class WsgiExchange:
             yield from self.iterate(result)
         if self.peer.close is Close.NEVER:
             del result
-            gc.collect(1)  # young, since of this request; a full collection is slow
+            gc.collect(1)  # the young generations, with this request's objects; a full collection is slow
             self.recorder.look_around()
         else:
             self.close(result)
 
     def start_response(self, *arguments: Any) -> Callable[[bytes], None]:
-        """PEP 3333's ``start_response(status, headers, exc_info=None)``, written so as to see how it was called."""
+        """Start the response (PEP 3333's ``start_response(status, headers, exc_info=None)``).
+
+        The signature accepts any arguments, to record how it was called.
+        """
         status, headers, exc_info = arguments if len(arguments) == 3 else (*arguments, None)
         error = None if exc_info is None else repr(exc_info[1])
         self.recorder.server("start_response", status, tuple(headers), len(arguments), error)
@@ -115,16 +118,16 @@ class WsgiExchange:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """PEP 3333's ``write`` callable."""
+        """Write a part of the body (PEP 3333's ``write`` callable)."""
         self.recorder.server("write", data)
         if self.client_gone():
             raise BrokenPipeError("client gone")
         self.received(data)
 
     def examine(self, result: Any) -> None:
-        """Note what a server may ask of the response object itself."""
+        """Record the properties of the response object that a server may use."""
         self.recorder.server("returned")
-        own, self.recorder.returned = self.recorder.returned, None  # kept no longer, so that it can be dropped
+        own, self.recorder.returned = self.recorder.returned, None  # not kept, so that it can be released
         if isinstance(own, (FileWrapper, list)):
             self.response.own_object = result is own
         if hasattr(type(result), "__len__"):
@@ -162,12 +165,12 @@ class WsgiExchange:
         return self.peer.gone_after is not None and self.response.received >= self.peer.gone_after
 
     def close(self, result: Any) -> None:
-        # Not noted as a call: a middleware may well add a close() of its own. What reaches the application is noted
-        # there.
+        # Not recorded as a call, since a middleware may add a close() of its own. A call that reaches the
+        # application is recorded there.
         self.guarded("close", _close, result)
 
     def guarded(self, where: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run application code as a server does: what it raises is noted, then ``_FAILED`` is returned."""
+        """Run application code as a server does: record an exception, and then return ``_FAILED``."""
         try:
             if self.peer.thread_hopping and where != "call":
                 return _in_thread(function, *arguments)
@@ -201,7 +204,7 @@ def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     thread.start()
     thread.join()
     if errors:
-        raise errors.pop()  # popped, since the list is in a frame of its traceback
+        raise errors.pop()  # popped, since the list belongs to a frame of its traceback
     return outcome[0]
 
 
@@ -215,7 +218,7 @@ def _from_validator(error: BaseException) -> bool:
 
 @contextmanager
 def _validation(jobs: Sequence[Job]) -> Iterator[None]:
-    """Catch what wsgiref's validators say by other ways than an exception: a response that nobody closed."""
+    """Record what wsgiref's validators report other than by an exception: a response that was not closed."""
     abandoned = all(job.peer.close is Close.NEVER for job in jobs)
 
     def hook(unraisable: Any) -> None:
@@ -233,24 +236,24 @@ def _validation(jobs: Sequence[Job]) -> Iterator[None]:
 
 
 class InputStream:
-    """``wsgi.input``: every call is noted, since a middleware must not read in the application's place."""
+    """A ``wsgi.input`` that records every call, since a middleware must not read instead of the application."""
 
     def __init__(self, content: bytes, recorder: TranscriptWriter) -> None:
         self._file = io.BytesIO(content)
         self._recorder = recorder
 
     def read(self, *size: int) -> bytes:
-        """As PEP 3333 says."""
+        """Read from the body, as defined by PEP 3333."""
         self._recorder.server("input.read", *size)
         return self._file.read(*size)
 
     def readline(self, *size: int) -> bytes:
-        """As PEP 3333 says."""
+        """Read one line, as defined by PEP 3333."""
         self._recorder.server("input.readline", *size)
         return self._file.readline(*size)
 
     def readlines(self, *hint: int) -> list[bytes]:
-        """As PEP 3333 says."""
+        """Read all lines, as defined by PEP 3333."""
         self._recorder.server("input.readlines", *hint)
         return self._file.readlines(*hint)
 
@@ -260,7 +263,14 @@ class InputStream:
 
 
 def make_environ(request: RequestSpec, recorder: TranscriptWriter | None = None) -> dict[str, Any]:
-    """The environ of a request (PEP 3333; RFC 3875). Repeated headers are joined with ", " (RFC 9110, 5.3)."""
+    """Return the environ of a request (PEP 3333; RFC 3875).
+
+    Repeated headers are joined with ", " (RFC 9110, 5.3).
+
+    Args:
+        request: The request.
+        recorder: Records the calls of the application.
+    """
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": wsgi_decoded(request.root_path),

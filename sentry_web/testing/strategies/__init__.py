@@ -1,8 +1,8 @@
-"""Hypothesis strategies for logical requests and for scripts. Only this package imports hypothesis.
+"""Hypothesis strategies for logical requests and for scripts.
 
-``requests`` and ``scripts`` make what is valid in the protocols asked for; ``odd_requests`` and ``odd_scripts`` also
-what only a careless or hostile client or application does. What they make is small, since the shrunk example is meant
-to be read.
+``requests`` and ``scripts`` generate values that are valid in the given protocols; ``odd_requests`` and ``odd_scripts``
+also generate the behaviour of careless or hostile clients and applications. The values are small, since shrunk examples
+should be readable.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Strategies for logical requests. Nothing of applications may enter."""
+"""Strategies for logical requests. This module knows nothing of applications."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ _ODD_ADDRESSES = st.sampled_from(
 
 
 def methods() -> st.SearchStrategy[str]:
-    """Methods, an unusual one among them."""
+    """Return methods, including an unusual one."""
     return st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
 
 
 def hosts() -> st.SearchStrategy[str]:
-    """Names, addresses and an internationalised name in its ASCII form."""
+    """Return host names, addresses and an internationalised name in its ASCII form."""
     return st.sampled_from(["shop.example", "localhost", "192.0.2.10", "xn--bcher-kva.example"])
 
 
 def paths(segments: st.SearchStrategy[str] = _SEGMENTS) -> st.SearchStrategy[str]:
-    """Paths with percent-encoding and Unicode."""
+    """Return paths with percent-encoding and Unicode."""
     return st.lists(segments, max_size=4).map(lambda parts: "/" + "/".join(parts))
 
 
 def root_paths() -> st.SearchStrategy[str]:
-    """Mount points; mostly none."""
+    """Return mount prefixes, which are mostly empty."""
     return st.sampled_from(["", "", "/api", "/api/v1", "/ü"])
 
 
 def queries() -> st.SearchStrategy[str]:
-    """Raw query strings in ASCII."""
+    """Return raw query strings in ASCII."""
     return st.sampled_from(["", "q=1", "q=a%26b&x=%C3%BC", "a=1&a=2", "token=secret", "flag", "=&=", "a+b=c+d"])
 
 
 def cookies() -> st.SearchStrategy[tuple[str, str]]:
-    """One ``Cookie`` header."""
+    """Return ``Cookie`` headers."""
     pair = st.builds("{}={}".format, _TOKENS, st.text("abcXYZ019", max_size=8))
     return st.tuples(st.just("Cookie"), st.lists(pair, min_size=1, max_size=3).map("; ".join))
 
 
 def forwarded(addresses: st.SearchStrategy[str] = _ADDRESSES) -> st.SearchStrategy[tuple[str, str]]:
-    """One header of a proxy: ``X-Forwarded-For``, ``Forwarded`` (RFC 7239) or ``X-Real-IP``."""
+    """Return headers of a proxy: ``X-Forwarded-For``, ``Forwarded`` (RFC 7239) or ``X-Real-IP``."""
     chain = st.lists(addresses, min_size=1, max_size=3)
     return st.one_of(
         st.tuples(st.just("X-Forwarded-For"), chain.map(", ".join)),
@@ -63,7 +63,7 @@ def forwarded(addresses: st.SearchStrategy[str] = _ADDRESSES) -> st.SearchStrate
 
 
 def headers() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
-    """Header lists that every server passes on: names not repeated, but for ``Accept``."""
+    """Return header lists that every server passes on: without repeated names, except for ``Accept``."""
     one = st.one_of(
         st.tuples(_TOKENS.map("X-{}".format), _VALUES),
         st.tuples(st.just("Accept"), st.sampled_from(["text/html", "*/*"])),
@@ -76,7 +76,7 @@ def headers() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
 
 
 def odd_headers() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
-    """Header lists with repetitions, odd case, empty and non-ASCII values, broken forwarding chains."""
+    """Return header lists with repetitions, odd case, empty and non-ASCII values, and broken forwarding chains."""
     one = st.one_of(
         st.tuples(st.sampled_from(["X-A", "x-a", "X_A", "COOKIE", "Host", "Content-Type"]), _ODD_VALUES),
         st.tuples(st.just("Content-Length"), st.sampled_from(["", "0"])),
@@ -87,14 +87,14 @@ def odd_headers() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
 
 
 def bodies() -> st.SearchStrategy[tuple[bytes, ...]]:
-    """Bodies in any chunking, empty pieces among them."""
+    """Return bodies in any chunking, including empty pieces."""
     return st.lists(st.sampled_from([b"", b"a", b"name=x&password=y", b'{"a": 1}', b"\xff\x00" * 8]), max_size=3).map(
         tuple
     )
 
 
 def requests() -> st.SearchStrategy[RequestSpec]:
-    """Requests that mean the same in every protocol."""
+    """Return requests that have the same meaning in every protocol."""
     return st.builds(
         RequestSpec,
         method=methods(),
@@ -112,7 +112,7 @@ def requests() -> st.SearchStrategy[RequestSpec]:
 
 
 def odd_requests() -> st.SearchStrategy[RequestSpec]:
-    """Requests that only a careless or hostile client sends, yet that servers let through."""
+    """Return requests that only careless or hostile clients send, but that servers accept."""
     return st.builds(
         RequestSpec,
         method=st.one_of(methods(), st.sampled_from(["get", "X" * 40])),

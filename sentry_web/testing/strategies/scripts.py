@@ -1,4 +1,4 @@
-"""Strategies for application scripts, websocket and lifespan scripts. Nothing of requests may enter."""
+"""Strategies for application scripts, websocket and lifespan scripts. This module knows nothing of requests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EVERY_PROTOCOL: tuple[Protocol, ...] = tuple(Protocol)
 
 _WORDS = st.sampled_from(["a", "b", "order", "42", "Zoë", "🜚"])
 
-# Hypothesis prepares a strategy when it is first drawn from; made anew for each draw, that would be most of the work.
+# Cached, since Hypothesis prepares a strategy at its first draw, which would dominate if each draw made a new one.
 _once = lru_cache(maxsize=None)
 
 _ERRORS: tuple[type[BaseException], ...] = (RuntimeError, ValueError, KeyError, AttributeError, OSError)
@@ -59,7 +59,7 @@ _ODD_ERRORS: tuple[type[BaseException], ...] = (
 
 @_once
 def acts() -> st.SearchStrategy[Act]:
-    """Steps that touch neither request nor response."""
+    """Return steps that touch neither request nor response."""
     return st.one_of(
         st.builds(SetTag, st.sampled_from(["t1", "t2"]), _WORDS),
         st.builds(Log, _WORDS),
@@ -72,7 +72,7 @@ def acts() -> st.SearchStrategy[Act]:
 
 @_once
 def raises(kinds: tuple[type[BaseException], ...] = _ERRORS) -> st.SearchStrategy[Raise]:
-    """Exceptions with every kind of chain."""
+    """Return exceptions with every kind of chain."""
     linked = st.sampled_from([None, ValueError, KeyError])
     return st.builds(
         Raise,
@@ -85,7 +85,7 @@ def raises(kinds: tuple[type[BaseException], ...] = _ERRORS) -> st.SearchStrateg
 
 @_once
 def _quiet() -> st.SearchStrategy[Step]:
-    """Steps that leave the response alone."""
+    """Return steps that do not touch the response."""
     return st.one_of(
         acts(),
         st.builds(ReadBody, st.sampled_from([-1, 1, 5])),
@@ -97,7 +97,7 @@ def _quiet() -> st.SearchStrategy[Step]:
 
 @_once
 def _within(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
-    """The same, some of it inside a span."""
+    """Return the same steps, some of them inside a span."""
     return st.one_of(inner, st.builds(ChildSpan, _WORDS, st.lists(inner, max_size=2).map(tuple)))
 
 
@@ -120,7 +120,7 @@ def _many(steps: st.SearchStrategy[Step], most: int) -> st.SearchStrategy[list[S
 
 @_once
 def _either(*strategies: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
-    """One of these, each as likely as the other: ``one_of`` would weigh each by the alternatives within it."""
+    """Return one of the strategies with equal probability, whereas ``one_of`` weighs them by their alternatives."""
     return st.integers(0, len(strategies) - 1).flatmap(strategies.__getitem__)
 
 
@@ -130,7 +130,7 @@ def _kinds(protocols: tuple[Protocol, ...]) -> st.SearchStrategy[Returns]:
 
 
 def _breaks_in_the_midst(steps: list[Step]) -> bool:
-    """Return whether the application raises after it has sent something."""
+    """Return whether the application raises after it has sent a part of the response."""
     sends = False
     for step in steps:
         if isinstance(step, Raise):
@@ -144,7 +144,7 @@ def _sends(span: ChildSpan) -> bool:
 
 
 def _is_response(returns: Returns) -> bool:
-    return returns is not Returns.NOTHING  # PEP 3333: the application returns an iterable, always
+    return returns is not Returns.NOTHING  # PEP 3333: an application must return an iterable
 
 
 @_once
@@ -161,12 +161,12 @@ def _in_all(script: Script, protocols: tuple[Protocol, ...]) -> bool:
 
 @st.composite
 def scripts(draw: st.DrawFn, protocols: Iterable[Protocol] = EVERY_PROTOCOL, raising: bool = True) -> Script:
-    """Scripts that are valid, and mean the same, in all of these protocols.
+    """Return scripts that are valid, and have the same meaning, in several protocols.
 
     Args:
-        draw: Given by Hypothesis.
+        draw: Passed by Hypothesis.
         protocols: The protocols that must be able to express the script.
-        raising: Whether the script may raise: at any point, an ``Exception``.
+        raising: Whether the script may raise an ``Exception``, at any point.
     """
     protocols = tuple(protocols)
     quiet = _within(_quiet())
@@ -199,7 +199,7 @@ def _any_step(protocol: Protocol) -> st.SearchStrategy[Step]:
 
 @st.composite
 def odd_scripts(draw: st.DrawFn, protocol: Protocol) -> Script:
-    """Scripts that this protocol can express, valid use or not: any step anywhere, any exception, any peer."""
+    """Return any scripts that a protocol can express, valid or not: any step anywhere, any exception, any peer."""
     returns = draw(_kinds((protocol,)))
     steps = tuple(draw(_many(_any_step(protocol), 8)))
     peer = draw(_peers(protocol))
@@ -211,7 +211,7 @@ def odd_scripts(draw: st.DrawFn, protocol: Protocol) -> Script:
 
 
 def websocket_scripts() -> st.SearchStrategy[WsScript]:
-    """Websockets: accepted, refused, denied, closed by either side, broken by an exception."""
+    """Return websocket scripts: accepted, rejected, denied, closed by either side, or with an exception."""
     data = st.sampled_from(["", "text", b"", b"\xff"])
     opened = st.lists(st.one_of(acts(), st.just(Receive()), st.builds(Send, data), raises()), max_size=5).map(
         lambda steps: (Accept(), *steps)
@@ -228,7 +228,7 @@ def websocket_scripts() -> st.SearchStrategy[WsScript]:
 
 
 def lifespan_scripts() -> st.SearchStrategy[LifespanScript]:
-    """Lifespans: supported or not, failing or raising at either end."""
+    """Return lifespan scripts: supported or not, failing or raising at either end."""
     steps = st.lists(st.one_of(acts(), raises()), max_size=2).map(tuple)
     failure = st.sampled_from([None, None, "no database"])
     return st.builds(

@@ -81,7 +81,7 @@ def test_it_writes_as_the_serializer_does_or_not_at_all(event: dict[str, Any], l
 
 
 @given(events)
-@example({"extra": datetime(1, 1, 1)})  # noqa: DTZ001 - found by Hypothesis: no zone can tell it in another one
+@example({"extra": datetime(1, 1, 1)})  # noqa: DTZ001 - found by Hypothesis: it cannot be converted to another zone
 def test_what_it_writes_shares_nothing_with_the_event_that_could_change(event: dict[str, Any]) -> None:
     try:
         written = plain.write(event)
