@@ -13,6 +13,7 @@ from typing import Any
 
 import sentry_sdk.utils
 from sentry_sdk import Scope
+from sentry_sdk.tracing_utils import Baggage
 
 #: A value with a remark for Sentry's UI ("filtered"). Newer releases only import it into ``utils``.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
@@ -75,6 +76,16 @@ def share_propagation_context(isolation: Scope, current: Scope) -> None:
         current._propagation_context = context  # noqa: SLF001
     else:
         current.set_new_propagation_context()
+
+
+def baggage_of(trace: Any) -> Any:
+    """Return the baggage of a propagation context; before sentry-sdk kept one there, it kept what is in it."""
+    if hasattr(trace, "baggage"):
+        return trace.baggage
+    items = trace.dynamic_sampling_context
+    if items is None and trace.parent_span_id is None:
+        return None  # a new trace
+    return Baggage(sentry_items=dict(items or {}), mutable=False)
 
 
 def drop_processors(scope: Scope, kind: type) -> None:

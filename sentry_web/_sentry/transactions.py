@@ -71,7 +71,7 @@ class TransactionRoot:
             op=start.op,
             source=start.name.source,
             origin=start.origin,
-            baggage=trace.baggage,
+            baggage=compat.baggage_of(trace),
             parent_sampled=trace.parent_sampled,
             trace_id=trace.trace_id,
             parent_span_id=trace.parent_span_id,

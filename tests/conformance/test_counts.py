@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sentry_sdk
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -17,11 +18,7 @@ PARTS = ("instructions", "instructions, next minor")
 
 
 def complaints(known: dict, counted: dict) -> list[str]:
-    """List what has grown or has no figure, the most important row first.
-
-    What sentry-sdk's code does on our behalf is compared only for the release that was counted.
-    """
-    kinds = ["own", "all"] if known["sentry-sdk"] == counted["sentry-sdk"] else ["own"]
+    """List what has grown or has no figure, the most important row first."""
     found = []
     for part in PARTS:
         for row, counts in counted[part].items():
@@ -31,7 +28,7 @@ def complaints(known: dict, counted: dict) -> list[str]:
                 continue
             found += [
                 f"{part}: {row}, {kind}: {before[kind]} -> {counts[kind]}"
-                for kind in kinds
+                for kind in ("own", "all")
                 if counts[kind] > GROWTH * before[kind]
             ]
     return found
@@ -43,6 +40,8 @@ def complaints(known: dict, counted: dict) -> list[str]:
 )
 def test_a_request_costs_no_more_than_a_tenth_above_the_committed_figures() -> None:
     known = json.loads((BENCHMARKS / "counts.json").read_text("utf-8"))[PYTHON]
+    if known["sentry-sdk"] != sentry_sdk.VERSION:
+        pytest.skip("not with this sentry-sdk: another release was counted")
     script = str(BENCHMARKS / "count.py")
     done = subprocess.run([sys.executable, script, "--ours"], capture_output=True, text=True, check=True, timeout=100)
     assert complaints(known, json.loads(done.stdout)) == [], "cut it, or say why in the commit: count.py --write"
@@ -63,7 +62,6 @@ def test_growth_of_more_than_a_tenth_is_seen() -> None:
         "instructions, next minor: real, own: 100 -> 111",
         "instructions, next minor: real, all: 200 -> 221",
     ]
-    assert complaints(known, figures("2", real=(100, 300))) == []
     assert complaints(known, figures("1", other=(1, 1))) == [f"{part}: other: no figure" for part in PARTS]
 
 

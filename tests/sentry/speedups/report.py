@@ -18,6 +18,7 @@ if os.environ.get("RELABEL"):
     major, minor, *_ = sentry_sdk.consts.VERSION.split(".")
     sentry_sdk.consts.VERSION = sentry_sdk.VERSION = f"{major}.{int(minor) + 1}.0"
 
+from sentry_web._sentry import compat
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -51,9 +52,10 @@ MODES: dict[str, dict[str, Any]] = {
     "errors only": {},
     "unsampled": {"traces_sample_rate": 0.0},
     "sampled": {"traces_sample_rate": 1.0, "attach_stacktrace": True},
-    "stream": {"traces_sample_rate": 1.0, "trace_lifecycle": "stream", "attach_stacktrace": True},
     "limits": {"traces_sample_rate": 1.0, "max_value_length": 20},
 }
+if compat.HAS_STREAMED_SPANS:
+    MODES["stream"] = {"traces_sample_rate": 1.0, "trace_lifecycle": "stream", "attach_stacktrace": True}
 #: What differs from run to run, or says which release it was.
 CHANGES = re.compile(
     r"_id$|^id$|\.id$|timestamp|time_to_first_byte|sample_rand|started|sent_at|^version$|^trace$|^release$|thread\.id|abs_path"
