@@ -76,7 +76,7 @@ class Exchange(ContextStack):
     def start(self, recorders: Sequence[Recorder], scope_or_environ: Any, configs: Sequence[Options] = ()) -> None:
         """Start a recording with each of these outputs, then call ``on_request``.
 
-        Called once more for outputs whose middleware the request reaches later.
+        Called again for the outputs of a middleware that the request reaches later.
 
         Args:
             recorders: The outputs.
