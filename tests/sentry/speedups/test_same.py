@@ -22,7 +22,8 @@ PACKAGE = Path(sentry_web.__file__).parent
 
 def reports(package: Path = PACKAGE, **variables: str) -> list[str]:
     """Return what the requests of ``report.py`` report, in a process of its own, line by line."""
-    environment = {**os.environ, "PYTHONPATH": str(package.parent), "PYTHONHASHSEED": "0", **variables}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}  # copies do not count
+    environment = {**kept, "PYTHONPATH": str(package.parent), "PYTHONHASHSEED": "0", **variables}
     run = subprocess.run(
         [sys.executable, "-W", "ignore", str(PROGRAM)],
         env=environment,
