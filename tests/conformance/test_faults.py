@@ -290,6 +290,11 @@ def plain_cases() -> list[Case]:
     return plain
 
 
+#: Integrations that other tests have switched on call these around the application's own tasks and threads, so that the
+#: bare application fails with them, too. Ours calls it in ``SentryRecording.leaves_to``, which is broken above.
+CALLED_BY_INTEGRATIONS = {"sentry_sdk.client._Client.get_integration"}
+
+
 def test_a_function_of_the_sdk_raises(subtests):
     """Those that run because of us."""
     found: dict[types.CodeType, list[Case]] = defaultdict(list)
@@ -303,7 +308,7 @@ def test_a_function_of_the_sdk_raises(subtests):
             found[code].append(case)
     known = functions_of_sdk()
     for code, cases in found.items():
-        if code in known:
+        if code in known and known[code].name not in CALLED_BY_INTEGRATIONS:
             with subtests.test(known[code].name):
                 for case in cases[:: max(1, len(cases) // 4)]:
                     check(case, Breaker(), [known[code]])

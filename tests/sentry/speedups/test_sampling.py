@@ -152,6 +152,7 @@ def test_both_ways_send_the_same(incoming: Any, monkeypatch: pytest.MonkeyPatch)
 
 def switch(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the seams as if the speedup were on, or off."""
+    _speedups.install()  # once a process, and not into what is set here
     functions = {"start_transaction": sampling.start, "discard_transaction": sampling.discard} if ours else {}
     monkeypatch.setattr(_speedups, "_seams", functions)
 

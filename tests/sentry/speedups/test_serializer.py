@@ -157,6 +157,7 @@ def test_times_are_written_as_the_sdk_writes_them(time: datetime) -> None:
 
 def test_the_client_uses_it_and_gets_its_own_back() -> None:
     client: Any = sentry_sdk.client
+    installed = client.serialize is plain.serialize  # by a middleware of another test
     plain.install()
     try:
         assert client.serialize is plain.serialize
@@ -170,6 +171,8 @@ def test_the_client_uses_it_and_gets_its_own_back() -> None:
         plain.uninstall()
     assert client.serialize is serialize
     plain.uninstall()
+    if installed:
+        plain.install()
 
 
 def test_the_probe_agrees_with_this_release() -> None:
