@@ -7,6 +7,7 @@ take every path; which function runs in which case is watched, not listed either
 from __future__ import annotations
 
 import logging
+import os
 import types
 from collections import defaultdict
 from functools import partial
@@ -195,6 +196,8 @@ def test_a_function_of_ours_raises(name, calls, ways):
 def test_every_function_runs_in_some_case(ways):
     """A function that no case reaches is not proved; what is new needs a case, or a reason here."""
     unreached = {name for name, function in FUNCTIONS.items() if function.code not in ways}
+    if os.environ.get("SENTRY_WEB_NO_SPEEDUPS"):
+        unreached = {name for name in unreached if not name.startswith("_sentry._speedups.")}
     assert unreached - UNREACHED.keys() - ENTRY_POINTS.keys() == set()
 
 
