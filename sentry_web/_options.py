@@ -115,16 +115,6 @@ class Options:
         return any(pattern.search(url) for pattern in self.excluded_urls)
 
     @cached_property
-    def asks_early(self) -> bool:
-        """Whether something of the user's is called before the application."""
-        return self.route_resolver is not None or self.on_request is not None
-
-    @cached_property
-    def asks_of_span(self) -> bool:
-        """Whether the options make use of the root span while the request runs, though it may not be sent."""
-        return self.asks_early or self.record_send_receive or bool(self.trace_response_headers)
-
-    @cached_property
     def asks_late(self) -> bool:
         """Whether the options say what to do when the response has ended."""
         codes = self.failed_request_status_codes
