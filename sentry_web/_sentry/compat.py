@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -18,9 +19,18 @@ from sentry_sdk.tracing_utils import Baggage
 #: A value with a remark for Sentry's UI ("filtered"). Newer releases only import it into ``utils``.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
 
+
+def _imported(name: str) -> Any:
+    """Return a module of the SDK, or ``None`` where this release has none of that name."""
+    return import_module(name) if find_spec(name) is not None else None
+
+
 #: Whether the SDK can send each span by itself, and whether it knows transactions: 2.45 has only these, 3.0 has none.
 HAS_STREAMED_SPANS = find_spec("sentry_sdk.traces") is not None
 HAS_TRANSACTIONS = find_spec("sentry_sdk.tracing") is not None
+
+#: The terms of the SDK's own scrubber; 3.0 has neither the scrubber nor the list, and ours (``_privacy.rules``) suffices.
+SENSITIVE_TERMS: Collection[str] = getattr(_imported("sentry_sdk.scrubber"), "DEFAULT_DENYLIST", ())
 
 #: ``_asgi_middleware_applied`` and ``_wsgi_middleware_applied``: the context variables by which the SDK's middlewares
 #: know that a request is instrumented. Without them an integration (Flask, Starlette, Django…) would open a second

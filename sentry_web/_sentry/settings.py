@@ -10,8 +10,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sentry_sdk.scrubber import DEFAULT_DENYLIST
-
 from .._privacy.header_kinds import ADDRESS_HEADERS
 from .._privacy.policy import Policy
 from .._privacy.rules import Rule, normalise
@@ -28,7 +26,7 @@ if TYPE_CHECKING or compat.HAS_TRANSACTIONS:
     from .transactions import start_transaction
 
 #: The SDK's own list without the address headers: addresses are personal, not secret, and left to ``Policy``.
-_SENSITIVE = [term for term in DEFAULT_DENYLIST if normalise(term) not in ADDRESS_HEADERS]
+_SENSITIVE = [term for term in compat.SENSITIVE_TERMS if normalise(term) not in ADDRESS_HEADERS]
 #: The values of the SDK's ``max_request_body_size``, in bytes; ``"always"`` is bounded by ``_request.body``.
 _BODY_LIMITS = {"never": 0, "small": 1_000, "medium": 10_000, "always": sys.maxsize}
 
