@@ -29,7 +29,7 @@ def _imported(name: str) -> Any:
 HAS_STREAMED_SPANS = find_spec("sentry_sdk.traces") is not None
 HAS_TRANSACTIONS = find_spec("sentry_sdk.tracing") is not None
 
-#: The terms of the SDK's own scrubber, which 3.0 does not have; the list in ``_privacy.rules`` is complete without them.
+#: The terms of the SDK's own scrubber, which 3.0 does not have; ours (``_privacy.rules``) do without them.
 SENSITIVE_TERMS: Collection[str] = getattr(_imported("sentry_sdk.scrubber"), "DEFAULT_DENYLIST", ())
 
 #: ``_asgi_middleware_applied`` and ``_wsgi_middleware_applied``: the context variables by which the SDK's middlewares
