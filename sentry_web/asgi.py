@@ -13,6 +13,7 @@ from typing import Any
 from ._core.entry import Entry
 from ._core.guard import call, pass_on, report
 from ._core.nested import AnyExchange
+from ._core.wrapper import Wrapper
 from ._options import Options, build_options
 from ._request.scope import ScopeRequest, is_double_callable, message_size
 from .recorder import Recorder, end_message
@@ -23,7 +24,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class AsgiMiddleware:
+class AsgiMiddleware(Wrapper):
     """Records the requests of an ASGI application with any recorders.
 
     Args:
@@ -38,7 +39,7 @@ class AsgiMiddleware:
         TypeError: For a value of the wrong type, or an unknown option.
     """
 
-    __slots__ = ("app", "_entry", "__weakref__")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -57,18 +58,23 @@ class AsgiMiddleware:
         if asgi_version == 2 or (asgi_version is None and is_double_callable(app)):
             # The version is a matter of the signature of __call__, which Python looks up on the class
             single: Any = type(self)
-            self.__class__ = _double_callable(single)
+            self.become(_double_callable(single))
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         """Serve one scope (ASGI 3)."""
+        __traceback_hide__ = True
+        return await self.serve(self.app, scope, receive, send)
+
+    async def serve(self, app: Any, scope: Any, receive: Receive, send: Send) -> Any:
+        """Serve one scope with this callable in the application's place, which leads to the application (ASGI 3)."""
         __traceback_hide__ = True
         try:
             exchange = self._entry.open(scope)
         except Exception:  # noqa: BLE001 - as call() does
             exchange = report(self._entry.open)
         if exchange is None:
-            return await self.app(scope, receive, send)
-        return await _converse(exchange, self.app, (scope,), receive, send)
+            return await app(scope, receive, send)
+        return await _converse(exchange, app, (scope,), receive, send)
 
 
 class _DoubleCallable:

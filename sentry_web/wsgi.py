@@ -14,6 +14,7 @@ from typing import Any
 from ._core.entry import Entry
 from ._core.guard import call, finish_dropped, pass_on, prepare_to_finish, report
 from ._core.nested import AnyExchange
+from ._core.wrapper import Wrapper
 from ._options import Options, build_options
 from ._request.body import watch_input
 from ._request.environ import EnvironRequest, may_be_wrapped
@@ -21,7 +22,7 @@ from ._request.http import parse_status
 from .recorder import Recorder
 
 
-class WsgiMiddleware:
+class WsgiMiddleware(Wrapper):
     """Records the requests of a WSGI application with any recorders.
 
     Args:
@@ -35,7 +36,7 @@ class WsgiMiddleware:
         TypeError: For a value of the wrong type, or an unknown option.
     """
 
-    __slots__ = ("app", "_entry", "__weakref__")
+    __slots__ = ()
 
     def __init__(
         self, app: Any, *, recorders: Sequence[Recorder], config: Options | None = None, **options: Any
@@ -47,12 +48,17 @@ class WsgiMiddleware:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Serve one request."""
         __traceback_hide__ = True
+        return self.serve(self.app, environ, start_response)
+
+    def serve(self, app: Any, environ: Any, start_response: Any) -> Any:
+        """Serve one request with this callable in the application's place, which leads to the application."""
+        __traceback_hide__ = True
         try:
             exchange = self._entry.open(environ)
         except Exception:  # noqa: BLE001 - as call() does
             exchange = report(self._entry.open)
         if exchange is None:
-            return self.app(environ, start_response)
+            return app(environ, start_response)
         entered = None
         try:
             start_response = _StartResponse(exchange, start_response)
@@ -62,7 +68,7 @@ class WsgiMiddleware:
             report(exchange.enter)
         try:
             try:
-                response = self.app(environ, start_response)
+                response = app(environ, start_response)
             finally:
                 try:
                     exchange.leave(entered)

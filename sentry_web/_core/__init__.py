@@ -6,6 +6,7 @@
 ``recordings``  the recordings of the outputs, and calls to all of them
 ``context``     what is current while application code runs
 ``nested``      the same request, seen by an inner middleware
+``wrapper``     the attributes of a middleware
 ``verdicts``    what an exception means
 ``guard``       where a failure of our own ends
 ==============  ==================================================================
