@@ -58,11 +58,12 @@ EDGES: dict[str, set[str]] = {
     "resolvers": {"_naming", "_request"},
     # Built on top of the public names; imported by nobody but each other, as said here.
     "testing": {""},
-    "demo": {"", "cli.cards", "cli.readings", "cli.servers", "testing"},
-    "cli": {"", "cli.cards", "cli.readings", "cli.servers", "demo", "testing"},
+    "demo": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "testing"},
+    "cli": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "demo", "testing"},
     # What the demo uses of the command line.
     "cli.cards": {"cli.readings"},
     "cli.readings": set(),
+    "cli.sdk": set(),
     "cli.servers": set(),
 }
 
@@ -82,7 +83,7 @@ VENDORS: dict[str, set[str]] = {
     "opentelemetry": {"_otel"},
     "pytest": {"testing"},
     "rich": {"cli", "cli.cards", "demo"},
-    "sentry_sdk": {"_sentry", "cli", "cli.cards", "cli.readings", "demo", "testing"},
+    "sentry_sdk": {"_sentry", "cli", "cli.cards", "cli.readings", "cli.sdk", "demo", "testing"},
     "starlette": {"cli", "demo", "resolvers"},
     "uvicorn": {"cli", "cli.servers", "demo"},
     "websockets": {"demo"},

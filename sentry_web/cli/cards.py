@@ -58,7 +58,7 @@ class CardTransport(Transport):
     def _print_trace(self, trace: readings.TraceReading) -> None:
         code = "" if trace.status_code is None else f"{trace.status_code} "
         rows = [
-            ("transaction", f"{trace.name} ({trace.source})"),
+            (trace.kind, f"{trace.name} ({trace.source})"),
             ("status", f"{code}{trace.status}"),
             ("duration", milliseconds(trace.seconds)),
             ("trace", trace.trace_id),

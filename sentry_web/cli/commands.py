@@ -21,6 +21,9 @@ except ImportError as error:  # pip installs the script with or without the extr
 __all__ = ["main"]
 
 
+_STREAM = "Let sentry-sdk send spans as they end, not whole transactions. sentry-sdk 3 always does."
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sentry-web")
 def main() -> None:
@@ -29,7 +32,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
-@click.option("--stream", is_flag=True, help="Let sentry-sdk send spans as they end, not whole transactions.")
+@click.option("--stream", is_flag=True, help=_STREAM)
 @click.option("--bugsink", "viewer", flag_value="bugsink", help="Show the errors in Bugsink's user interface.")
 @click.option("--spotlight", "viewer", flag_value="spotlight", help="Show errors and traces in Spotlight's.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Where the user interface listens; 0: any.")
@@ -101,7 +104,7 @@ def _present(viewer: str, port: int, *, stream: bool) -> None:
     help="Name a transaction by its view or by its route.",
 )
 @click.option("--send-default-pii", is_flag=True, help="Report addresses, cookies and other personal data.")
-@click.option("--stream", is_flag=True, help="Let sentry-sdk send spans as they end, not whole transactions.")
+@click.option("--stream", is_flag=True, help=_STREAM)
 def run(
     *,
     target: str,
@@ -126,13 +129,14 @@ def run(
     status is 2 for a TARGET that is not there, and 1 when it cannot be loaded or the port is taken.
     """
     from sentry_web.cli import run as run_module
+    from sentry_web.cli.sdk import personal_data
 
     sdk = {
         "environment": environment,
         "release": release,
         "traces_sample_rate": traces_sample_rate,
-        # Each only where asked for: newer releases of sentry-sdk deprecate the first, older do not know the other.
-        **({"send_default_pii": True} if send_default_pii else {}),
+        **personal_data(sent=send_default_pii),
+        # Only where asked for: older releases of sentry-sdk do not know it.
         **({"trace_lifecycle": "stream"} if stream else {}),
     }
     options = run_module.RunOptions(

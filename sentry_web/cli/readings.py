@@ -37,8 +37,9 @@ class SpanReading:
 
 @dataclass(frozen=True)
 class TraceReading:
-    """A root span: a transaction event, or the segment of ``trace_lifecycle="stream"``."""
+    """A root span: a ``"transaction"`` event, or the ``"segment"`` of streamed spans; ``kind`` says which."""
 
+    kind: str
     name: str
     source: str
     op: str
@@ -72,6 +73,7 @@ def read_transaction(event: Json) -> TraceReading:
     trace = _mapping(event, "contexts", "trace")
     request = _mapping(event, "request")
     return TraceReading(
+        kind="transaction",
         name=str(event.get("transaction", "")),
         source=str(_mapping(event, "transaction_info").get("source", "")),
         op=str(trace.get("op", "")),
@@ -88,10 +90,11 @@ def read_transaction(event: Json) -> TraceReading:
 
 
 def read_segment(segment: Json, spans: Iterable[Json]) -> TraceReading:
-    """Read a segment of stream mode; ``spans`` are the other spans of its trace."""
+    """Read a segment, the root of streamed spans; ``spans`` are the other spans of its trace."""
     attributes = attributes_of(segment)
     code = attributes.get("http.response.status_code")
     return TraceReading(
+        kind="segment",
         name=str(segment.get("name", "")),
         source=str(attributes.get("sentry.segment.name.source", attributes.get("sentry.span.source", ""))),
         op=str(attributes.get("sentry.op", "")),

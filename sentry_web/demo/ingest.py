@@ -108,7 +108,7 @@ class Ingest:
 
     @property
     def spans(self) -> list[Json]:
-        """The spans of ``trace_lifecycle="stream"``, extracted from their containers."""
+        """The streamed spans, extracted from their containers."""
         return [span for container in self._payloads("span") for span in container.get("items", [])]
 
     @property

@@ -32,7 +32,7 @@ def present(viewer: str, port: int, console: Console, *, stream: bool = False) -
         viewer: ``"bugsink"`` or ``"spotlight"``.
         port: The port of the viewer.
         console: The console for messages.
-        stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``.
+        stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``; sentry-sdk 3 has nothing else.
     """
     # SIGTERM is handled like Ctrl-C, since the viewer would not be stopped otherwise.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)

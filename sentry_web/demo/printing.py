@@ -101,7 +101,7 @@ def _lines(visit: Visit, side: Side) -> dict[str, str]:
     filtered = {name for reading in (trace, *errors) if reading for name in reading.filtered}
     return {
         "answer": _answer(side),
-        "transaction": f"{trace.name} ({trace.source})" if trace else "(none arrived)",
+        "name": f"{trace.name} ({trace.source})" if trace else "(none arrived)",
         "duration": milliseconds(trace.seconds) if trace else "",
         "status": _status(trace),
         "spans": ", ".join(f"{span.op} {span.name}" for span in trace.spans) if trace else "",

@@ -20,6 +20,7 @@ import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.cli import readings, servers
+from sentry_web.cli.sdk import personal_data
 from sentry_web.demo import asgi_front, shop, visitor, wsgi_front
 from sentry_web.demo.comparison import Difference, differences
 from sentry_web.demo.ingest import Ingest
@@ -81,7 +82,7 @@ def run(*, stream: bool = False, step: Callable[[str], None] = lambda _: None) -
     It initialises sentry-sdk in this process while it runs, and leaves no client behind.
 
     Args:
-        stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``.
+        stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``; sentry-sdk 3 has nothing else.
         step: Called with the title of each request before it is made.
     """
     with quiet_servers(), Ingest() as ingest, sentry_initialised(ingest.dsn, stream=stream):
@@ -205,7 +206,6 @@ def sentry_initialised(dsn: str, *, stream: bool, **options: Any) -> Generator[N
         release="bookshop@1.0",
         environment="demo",
         traces_sample_rate=1.0,
-        # send_default_pii is not passed: off is its default, and newer releases deprecate the option.
         # The visitor and both servers share this process, and only the middleware is to report each application: no
         # integration may report http.client, threads, logging, Flask or Starlette.
         default_integrations=False,
@@ -214,6 +214,7 @@ def sentry_initialised(dsn: str, *, stream: bool, **options: Any) -> Generator[N
         in_app_include=[shop.__name__],
         in_app_exclude=["sentry_web"],
         http_proxy="",  # none, whatever the environment sets: the ingest is on loopback
+        **personal_data(sent=False),
         **mode,
         **options,
     )

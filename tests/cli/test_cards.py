@@ -65,6 +65,7 @@ def test_a_transaction_as_plain_lines():
 def test_streamed_spans_as_plain_lines():
     lines = printed(terminal=False, span=SPANS).splitlines()
     assert lines[0].startswith("trace")
+    assert "  segment      shop.order ()" in lines
     assert "  status       error" in lines
     assert "  span          SELECT 250.0 ms" in lines
 

@@ -159,7 +159,7 @@ def running(directory: Path, *arguments: str, **changes: str) -> Iterator[Runnin
             server._reader.join()
 
 
-@pytest.mark.parametrize("mode", [(), ("--stream",)], ids=["transactions", "stream"])
+@pytest.mark.parametrize("mode", [(), ("--stream",)], ids=["default", "stream"])
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
 def test_run_prints_requests_and_errors(directory, interface, mode):
     if mode and importlib.util.find_spec("sentry_sdk.traces") is None:
@@ -169,9 +169,10 @@ def test_run_prints_requests_and_errors(directory, interface, mode):
         assert server.get("/boom")[0] == 500
         server.wait_for(f"Serving shop:{interface} \\({interface.upper()}\\)")
         server.wait_for("No DSN is given: errors and traces are printed here and sent nowhere")
-        server.wait_for(r"(?s)http\.server GET /books\n  transaction  /books \(url\)\n  status       200 ok")
+        kind = "segment     " if mode or importlib.util.find_spec("sentry_sdk.tracing") is None else "transaction "
+        server.wait_for(rf"(?s)http\.server GET /books\n  {kind} /books \(url\)\n  status       200 ok")
         server.wait_for(r"error RuntimeError: no paper left\n  in           shop\.py:\d+ " + interface)
-        server.wait_for(r"(?s)GET /boom\n  transaction  /boom \(url\)\n  status       500 (internal_)?error")
+        server.wait_for(rf"(?s)GET /boom\n  {kind} /boom \(url\)\n  status       500 (internal_)?error")
         assert server.stop() == 0
     assert "t0k3n" not in "\n".join(server.lines)
 
@@ -186,7 +187,7 @@ def test_run_under_a_server_that_is_asked_for(directory, interface, options):
         assert server.get("/books?token=t0k3n") == (200, b"hello")
         assert server.get("/boom")[0] == 500
         server.wait_for(f"Serving shop:{interface} \\({interface.upper()}\\) with (uvicorn|werkzeug) on ")
-        server.wait_for(r"(?s)http\.server GET /books\n  transaction  /books \(url\)\n  status       200 ok")
+        server.wait_for(r"(?s)http\.server GET /books\n  (transaction|segment)  +/books \(url\)\n  status       200 ok")
         server.wait_for(r"error RuntimeError: no paper left\n  in           shop\.py:\d+ " + interface)
         server.stop()
     text = "\n".join(server.lines)
@@ -250,7 +251,7 @@ def test_run_sends_to_a_dsn(directory, by):
             assert server.stop() == 0
         (event,) = ingest.wait_for(lambda: ingest.errors)
         assert (event["environment"], event["release"]) == ("test", "shop@1")
-        assert ingest.wait_for(lambda: ingest.transactions)
+        assert ingest.wait_for(lambda: ingest.transactions or ingest.spans)
     assert "error RuntimeError" not in "\n".join(server.lines)
 
 
@@ -376,7 +377,7 @@ def test_demo_without_differences(demo):
     assert "sessions by ASGI: none" in outcome.output
     assert re.search(r"(?m)^1\. an order: POST /orders$", outcome.output)
     assert re.search(r"answer +200, 5 bytes +200, 2 bytes, then it broke off", outcome.output)
-    assert re.search(r"transaction +shop\.order \(\) +\(none arrived\)", outcome.output)
+    assert re.search(r"name +shop\.order \(\) +\(none arrived\)", outcome.output)
     assert re.search(r"left out +cookies +cookies, body", outcome.output)
     assert not DECORATION.search(outcome.output)
 
@@ -397,7 +398,7 @@ def test_demo_as_json(demo):
     document = json.loads(outcome.output)
     assert document["same"] is False
     assert document["differences"] == [{"field": "a", "wsgi": "b", "asgi": "c"}]
-    assert document["requests"][0]["wsgi"]["transaction"] == "shop.order ()"
+    assert document["requests"][0]["wsgi"]["name"] == "shop.order ()"
     assert document["requests"][1]["wsgi"] is None
     assert document["sessions"]["wsgi"] == {"exited": 2, "crashed": 1}
 

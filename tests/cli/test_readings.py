@@ -33,6 +33,7 @@ def test_a_transaction():
             "spans": [{"op": "db", "description": "SELECT", "start_timestamp": 1.0, "timestamp": 3.5}, {}],
         }
     )
+    assert reading.kind == "transaction"
     assert (reading.name, reading.source, reading.op, reading.protocol) == (
         "shop.order",
         "component",
@@ -72,7 +73,8 @@ def test_a_segment():
         },
         [{"name": "SELECT", "attributes": {"sentry.op": attribute("db")}}],
     )
-    assert (reading.name, reading.source, reading.op) == ("shop.order", "component", "http.server")
+    assert (reading.kind, reading.name, reading.source) == ("segment", "shop.order", "component")
+    assert reading.op == "http.server"
     assert (reading.method, reading.path, reading.status, reading.status_code) == ("POST", "/orders", "error", 500)
     assert reading.seconds == 0.5
     assert reading.filtered == ("url.query",)

@@ -27,7 +27,7 @@ def ingest():
 def envelope() -> bytes:
     made = Envelope(headers={"event_id": "e" * 32})
     made.add_event({"event_id": "e" * 32, "message": "hello"})
-    made.add_transaction({"transaction": "/", "type": "transaction"})
+    made.add_item(Item(json.dumps({"transaction": "/", "type": "transaction"}), type="transaction"))
     made.add_item(Item(json.dumps({"items": [{"name": "a"}, {"name": "b"}]}), type="span", content_type=SPANS))
     made.add_item(Item(json.dumps({"sid": "1"}), type="session"))
     made.add_item(Item(json.dumps({"aggregates": []}), type="sessions"))

@@ -11,11 +11,11 @@ from sentry_web.demo import shop, show, visitor
 from sentry_web.demo.comparison import Difference
 
 
-@pytest.fixture(params=["transactions", "stream"])
+@pytest.fixture(params=["tracing", "traces"], ids=["transactions", "stream"])
 def stream(request) -> bool:
-    if request.param == "stream" and find_spec("sentry_sdk.traces") is None:
-        pytest.skip("not with this sentry-sdk: no trace_lifecycle")
-    return request.param == "stream"
+    if find_spec(f"sentry_sdk.{request.param}") is None:
+        pytest.skip(f"not with this sentry-sdk: no sentry_sdk.{request.param}")
+    return request.param == "traces"
 
 
 def test_both_protocols_report_the_same(stream):
