@@ -10,7 +10,7 @@ The protocols are closed: every member is declared here, and nothing else is loo
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -315,6 +315,14 @@ class Recorder(Protocol):
         """Return the trace that the request's headers name, where this output would continue it."""
         ...
 
+    def surroundings(self) -> Callable[[], Any] | None:
+        """Return a function that makes the output's present context the current one, in whatever context it is called.
+
+        Called in the context from before a request that is over, whose own context the server has handed to the next
+        request; ``None``: the output has no context.
+        """
+        ...
+
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> Recording | None:
@@ -350,6 +358,10 @@ class BaseRecorder:
         """Return ``None``: no trace is continued by this output."""
         return None
 
+    def surroundings(self) -> Callable[[], Any] | None:
+        """Return ``None``: the output has no context."""
+        return None
+
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> Recording | None:
@@ -357,7 +369,7 @@ class BaseRecorder:
         return None
 
 
-_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "start")
+_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "surroundings", "start")
 
 
 def check_recorders(recorders: Any) -> tuple[Recorder, ...]:

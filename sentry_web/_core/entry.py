@@ -7,6 +7,7 @@ into child tasks. The dict is never copied, since frameworks report their route 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any
 
 from .._naming import frameworks
@@ -42,6 +43,16 @@ _Output = tuple[Recorder, Options]
 _LISTENER = frameworks.Listener(_report_route, _report_swallowed)
 
 
+def before_leak(exchange: Exchange) -> Context:
+    """Return the context from before an exchange that is over, and before those around it that are over as well."""
+    context = exchange.before
+    around = context.get(CURRENT)
+    while around is not None and around.over:
+        context = around.before
+        around = context.get(CURRENT)
+    return context
+
+
 class Entry:
     """Decides, for one middleware, which requests are recorded, and opens their exchanges.
 
@@ -58,7 +69,7 @@ class Entry:
         TypeError: The application cannot be called, or one of the recorders is none.
     """
 
-    __slots__ = ("_config", "_excludes", "_marker", "_read", "_wrapped", "outputs", "protocol")
+    __slots__ = ("_announces", "_config", "_excludes", "_marker", "_read", "_wrapped", "outputs", "protocol")
 
     def __init__(
         self,
@@ -83,10 +94,16 @@ class Entry:
             outputs += [output for output in inside.outputs if output[0].key not in keys]
         # Those that lead come first; else the outputs stay in their order
         self.outputs: tuple[_Output, ...] = tuple(sorted(outputs, key=lambda output: not output[0].leads))
+        self._announces = any(config.on_request is not None for _, config in self.outputs)
         self._excludes = any(config.excluded_urls for _, config in self.outputs)
 
     def open(self, scope_or_environ: Any) -> AnyExchange | None:
         """Open the exchange of a request.
+
+        An exchange that is over and still the current one means that its context has leaked: asyncio's transports
+        register their readers in the context that is current, so that an application that reads a large body hands its
+        context to the next request of the connection (cpython 140947, uvicorn 2167). What counts then is the context
+        from before that exchange; a request of its background work, made in process, is one of its own as well.
 
         Args:
             scope_or_environ: The server's dict.
@@ -94,6 +111,35 @@ class Entry:
         Returns:
             The exchange, or ``None`` where the request goes straight to the application.
         """
+        around = CURRENT.get()
+        if around is None or not around.over:
+            opened = self._open(scope_or_environ, around)
+        else:
+            before = before_leak(around)
+            # A copy, since no context can be entered twice at a time
+            opened = before.copy().run(self._open_leaked, scope_or_environ)
+            if not around.open:  # its background work may be what makes this request
+                call(self._restore, before.copy())
+        if self._announces and opened is not None:
+            call(opened.announce)
+        return opened
+
+    def _restore(self, before: Context) -> None:
+        """Make what was current in another context current here, for what the server logs of this request."""
+        for recorder, _ in self.outputs:
+            restore = before.run(call, recorder.surroundings)
+            if restore is not None:
+                call(restore)
+        CURRENT.set(before.get(CURRENT))
+
+    def _open_leaked(self, scope_or_environ: Any) -> AnyExchange | None:
+        """Open the exchange of a request in the context from before one that is over."""
+        opened = self._open(scope_or_environ, CURRENT.get())
+        if isinstance(opened, Exchange):
+            opened.leaked = True
+        return opened
+
+    def _open(self, scope_or_environ: Any, around: Exchange | None) -> AnyExchange | None:
         marked = scope_or_environ.get(self._marker)
         exchange = marked if isinstance(marked, Exchange) and marked.open else None
         outputs = self._outputs_for(exchange)
@@ -102,7 +148,6 @@ class Entry:
         request = self._read(scope_or_environ)
         if self._excludes:
             outputs = [(recorder, config) for recorder, config in outputs if not config.excludes(request.url)]
-        around = CURRENT.get()
         if exchange is None and around is not None and outputs:
             exchange = self._bridged(request, scope_or_environ)
             if exchange is not None:
@@ -113,7 +158,10 @@ class Entry:
             call(frameworks.watch, _LISTENER)
         recorders, configs = [output[0] for output in outputs], [output[1] for output in outputs]
         if exchange is not None:
-            exchange.start(recorders, scope_or_environ, configs)
+            if exchange.leaked:  # only the outputs that have started are in their own contexts by now
+                exchange.before.copy().run(exchange.start, recorders, scope_or_environ, configs)
+            else:
+                exchange.start(recorders, scope_or_environ, configs)
             return NestedExchange(exchange)
         exchange = Exchange(request, self._config, self._wrapped, scope_or_environ, around)
         scope_or_environ[self._marker] = exchange

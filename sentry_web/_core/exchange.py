@@ -7,6 +7,7 @@ calls, through ``guard``; the table in ``states`` alone decides what a call may 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import Context, copy_context
 from time import perf_counter
 from typing import Any
 
@@ -43,9 +44,12 @@ class Exchange(ContextStack):
 
     __slots__ = (
         "request",
+        "before",
+        "leaked",
         "outcome",
         "naming",
         "state",
+        "_announced",
         "_config",
         "_outer",
         "recordings",
@@ -61,9 +65,14 @@ class Exchange(ContextStack):
     ) -> None:
         super().__init__()
         self.request = request
+        #: The context around the request, for what finds this exchange in its own context when it is over.
+        self.before: Context = copy_context()
+        #: Whether the request arrived in the context of one that is over, so that ``before`` is an older one.
+        self.leaked = False
         self.outcome = Outcome(perf_counter())
         self.naming = Naming(request, config.transaction_style, scope_or_environ, wrapped, config.max_path_names)
         self.state = _OPEN  #: where the request stands
+        self._announced = 0  #: recordings for which ``on_request`` was called
         self._config = config
         self._outer = outer if outer is not None and outer.open else None  #: the request whose code made this one
         self.recordings: tuple[ActiveRecording, ...] = ()
@@ -74,7 +83,7 @@ class Exchange(ContextStack):
         self.adds_headers = False  #: whether ``extra_headers`` may have any
 
     def start(self, recorders: Sequence[Recorder], scope_or_environ: Any, configs: Sequence[Options] = ()) -> None:
-        """Start a recording with each of these outputs, then call ``on_request``.
+        """Start a recording with each of these outputs.
 
         Called again for the outputs of a middleware that the request reaches later.
 
@@ -91,7 +100,11 @@ class Exchange(ContextStack):
             if former + len(recorders) > 1:
                 recordings.settle_trace(self.request, recorders[position:], self.recordings)
             call(self.start_one, recorder, config, scope_or_environ)
-        for active in self.recordings[former:]:
+
+    def announce(self) -> None:
+        """Call ``on_request`` for each recording that has started, once."""
+        started, self._announced = self.recordings[self._announced :], len(self.recordings)
+        for active in started:
             if active.config.on_request is not None:
                 call(active.config.on_request, active.recording, self.request)
 
@@ -112,6 +125,29 @@ class Exchange(ContextStack):
     def open(self) -> bool:
         """Whether the request is still recorded."""
         return self.state is not _CLOSED
+
+    @property
+    def over(self) -> bool:
+        """Whether the response has ended, so that a connection may carry its next request."""
+        return self.state >= _COMPLETE
+
+    # The marker of a request, in the server's own dict: applications copy, deep-copy, pickle and print that dict
+
+    def __copy__(self) -> Exchange:
+        """Return the exchange itself: a copied scope or environ is of the same request."""
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Exchange:
+        """Return the exchange itself (see :meth:`__copy__`)."""
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle ``None``: in another process nothing is recorded, and this package may be missing there."""
+        return type(None), ()
+
+    def __repr__(self) -> str:
+        """Return the state alone: what prints a scope or environ shows nothing of the request by this."""
+        return f"<Exchange {self.state.name}>"
 
     def records_with(self, recorder: Recorder) -> bool:
         """Return whether this output records the request already."""
@@ -148,8 +184,10 @@ class Exchange(ContextStack):
         """Note a part of the body that was handed to the server; an empty one is none (PEP 3333 allows it anywhere)."""
         following = _AFTER_BODY[self.state]
         if size and following is not None:
-            self.state = following
             outcome = self.outcome
+            if outcome.first_byte is None and self._is_bodiless():
+                return  # the server drops it; frameworks differ in whether they do
+            self.state = following
             outcome.body_size += size
             outcome.last_byte = perf_counter()
             if outcome.first_byte is None:

@@ -51,6 +51,10 @@ class NestedExchange:
         """See :class:`Exchange`; the outer middleware may see the same exception again, which has no effect then."""
         self._exchange.failed(error)
 
+    def announce(self) -> None:
+        """See :class:`Exchange`."""
+        self._exchange.announce()
+
     def message_begins(self, what: str) -> list[MessageSpan]:
         """Return no spans: the outer middleware starts them."""
         return []

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
+
+from opentelemetry import context as context_api
 
 from .._naming.naming import Names
 from .._request import Outcome, Request, Trace
@@ -49,6 +53,10 @@ class OpenTelemetryRecorder(BaseRecorder):
     def incoming(self, request: Request) -> Trace | None:
         """Return the trace that this request would continue (see ``recorder.Recorder``)."""
         return incoming_trace(request, self._settings.config)
+
+    def surroundings(self) -> Callable[[], Any]:
+        """Return a function that attaches the present context elsewhere."""
+        return functools.partial(context_api.attach, context_api.get_current())
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sentry_sdk
@@ -17,7 +18,7 @@ from . import _speedups, compat, tracing
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
 from .root_span import RootSpan, Start
-from .scopes import RequestScopes, Running, trace_to_continue
+from .scopes import RequestScopes, Running, surrounding_scopes, trace_to_continue
 from .settings import ClientSettings, SettingsCache
 
 #: The keys under which sentry-sdk's middlewares hand scope and environ to a sampler.
@@ -49,6 +50,10 @@ class SentryRecorder(BaseRecorder):
         """Return the trace that the request's headers name, where it is to be continued."""
         headers = tracing.incoming_trace(request)
         return tracing.trace_of_headers(headers) if headers and _may_continue(self._config, request) else None
+
+    def surroundings(self) -> Callable[[], Any]:
+        """Return a function that makes the present scopes the current ones elsewhere."""
+        return surrounding_scopes()
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any

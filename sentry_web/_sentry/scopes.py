@@ -79,6 +79,20 @@ class Running:
         Scope.set_isolation_scope(isolation)
 
 
+def surrounding_scopes() -> Callable[[], None]:
+    """Return a function that makes forks of the present scopes the current ones, with the SDK's markers."""
+    isolation, current = sentry_sdk.get_isolation_scope().fork(), sentry_sdk.get_current_scope().fork()
+    markers = [(variable, variable.get(False)) for variable in compat.marker_variables()]
+
+    def restore() -> None:
+        Scope.set_isolation_scope(isolation)
+        Scope.set_current_scope(current)
+        for variable, value in markers:
+            variable.set(value)
+
+    return restore
+
+
 def trace_to_continue(request: Request, may_continue: Callable[[], bool]) -> tuple[dict[str, str], str | None]:
     """Decide which trace a request belongs to.
 

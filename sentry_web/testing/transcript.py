@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import threading
 import zlib
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import sentry_sdk
 
 _SHOWN = 300  # characters of a value's repr
+_BY_SERVER = frozenset(("returned", "chunk", "exception", "state"))  # what the server does without being called
 _MAXIMUM_CHAIN = 10  # a chain of exceptions may be a cycle
 
 
@@ -145,6 +147,7 @@ class TranscriptWriter:
     violations: list[str] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
     tasks: list[Any] = field(default_factory=list)
+    contexts: list[Context] | None = None  # those in which the application called the server, where they are wanted
     over: threading.Event = field(default_factory=threading.Event)
     offered: Any = None  # the server's environ or scope
     returned: Any = None  # the application's response object
@@ -155,6 +158,8 @@ class TranscriptWriter:
     def server(self, name: str, *details: object) -> None:
         """Record an action or observation of the server."""
         self.calls.append(Call("server", name, details))
+        if self.contexts is not None and name not in _BY_SERVER:
+            self.contexts.append(copy_context())
 
     def app(self, name: str, *details: object) -> None:
         """Record an action or observation of the application."""

@@ -102,14 +102,19 @@ def request_of(marker: str) -> RequestSpec:
 
 
 def assert_isolated(events: Events, transcripts: Iterable[Transcript]) -> None:
+    """Everything that was reported is of one request, or of none, and the server's scopes are as they were."""
+    assert_reports_isolated(events)
+    for transcript in transcripts:
+        assert transcript.scope_restored
+
+
+def assert_reports_isolated(events: Events) -> None:
     """Everything that was reported is of one request, or of none."""
     sentry_sdk.capture_message("of the server")
     for reported in events:
         found = set(MARKER.findall(json.dumps(reported.payload)))
         assert len(found) == (0 if is_of_server(reported) else 1), reported
         assert_at_home(reported, found)
-    for transcript in transcripts:
-        assert transcript.scope_restored
 
 
 def is_of_server(reported: Reported) -> bool:
@@ -140,6 +145,22 @@ def test_interleaved_requests(driver):
             pairs = [(marked(script, marker), request_of(marker)) for script, marker in zip(many, MARKERS)]
             transcripts = driver.run_interleaved(pairs, ONCE)
             assert_isolated(events, transcripts)
+
+    check()
+
+
+@pytest.mark.parametrize("driver", ALL_DRIVERS, ids=repr)
+def test_requests_in_leaked_contexts(driver):
+    """On one kept connection, each in the context in which the one before it called the server."""
+    each = st.one_of(scripts(protocols=[driver.protocol]), odd_scripts(driver.protocol))
+
+    @shared(ALL_DRIVERS)
+    @given(many=st.lists(each, min_size=2, max_size=4), mode=modes(), leak=st.integers(-3, 3))
+    def check(many, mode, leak):
+        with sdk_with_logging(mode) as events:
+            pairs = [(marked(script, marker), request_of(marker)) for script, marker in zip(many, MARKERS)]
+            driver.run_connection(pairs, ONCE, leak)
+            assert_reports_isolated(events)
 
     check()
 

@@ -78,6 +78,23 @@ def test_interleaved_requests(driver):
 
 
 @pytest.mark.parametrize("driver", ALL_DRIVERS, ids=repr)
+def test_requests_in_leaked_contexts(driver):
+    """On one kept connection, each in the context in which the one before it called the server."""
+    each = st.one_of(scripts(protocols=[driver.protocol]), odd_scripts(driver.protocol))
+
+    @shared(ALL_DRIVERS)
+    @given(many=st.lists(each, min_size=2, max_size=4), mode=modes(), both=st.booleans(), leak=st.integers(-3, 3))
+    def check(many, mode, both, leak):
+        telemetry = Telemetry()
+        wrap = telemetry.wrap()
+        with sdk(mode):
+            driver.run_connection(pairs_of(many, telemetry), ONCE.around(wrap) if both else wrap, leak)
+        assert_isolated(telemetry, len(many))
+
+    check()
+
+
+@pytest.mark.parametrize("driver", ALL_DRIVERS, ids=repr)
 def test_requests_in_threads(driver):
     """Each thread serves two, one after the other: what the first left behind would be around the second."""
 

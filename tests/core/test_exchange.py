@@ -89,6 +89,7 @@ def opened(*outputs: Output, kind: str = "http", method: str = "GET", **options:
     request = Request(protocol="asgi", kind=kind, method=method, path="/a")
     exchange = Exchange(request, build_options(**options), None, {}, current())
     exchange.start(outputs, {})
+    exchange.announce()
     return exchange
 
 

@@ -111,8 +111,11 @@ def test_it_takes_every_input_of_an_exchange() -> None:
     # What adapters do not ask, or ask only of the exchange that is the request's own
     assert inputs(Exchange) - inputs(NestedExchange) == {
         *(
+            "before",
+            "leaked",
             "naming",
             "outcome",
+            "over",
             "recordings",
             "records_with",
             "start",

@@ -5,6 +5,7 @@ A driver acts as the server. This module knows no environ, scope or message.
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import time
 from abc import ABC, abstractmethod
@@ -161,15 +162,41 @@ class Driver(ABC):
         self, pairs: Sequence[tuple[Script, RequestSpec]], wrap: Wrap | None = None
     ) -> list[Transcript]:
         """Run several scripts concurrently, step by step in turn, on one thread (WSGI) or one event loop (ASGI)."""
-        jobs = []
-        for script, request in pairs:
-            if not script.expressible_in(self.protocol):
-                raise ValueError(f"{script!r} cannot be expressed in {self.protocol.value}")
-            recorder = TranscriptWriter()
-            app = self.wrap(self.compile(script, recorder), wrap or Wrap())
-            jobs.append(Job(app, request, script.peer, recorder, SCRIPT_FILES))
+        jobs = [self._job(script, request, wrap) for script, request in pairs]
         self.serve(jobs)
         return [job.transcript for job in jobs]
+
+    def run_connection(
+        self, pairs: Sequence[tuple[Script, RequestSpec]], wrap: Wrap | None = None, leak: int = -1
+    ) -> list[Transcript]:
+        """Run several scripts one after the other, each in a context that has leaked from the one before.
+
+        asyncio's transports do so on a kept connection: a reader that they register while an application reads or
+        sends keeps the context of that moment, and hands it to the next request.
+
+        Args:
+            pairs: The scripts with their requests.
+            wrap: A middleware around the applications.
+            leak: Which of the application's calls to the server leaks its context, counted as a list's index.
+        """
+        transcripts: list[Transcript] = []
+        context = contextvars.copy_context()
+        for script, request in pairs:
+            job = self._job(script, request, wrap)
+            job.recorder.contexts = []
+            context.copy().run(self.serve, [job])
+            if job.recorder.contexts:
+                context = job.recorder.contexts[leak % len(job.recorder.contexts)]
+            transcripts.append(job.transcript)
+        return transcripts
+
+    def _job(self, script: Script, request: RequestSpec, wrap: Wrap | None) -> Job:
+        if not script.expressible_in(self.protocol):
+            raise ValueError(f"{script!r} cannot be expressed in {self.protocol.value}")
+        recorder = TranscriptWriter()
+        return Job(
+            self.wrap(self.compile(script, recorder), wrap or Wrap()), request, script.peer, recorder, SCRIPT_FILES
+        )
 
     def run_app(
         self, app: Any, request: RequestSpec = DEFAULT_REQUEST, wrap: Wrap | None = None, peer: Peer = DEFAULT_PEER
