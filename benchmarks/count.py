@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib.util
 import json
 import os
 import random
@@ -33,6 +34,8 @@ import sentry_sdk
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "counts.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+#: What figures are for: a Python, with the newest sentry-sdk that has transactions, or with one that has none.
+KEY = PYTHON if importlib.util.find_spec("sentry_sdk.tracing") else f"{PYTHON}, streamed spans only"
 
 #: The parts of a Python's figures: with the SDK as installed, and relabelled as its next minor release.
 INSTALLED, NEXT = "instructions", "instructions, next minor"
@@ -298,10 +301,10 @@ def table(counts: dict[str, dict[str, int]]) -> str:
 
 
 def write(figures: dict[str, Any]) -> None:
-    """Put this Python's figures into the file, with a line for each row."""
+    """Put the figures into the file, with a line for each row."""
     known = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
-    known[PYTHON] = figures
-    ordered = {python: known[python] for python in sorted(known, key=lambda name: int(name.split(".")[1]))}
+    known[KEY] = figures
+    ordered = {key: known[key] for key in sorted(known, key=lambda name: (len(name), name))}
     text = json.dumps(ordered, indent=1)
     text = re.sub(r"\{\s+(\"own\"[^}]*?)\s+\}", lambda row: "{" + " ".join(row[1].split()) + "}", text)
     FIGURES.write_text(text + "\n", encoding="utf-8")

@@ -21,9 +21,11 @@ from sentry_sdk.worker import BackgroundWorker
 
 import sentry_web
 
-#: The configurations, in the order of what they cost.
-COLUMNS = ("no client", "errors only", "unsampled", "sampled", "stream")
-TRACED = ("unsampled", "sampled", "stream")
+from . import production
+
+#: The configurations, in the order of what they cost; those with tracing are those of ``production``.
+TRACED = tuple(column.title for column in production.COLUMNS if column.options)
+COLUMNS = ("no client", "errors only", *TRACED)
 
 BARE, OURS, SDK, OTEL, OURS_OTEL = "bare", "sentry_web", "sentry-sdk", "OpenTelemetry", "sentry_web (otel)"
 ELASTIC, DATADOG = "elastic-apm", "ddtrace"
@@ -87,7 +89,7 @@ def sentry_options(column: str, transport: type[Transport] = Nowhere) -> dict[st
     options["transport_queue_size"] = 10_000  # what is lost costs less than what is kept
     # No release, so no sessions (sentry-sdk's middlewares make the object all the same); else the SDK would ask git
     options["release"] = ""
-    if column in TRACED:
+    if column != "errors only":
         # As near to never as makes no difference: with 0.0 the SDK skips a part of the decision
         options["traces_sample_rate"] = 1e-12 if column == "unsampled" else 1.0
     if column == "stream":

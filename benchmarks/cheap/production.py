@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,10 +37,13 @@ class Column(NamedTuple):
     streamed: bool = False
 
 
+#: sentry-sdk 3 streams every span.
+HAS_TRANSACTIONS = find_spec("sentry_sdk.tracing") is not None
+
 COLUMNS = (
     Column("errors only", {}),
     Column("unsampled", {"traces_sample_rate": 0.0}),
-    Column("sampled", {"traces_sample_rate": 1.0}),
+    *([Column("sampled", {"traces_sample_rate": 1.0})] if HAS_TRANSACTIONS else []),
     Column("stream", {"traces_sample_rate": 1.0, "trace_lifecycle": "stream"}, streamed=True),
 )
 
@@ -97,8 +101,8 @@ def application(protocol: str, work: Work, streamed: bool) -> Any:
 
 
 def start_span(streamed: bool) -> Any:
-    """Start a child span; ``sentry_sdk.start_span`` does nothing where spans are streamed."""
-    if streamed:
+    """Start a child span; ``sentry_sdk.start_span`` of sentry-sdk 2 does nothing where spans are streamed."""
+    if streamed or not HAS_TRANSACTIONS:
         return sentry_sdk.traces.start_span(name=_QUERY, attributes={"sentry.op": "db"})
     return sentry_sdk.start_span(op="db", name=_QUERY)
 
