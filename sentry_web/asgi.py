@@ -63,18 +63,13 @@ class AsgiMiddleware(Wrapper):
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         """Serve one scope (ASGI 3)."""
         __traceback_hide__ = True
-        return await self.serve(self.app, scope, receive, send)
-
-    async def serve(self, app: Any, scope: Any, receive: Receive, send: Send) -> Any:
-        """Serve one scope with this callable in the application's place, which leads to the application (ASGI 3)."""
-        __traceback_hide__ = True
         try:
             exchange = self._entry.open(scope)
         except Exception:  # noqa: BLE001 - as call() does
             exchange = report(self._entry.open)
         if exchange is None:
-            return await app(scope, receive, send)
-        return await _converse(exchange, app, (scope,), receive, send)
+            return await self.app(scope, receive, send)
+        return await _converse(exchange, self.app, (scope,), receive, send)
 
 
 class _DoubleCallable:

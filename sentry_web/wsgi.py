@@ -48,17 +48,12 @@ class WsgiMiddleware(Wrapper):
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Serve one request."""
         __traceback_hide__ = True
-        return self.serve(self.app, environ, start_response)
-
-    def serve(self, app: Any, environ: Any, start_response: Any) -> Any:
-        """Serve one request with this callable in the application's place, which leads to the application."""
-        __traceback_hide__ = True
         try:
             exchange = self._entry.open(environ)
         except Exception:  # noqa: BLE001 - as call() does
             exchange = report(self._entry.open)
         if exchange is None:
-            return app(environ, start_response)
+            return self.app(environ, start_response)
         entered = None
         try:
             start_response = _StartResponse(exchange, start_response)
@@ -68,7 +63,7 @@ class WsgiMiddleware(Wrapper):
             report(exchange.enter)
         try:
             try:
-                response = app(environ, start_response)
+                response = self.app(environ, start_response)
             finally:
                 try:
                     exchange.leave(entered)

@@ -51,11 +51,18 @@ class Wrapper:
     def __delattr__(self, name: str) -> None:
         delattr(self.app, name)
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]  # nobody sets it: `become` does
+    @property  # type: ignore[misc]  # nobody sets it
+    def __class__(self) -> Any:
         """The class of the application, for ``isinstance``; the middleware's own class is an instance's ``type``."""
         app = self.app
         return type(self) if isinstance(app, _PLAIN) else app.__class__
+
+    def around(self, app: Any) -> Any:
+        """Return this middleware around another callable, which leads to the same application."""
+        other = object.__new__(type(self))
+        other.app = app
+        other._entry = self._entry
+        return other
 
     def become(self, kind: type) -> None:
         """Change the middleware's own class to one of the same layout."""

@@ -100,6 +100,11 @@ UNREACHED = {
     "_core.nested.NestedExchange.extra_headers": "not asked for: its flag says that there are none",
     "_core.nested.NestedExchange.message_begins": "not asked for: its flag says that there are none",
     **{
+        name: "for command lines and test clients: see tests/core/test_wrapper.py"
+        for name in FUNCTIONS
+        if name.startswith("_core.wrapper.")
+    },
+    **{
         name: "a default of the base class, which outputs override"
         for name in FUNCTIONS
         if name.startswith(("recorder.BaseRecorder.", "recorder.BaseRecording."))
