@@ -37,6 +37,9 @@ class OptionTypes(TypedDict, total=False):
 
     excluded_urls: str | Iterable[str] | None
     trusted_proxies: TrustedProxies
+    proxy_header: str | None
+    sensitive_keys: Iterable[str]
+    harmless_keys: Iterable[str]
     continue_traces: bool | Callable[[Request], bool]
     failed_request_status_codes: Container[int]
     capture_body: BodyMode
@@ -75,8 +78,12 @@ class Options:
     methods: frozenset[str] = frozenset(DEFAULT_METHODS)
     #: Patterns searched in the URL; a request that matches goes straight to the application.
     excluded_urls: tuple[Pattern[str], ...] = ()
-    #: Whose forwarding headers count (``trusted_proxies``).
+    #: Whose forwarding headers count (``trusted_proxies``), and which of them (``proxy_header``).
     forwarding: Forwarding = Forwarding()
+    #: Names of keys (headers, cookies, parameters, fields) whose values are secret, in addition to the built-in ones.
+    sensitive_keys: tuple[str, ...] = ()
+    #: Names of keys whose values are no secrets, although the built-in rules say so.
+    harmless_keys: tuple[str, ...] = ()
     #: Whether an incoming trace is continued; where it is not, it is linked.
     continue_traces: bool | Callable[[Request], bool] = True
     #: Status codes that are reported as an error event though nothing was raised.
@@ -139,7 +146,10 @@ def build_options(*, trusts_everyone: object = False, **given: Any) -> Options:
             raise TypeError(f"unknown option {name!r} (known: {known})")
     if flag("use_x_forwarded_for", trusts_everyone) and given.get("trusted_proxies") is None:
         given["trusted_proxies"] = "*"
+    header = given.pop("proxy_header", None)
     values = {_ATTRIBUTES.get(name, name): check(name, given[name]) for name, check in _CHECKS.items() if name in given}
+    if header is not None:
+        values["forwarding"] = _forwarding("proxy_header", given.get("trusted_proxies"), _header_name(header))
     return Options().replace(**values)
 
 
@@ -244,9 +254,16 @@ def _excluded_urls(option: str, value: Any) -> tuple[Pattern[str], ...]:
     return patterns(option, value)
 
 
-def _forwarding(option: str, value: Any) -> Forwarding:
+def _header_name(value: object) -> str:
+    name = str(_typed("proxy_header", value, str, "the name of a header, or None")).strip().lower()
+    if not name or not set(name) <= _TOKEN:
+        raise ValueError(bad("proxy_header", value, "the name of a header, or None"))
+    return name
+
+
+def _forwarding(option: str, value: Any, header: str | None = None) -> Forwarding:
     try:
-        return Forwarding(value)
+        return Forwarding(value, header)
     except ValueError as error:
         raise ValueError(bad(option, value, str(error))) from None
 
@@ -263,6 +280,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "http_methods_to_capture": _methods,
     "excluded_urls": _excluded_urls,
     "trusted_proxies": _forwarding,
+    "proxy_header": lambda option, value: value,  # read together with ``trusted_proxies``
+    "sensitive_keys": strings,
+    "harmless_keys": strings,
     "continue_traces": _flag_or_callable,
     "failed_request_status_codes": _container,
     "capture_body": partial(_one_of, BODY_MODES),
@@ -275,6 +295,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "trace_response_headers": _trace_response_headers,
     "speedups": flag,
 }
+#: RFC 9110, 5.6.2: what the name of a header consists of.
+_TOKEN = set("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 #: Those that are parameters of their own, where a middleware takes them.
 _SET_BY_POSITION = {"http_methods_to_capture", "mechanism_type", "span_origin"}
 #: Options whose attribute has another name.

@@ -17,6 +17,7 @@ from opentelemetry import metrics, trace
 from .._conventions import KNOWN_METHODS
 from .._options import Options, bad, build_options, flag, optional_callable, patterns
 from .._privacy.policy import Policy
+from .._privacy.rules import Keys
 
 SCOPE_NAME = "sentry_web"
 #: The version of the conventions in which every name that is used here is stable.
@@ -106,6 +107,7 @@ class OtelSettings:
             user_info=flag("send_default_pii", own["send_default_pii"] or False),
             forwarding=self.config.forwarding,
             sensitive_headers=headers["http_capture_headers_sanitize_fields"],
+            keys=Keys(self.config.sensitive_keys, self.config.harmless_keys),
         )
         #: Regular expressions that are searched for in a header's name, in lower case.
         self.request_headers = (*everything, *_whole(headers["http_capture_headers_server_request"]))

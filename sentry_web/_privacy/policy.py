@@ -16,8 +16,8 @@ from urllib.parse import unquote_plus
 from .._request import Request, UploadedFile
 from .._request.forwarding import Forwarding
 from .._request.http import build_url, server_address, split_query, without_credentials
-from .header_kinds import HeaderKinds
-from .rules import Rule
+from .header_kinds import HeaderKinds, secret_protocols
+from .rules import BUILT_IN, Keys, Rule
 
 SUBSTITUTE = "[Filtered]"
 
@@ -28,6 +28,8 @@ _DEEPEST = 50
 
 #: Kinds of headers whose values are never sent.
 _HIDDEN = frozenset(("cookie", "secret", "secret address"))
+#: Kinds of headers whose values are sent with ``user_info`` only.
+_PERSONAL = frozenset(("address", "personal"))
 #: Prefixes of relative URLs.
 _RELATIVE = ("/", "?")
 #: Kinds of headers whose values are sent unchanged, unless they look like a URL or contain credentials.
@@ -106,15 +108,22 @@ class Policy:
         self._harmless: set[str] = set()
 
     @classmethod
-    def plain(cls, user_info: bool, forwarding: Forwarding, sensitive_headers: Sequence[Pattern[str]] = ()) -> Policy:
+    def plain(
+        cls,
+        user_info: bool,
+        forwarding: Forwarding,
+        sensitive_headers: Sequence[Pattern[str]] = (),
+        keys: Keys = BUILT_IN,
+    ) -> Policy:
         """Return the policy of an output without Sentry's settings: no secrets, and addresses only with ``user_info``.
 
         Args:
             user_info: Whether the client's address may be sent.
             forwarding: The proxies whose forwarding headers are trusted.
             sensitive_headers: Patterns of further sensitive header names.
+            keys: The names of sensitive keys.
         """
-        rule, headers = Rule(), Rule(patterns=sensitive_headers)
+        rule, headers = Rule(keys=keys), Rule(keys=keys, patterns=sensitive_headers)
         known: Any = {"headers": headers, "query": rule, "cookies": None, "fields": rule, "bodies": True}
         return cls(user_info=user_info, forwarding=forwarding, **known)
 
@@ -136,8 +145,10 @@ class Policy:
     def _header_value(self, kind: str, value: str) -> Text:
         if kind == "other" and "://" not in value and value[:1] not in _RELATIVE:
             return value  # the common case
-        if kind in _HIDDEN or (kind == "address" and not self.user_info):
+        if kind in _HIDDEN or kind.startswith("unlisted") or (kind in _PERSONAL and not self.user_info):
             return Filtered(SUBSTITUTE)
+        if kind == "protocol":
+            return _without_tokens(value)
         if kind == "host":
             host = without_credentials(value)
             return value if host == value else Filtered(host)
@@ -274,7 +285,7 @@ class Policy:
             known["server.address"], port = server_address(scheme, host)
             if port is not None:
                 known["server.port"] = port
-        agent = None if self.headers.mode == "off" else request.header("user-agent")
+        agent = None if self.headers.mode == "off" or self.headers.hides("user-agent") else request.header("user-agent")
         if agent is not None:
             known["user_agent.original"] = agent
         if request.http_version:
@@ -297,6 +308,14 @@ def _url_value() -> Pattern[str]:
 def _userinfo() -> Pattern[str]:
     """Return the pattern of the userinfo (``user:password@``) in a URL; compiled on first use."""
     return re.compile(r"(?<=//)[^/?#\s]*@")
+
+
+def _without_tokens(value: str) -> Text:
+    """Return the subprotocols of a websocket without those that may be tokens."""
+    tokens = set(secret_protocols(value))
+    if not tokens:
+        return value
+    return Filtered(", ".join(SUBSTITUTE if item.strip() in tokens else item.strip() for item in value.split(",")))
 
 
 def scrub_path(path: str) -> str:

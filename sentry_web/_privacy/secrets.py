@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from .._request import BEGINNING, ReadBody, Request, UploadedFile
-from .._request.forwarding import forwarded_addresses, parse_address
+from .._request.forwarding import claimed_addresses, parse_address
 from .._request.http import split_query
+from .header_kinds import secret_protocols
 from .policy import Policy
 from .redactor import MINIMUM
 from .rules import Rule, normalise
@@ -40,7 +41,7 @@ _MOST_SECRETS = 300
 _NODES = 50_000
 
 #: Kinds of headers that contain secrets only within a URL.
-_HARMLESS = frozenset(("host", "url", "other"))
+_HARMLESS = frozenset(("host", "url", "other", "unlisted host", "unlisted url", "unlisted other"))
 
 
 @functools.cache
@@ -94,27 +95,36 @@ class Secrets:
         if not marked and self._policy.kinds.of_all(headers) <= _HARMLESS:
             return  # the common case without cookies
         for name, value in headers:
-            kind = self._policy.kinds.of(name)
+            kind = self._policy.kinds.of(name).removeprefix("unlisted ")
             if kind.endswith("address"):
                 self._claims.append(value)
             if kind == "cookie":
                 self._add_cookies(normalise(name), value)
             elif kind in ("secret", "secret address"):
                 self._add_credentials(value)
-            elif kind == "host":
-                self._add_url("//" + value)
+            elif kind == "personal" and not self._policy.user_info:
+                self._add(value.strip())
+            elif kind == "protocol":
+                self._add_each(secret_protocols(value))
             elif kind != "address":
-                self._add_url(value)
+                self._add_url("//" + value if kind == "host" else value)
+
+    def _add_each(self, credentials: Iterable[str]) -> None:
+        for credential in credentials:
+            self._add_credentials(credential)
 
     def _add_cookies(self, key: str, header: str) -> None:
         """Add the cookies with a sensitive name, or all cookies if cookies are never sent."""
         rule = self._policy.cookies
         for part in [header] if key == "set_cookie" else header.split(";"):
-            name, _, value = part.partition("=")
+            name, equals, value = part.partition("=")
+            if not equals:  # a cookie without a name, which browsers and servers accept
+                name, value = "", name
             if key == "set_cookie":
                 value = value.partition(";")[0]
             value = value.strip()
-            if rule is None or rule.mode == "off" or rule.hides(name.strip()):
+            name = name.strip()
+            if rule is None or rule.mode == "off" or not name or rule.is_sensitive(name):
                 self._add(value)
                 self._add(value.strip('"'))
 
@@ -145,7 +155,7 @@ class Secrets:
 
     def _add_query(self, query: str) -> None:
         for key, _, raw_value in split_query(query) if query else ():
-            if self._policy.query.mode == "off" or self._policy.query.hides(key):
+            if self._policy.query.is_sensitive(key):
                 self._add(raw_value[1:])
                 self._add(unquote_plus(raw_value[1:]))
             if "@" not in raw_value and "%" not in raw_value:
@@ -159,7 +169,7 @@ class Secrets:
         if self._policy.user_info:
             return
         entries = [entry for claim in claims for entry in claim.split(",")]
-        forwarded = forwarded_addresses(request.header) if claims else ()
+        forwarded = claimed_addresses(request.header) if claims else ()
         for candidate in (*forwarded, request.peer or "", *entries):
             address = parse_address(candidate)
             if address is not None and not address.is_loopback and not address.is_unspecified:

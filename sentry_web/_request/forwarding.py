@@ -1,7 +1,9 @@
-"""The client's address: the peer's, or what a trusted proxy reports (RFC 7239, X-Forwarded-For, X-Real-IP).
+"""The client's address: the peer's, or what a trusted proxy reports (X-Forwarded-For, RFC 7239, X-Real-IP).
 
 A forwarding header counts only as far as an unbroken chain of trusted proxies, read from the server outwards, vouches
-for it; the rest may have been written by anybody. Primitives in, primitives out.
+for it; the rest may have been written by anybody. A proxy that writes one kind of header passes on what a stranger
+wrote into another: ``X-Forwarded-*``, which most proxies write, count before ``Forwarded``, unless the user names the
+header. Primitives in, primitives out.
 """
 
 from __future__ import annotations
@@ -37,13 +39,19 @@ class Forwarding:
     ``None`` trusts loopback, private and unix-socket peers; an ``int`` that many hops; ``"*"`` everyone; a sequence of
     networks those; ``()`` nobody.
 
+    Args:
+        trusted_proxies: The option.
+        header: The header, in lower case, in which the proxies report the client's address (``proxy_header``). With
+            ``forwarded``, ``X-Forwarded-*`` do not count at all; with any other, ``Forwarded`` does not.
+
     Raises:
         ValueError: For anything else; the message names the value.
     """
 
-    __slots__ = ("_everyone", "_hops", "_networks", "_private")
+    __slots__ = ("_everyone", "_hops", "_networks", "_private", "_header")
 
-    def __init__(self, trusted_proxies: object = None) -> None:
+    def __init__(self, trusted_proxies: object = None, header: str | None = None) -> None:
+        self._header = header
         self._everyone = trusted_proxies == "*"
         self._private = trusted_proxies is None
         self._hops: int | None = None
@@ -74,9 +82,17 @@ class Forwarding:
         own = known.compressed if known is not None else None
         if not self.trusts(peer):
             return own
-        chain = forwarded_addresses(header)
-        found = self._outermost(chain) if chain else parse_address(header("x-real-ip"))
+        chain = self._chain(header)
+        found = self._outermost(chain) if chain else None
+        if not chain and self._header is None:
+            found = parse_address(header("x-real-ip"))
         return found.compressed if found is not None else own
+
+    def _chain(self, header: GetHeader) -> list[str]:
+        """The chain of addresses, client first, from the header that the proxies write."""
+        if self._header is None:
+            return forwarded_addresses(header)
+        return _addresses(self._header, header(self._header) or "")
 
     def _outermost(self, chain: Sequence[str]) -> Address | None:
         """The first address that no trusted proxy vouches for, read from the server's end of the chain."""
@@ -90,13 +106,16 @@ class Forwarding:
 
     def scheme_and_host(self, peer: str | None, header: GetHeader) -> tuple[str | None, str | None]:
         """The scheme and host that the client used, as the trusted peer reports them; ``None`` where it does not."""
-        forwarded, scheme, host = header("forwarded"), header("x-forwarded-proto"), header("x-forwarded-host")
+        named = self._header
+        forwarded = header("forwarded") if named in (None, "forwarded") else None
+        scheme, host = (None, None) if named == "forwarded" else map(header, ("x-forwarded-proto", "x-forwarded-host"))
         if not (forwarded or scheme or host) or not self.trusts(peer):
             return None, None
-        elements = parse_forwarded(forwarded) if forwarded else []
-        nearest = elements[-1] if elements else []
-        scheme = (_last(nearest, "proto") or _rightmost(scheme) or "").lower()
-        host = _last(nearest, "host") or _rightmost(host)
+        if forwarded and not (scheme or host or (named is None and header("x-forwarded-for"))):
+            elements = parse_forwarded(forwarded)
+            nearest = elements[-1] if elements else []
+            scheme, host = _last(nearest, "proto"), _last(nearest, "host")
+        scheme, host = (_rightmost(scheme) or "").lower(), _rightmost(host)
         return (scheme if scheme in ("http", "https", "ws", "wss") else None), host
 
 
@@ -123,12 +142,25 @@ def parse_address(text: str | None) -> Address | None:
 
 
 def forwarded_addresses(header: GetHeader) -> list[str]:
-    """The chain of addresses, client first: from ``Forwarded`` (RFC 7239), else ``X-Forwarded-For``."""
-    elements = parse_forwarded(header("forwarded") or "")
-    chain = [value for element in elements for name, value in element if name == "for"]
-    if chain:
+    """The chain of addresses, client first: from ``X-Forwarded-For``, else from ``Forwarded`` (RFC 7239).
+
+    ``Forwarded`` does not count beside any ``X-Forwarded-*``: the proxy that wrote those has only passed it on.
+    """
+    chain = _addresses("x-forwarded-for", header("x-forwarded-for") or "")
+    if chain or header("x-forwarded-proto") or header("x-forwarded-host"):
         return chain
-    return [entry for entry in (header("x-forwarded-for") or "").split(",") if entry.strip()]
+    return _addresses("forwarded", header("forwarded") or "")
+
+
+def claimed_addresses(header: GetHeader) -> list[str]:
+    """All addresses in the two headers, whoever wrote them."""
+    return [one for name in ("x-forwarded-for", "forwarded") for one in _addresses(name, header(name) or "")]
+
+
+def _addresses(name: str, value: str) -> list[str]:
+    if name == "forwarded":
+        return [found for element in parse_forwarded(value) for key, found in element if key == "for"]
+    return [entry for entry in value.split(",") if entry.strip()]
 
 
 def parse_forwarded(value: str) -> list[list[tuple[str, str]]]:
@@ -172,7 +204,23 @@ def _rightmost(value: str | None) -> str | None:
 
 
 def _is_private(address: Address) -> bool:
-    return address.is_loopback or address.is_private or address.is_link_local
+    return any(_contains(network, address) for network in _private_networks())
+
+
+@functools.cache
+def _private_networks() -> list[Network]:
+    """Return the networks from which no stranger comes.
+
+    Not ``ipaddress.is_private``: it includes the networks of documentations and benchmarks, and what it includes
+    differs between releases of Python.
+    """
+    return [
+        *map(ipaddress.ip_network, ("127.0.0.0/8", "::1/128")),  # loopback
+        *map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),  # RFC 1918
+        *map(ipaddress.ip_network, ("169.254.0.0/16", "fe80::/10")),  # link-local: RFC 3927, RFC 4291
+        ipaddress.ip_network("fc00::/7"),  # unique local: RFC 4193
+        ipaddress.ip_network("100.64.0.0/10"),  # shared by a provider's customers: RFC 6598
+    ]
 
 
 def _contains(network: Network, address: Address) -> bool:

@@ -124,15 +124,10 @@ def combine_headers(headers: Iterable[Header]) -> list[Header]:
 
     Cookies are joined with ``"; "``, as RFC 6265, 5.4 and RFC 9113, 8.2.3 say. The first spelling of a name stays.
     """
-    combined: dict[str, Header] = {}
+    combined: dict[str, tuple[str, list[str]]] = {}
     for name, value in headers:
-        key = name.lower()
-        if key in combined:
-            spelling, earlier = combined[key]
-            combined[key] = (spelling, earlier + ("; " if key == "cookie" else ", ") + value)
-        else:
-            combined[key] = (name, value)
-    return list(combined.values())
+        combined.setdefault(name.lower(), (name, []))[1].append(value)
+    return [(name, ("; " if key == "cookie" else ", ").join(values)) for key, (name, values) in combined.items()]
 
 
 def index_headers(headers: Iterable[Header]) -> tuple[list[Header], dict[str, str]]:

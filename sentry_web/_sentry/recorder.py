@@ -19,7 +19,7 @@ from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
 from .root_span import RootSpan, Start
 from .scopes import RequestScopes, Running, surrounding_scopes, trace_to_continue
-from .settings import ClientSettings, SettingsCache
+from .settings import ClientSettings, SettingsCache, sensitive_keys
 
 #: The keys under which sentry-sdk's middlewares hand scope and environ to a sampler.
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
@@ -38,7 +38,8 @@ class SentryRecorder(BaseRecorder):
 
     def __init__(self, config: Options | None = None) -> None:
         self._config = Options() if config is None else config
-        self._settings = SettingsCache(self._config.forwarding)
+        keys = sensitive_keys(self._config.sensitive_keys, self._config.harmless_keys)
+        self._settings = SettingsCache(self._config.forwarding, keys)
         if self._config.speedups:
             _speedups.install()
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._privacy.header_kinds import ADDRESS_HEADERS
 from .._privacy.policy import Policy
-from .._privacy.rules import Rule, normalise
+from .._privacy.rules import Keys, Rule, normalise
 from .._request.forwarding import Forwarding
 from . import compat
 from .root_span import RootSpan, Start
@@ -26,7 +27,7 @@ if TYPE_CHECKING or compat.HAS_TRANSACTIONS:
     from .transactions import start_transaction
 
 #: The SDK's own list without the address headers: addresses are personal, not secret, and left to ``Policy``.
-_SENSITIVE = [term for term in compat.SENSITIVE_TERMS if normalise(term) not in ADDRESS_HEADERS]
+_OF_SDK = [term for term in compat.SENSITIVE_TERMS if normalise(term) not in ADDRESS_HEADERS]
 #: The values of the SDK's ``max_request_body_size``, in bytes; ``"always"`` is bounded by ``_request.body``.
 _BODY_LIMITS = {"never": 0, "small": 1_000, "medium": 10_000, "always": sys.maxsize}
 
@@ -37,14 +38,15 @@ class ClientSettings:
     Args:
         options: The options of the client.
         forwarding: The proxies whose forwarding headers are trusted.
+        keys: The names of sensitive keys.
     """
 
     __slots__ = ("policy", "tracing", "streaming", "sessions", "body_limit", "root_span")
 
-    def __init__(self, options: Mapping[str, Any], forwarding: Forwarding) -> None:
+    def __init__(self, options: Mapping[str, Any], forwarding: Forwarding, keys: Keys | None = None) -> None:
         get = options.get
         #: The policy that decides what may be sent.
-        self.policy = build_policy(options, forwarding)
+        self.policy = build_policy(options, forwarding, keys)
         #: Whether tracing is enabled.
         self.tracing = get("enable_tracing") is not False and (
             get("traces_sample_rate") is not None or get("traces_sampler") is not None
@@ -66,7 +68,12 @@ def _is_streaming(options: Mapping[str, Any]) -> bool:
     return bool(lifecycle == "stream")
 
 
-def build_policy(options: Mapping[str, Any], forwarding: Forwarding) -> Policy:
+def sensitive_keys(sensitive: Iterable[str] = (), harmless: Iterable[str] = ()) -> Keys:
+    """Return the names of sensitive keys: this package's, the SDK's, and the user's."""
+    return Keys([*_OF_SDK, *sensitive], harmless)
+
+
+def build_policy(options: Mapping[str, Any], forwarding: Forwarding, keys: Keys | None = None) -> Policy:
     """Return the privacy policy of a client.
 
     It follows ``data_collection`` if the user has set that option, else ``send_default_pii``.
@@ -74,38 +81,41 @@ def build_policy(options: Mapping[str, Any], forwarding: Forwarding) -> Policy:
     Args:
         options: The options of the client.
         forwarding: The proxies whose forwarding headers are trusted.
+        keys: The names of sensitive keys; by default those of ``sensitive_keys()``.
     """
+    rule = partial(_rule, keys=sensitive_keys() if keys is None else keys)
     collection = options.get("data_collection")
     if isinstance(collection, Mapping) and collection.get("provided_by_user"):
         return Policy(
             user_info=bool(collection.get("user_info")),
-            headers=_rule((collection.get("http_headers") or {}).get("request")),
-            query=_rule(collection.get("url_query_params")),
-            cookies=_rule(collection.get("cookies")),
-            fields=_rule(None),
+            headers=rule((collection.get("http_headers") or {}).get("request")),
+            query=rule(collection.get("url_query_params")),
+            cookies=rule(collection.get("cookies")),
+            fields=rule(None),
             bodies="incoming_request" in (collection.get("http_bodies") or ()),
             forwarding=forwarding,
         )
     pii = bool(options.get("send_default_pii"))
-    plain = _rule(None)
+    plain = rule(None)
     cookies = plain if pii else None
     return Policy(
         user_info=pii, headers=plain, query=plain, cookies=cookies, fields=plain, bodies=True, forwarding=forwarding
     )
 
 
-def _rule(behaviour: Mapping[str, Any] | None) -> Rule:
+def _rule(behaviour: Mapping[str, Any] | None, keys: Keys) -> Rule:
     behaviour = behaviour or {}
-    return Rule(behaviour.get("mode") or "denylist", behaviour.get("terms") or (), _SENSITIVE)
+    return Rule(behaviour.get("mode") or "denylist", behaviour.get("terms") or (), keys)
 
 
 class SettingsCache:
     """A cache of the settings of the most recent client, since clients change rarely."""
 
-    __slots__ = ("_forwarding", "_client", "_settings")
+    __slots__ = ("_forwarding", "_keys", "_client", "_settings")
 
-    def __init__(self, forwarding: Forwarding) -> None:
+    def __init__(self, forwarding: Forwarding, keys: Keys | None = None) -> None:
         self._forwarding = forwarding
+        self._keys = keys
         self._client: weakref.ref[Any] | None = None
         self._settings: ClientSettings | None = None
 
@@ -113,7 +123,7 @@ class SettingsCache:
         """Return the settings of a client."""
         settings = self._settings
         if settings is None or self._client is None or self._client() is not client:
-            settings = ClientSettings(client.options, self._forwarding)
+            settings = ClientSettings(client.options, self._forwarding, self._keys)
             # Settings first: another thread may read in between, and must not pair the new client with the old settings
             self._client, self._settings = None, settings
             self._client = weakref.ref(client)

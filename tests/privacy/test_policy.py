@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from sentry_web._privacy.header_kinds import ADDRESS_HEADERS
 from sentry_web._privacy.policy import SUBSTITUTE, Filtered, Policy
-from sentry_web._privacy.rules import SENSITIVE_TERMS, Rule, normalise
+from sentry_web._privacy.rules import LONG_TERMS, Keys, Rule, normalise
 from sentry_web._request.body import Body
 from sentry_web._request.forwarding import Forwarding
 from sentry_web._request.http import build_url
 from sentry_web._request.scope import ScopeRequest
 
 SECRET = "hunter2-secret"
-terms = st.sampled_from(sorted(SENSITIVE_TERMS))
+terms = st.sampled_from(sorted(LONG_TERMS))
 words = st.text("abxyz019", min_size=1, max_size=5)
 
 
@@ -54,7 +54,7 @@ def test_ordinary_keys_are_shown(key: str) -> None:
 
 @given(words, terms, words)
 def test_a_term_anywhere_in_a_key_hides_it_in_every_mode(before: str, term: str, behind: str) -> None:
-    key = before + term.upper().replace("_", "-") + behind
+    key = before + term.upper() + behind
     for mode in ("denylist", "allowlist", "off"):
         assert Rule(mode, [key]).hides(key)
 
@@ -65,7 +65,7 @@ def test_the_users_terms_deny_or_allow() -> None:
     assert not Rule("allowlist", ["X-Shop", ""]).hides("x_shop_id")
     assert Rule("allowlist", ["X-Shop", ""]).hides("Accept")
     assert Rule("denylist", ["", ""]).hides("Accept") is False
-    assert Rule(sensitive=["Shoe-Size", ""]).hides("shoe_size")
+    assert Rule(keys=Keys(["Shoe-Size", ""])).hides("shoe_size")
 
 
 def test_keys_are_compared_in_one_form() -> None:
@@ -154,7 +154,7 @@ def test_a_query_keeps_its_raw_form_and_loses_its_secrets(query: str, reported: 
 
 @given(words, terms, st.booleans(), st.lists(st.tuples(words.map("q_".__add__), words), max_size=3))
 def test_no_value_of_a_sensitive_key_is_left(before: str, term: str, plus: bool, others: list[tuple[str, str]]) -> None:
-    key = (quote_plus if plus else quote)(before + term.upper())
+    key = (quote_plus if plus else quote)(before + term)
     plain = [f"{name}={value}" for name, value in others if not Rule().hides(name)]
     reported = policy().report_query("&".join([*plain, f"{key}={SECRET}", *plain]))
     assert reported == "&".join([*plain, f"{key}={SUBSTITUTE}", *plain])

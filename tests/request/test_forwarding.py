@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentry_web._request.forwarding import Forwarding, forwarded_addresses, parse_address, parse_forwarded
+from sentry_web._request.forwarding import (
+    Forwarding,
+    claimed_addresses,
+    forwarded_addresses,
+    parse_address,
+    parse_forwarded,
+)
 
 CLIENT, STRANGER, PROXY = "8.8.8.8", "9.9.9.9", "10.0.0.1"
 addresses = st.ip_addresses().map(str)
@@ -99,13 +105,66 @@ def test_any_text_is_read_without_a_complaint(value: str) -> None:
     forwarded_addresses({"forwarded": value, "x-forwarded-for": value}.get)
 
 
-def test_forwarded_goes_before_x_forwarded_for() -> None:
-    both = {"forwarded": f"for={CLIENT}", "x-forwarded-for": STRANGER}
+def test_x_forwarded_for_goes_before_forwarded() -> None:
+    """A proxy that writes X-Forwarded-* passes on a stranger's Forwarded."""
+    both = {"forwarded": f"for={STRANGER}", "x-forwarded-for": CLIENT}
     assert forwarded_addresses(both.get) == [CLIENT]
-    assert forwarded_addresses({"forwarded": "proto=https", "x-forwarded-for": f"{CLIENT},, {PROXY}"}.get) == [
-        CLIENT,
-        f" {PROXY}",
-    ]
+    assert forwarded_addresses({"x-forwarded-for": f"{CLIENT},, {PROXY}"}.get) == [CLIENT, f" {PROXY}"]
+    assert forwarded_addresses({"forwarded": f"for={STRANGER}", "x-forwarded-proto": "https"}.get) == []
+    assert forwarded_addresses({"forwarded": f"for={CLIENT}"}.get) == [CLIENT]
+    assert claimed_addresses(both.get) == [CLIENT, STRANGER]
+
+
+@pytest.mark.parametrize("trusted", [None, "*", 1, ["10.0.0.0/8"]])
+def test_a_strangers_forwarded_does_not_count_beside_what_the_proxy_writes(trusted: object) -> None:
+    headers = {
+        "forwarded": f"for={STRANGER};proto=https;host=evil.example",
+        "x-forwarded-for": CLIENT,
+        "x-forwarded-proto": "http",
+    }
+    assert Forwarding(trusted).client_address(PROXY, headers.get) == CLIENT
+    assert Forwarding(trusted).scheme_and_host(PROXY, headers.get) == ("http", None)
+
+
+@pytest.mark.parametrize(
+    ("header", "address", "scheme", "host"),
+    [
+        ("forwarded", "1.1.1.1", "https", "a.example"),
+        ("x-forwarded-for", "2.2.2.2", "http", "b.example"),
+        ("cf-connecting-ip", "3.3.3.3", "http", "b.example"),
+        ("x-real-ip", "4.4.4.4", "http", "b.example"),
+        ("fly-client-ip", PROXY, "http", "b.example"),  # not there: the peer
+    ],
+)
+def test_the_user_names_the_header(header: str, address: str, scheme: str, host: str) -> None:
+    headers = {
+        "forwarded": "for=1.1.1.1;proto=https;host=a.example",
+        "x-forwarded-for": "2.2.2.2",
+        "cf-connecting-ip": "3.3.3.3",
+        "x-real-ip": "4.4.4.4",
+        "x-forwarded-proto": "http",
+        "x-forwarded-host": "b.example",
+    }
+    named = Forwarding(None, header)
+    assert named.client_address(PROXY, headers.get) == address
+    assert named.scheme_and_host(PROXY, headers.get) == (scheme, host)
+    assert named.client_address(STRANGER, headers.get) == STRANGER
+    assert named.scheme_and_host(STRANGER, headers.get) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted"),
+    [
+        *((peer, True) for peer in ("127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "172.31.255.255", "192.168.0.1")),
+        *((peer, True) for peer in ("169.254.1.1", "fe80::1", "fd00::1", "100.64.0.1", "::ffff:10.0.0.1")),
+        # Documentation (RFC 5737, RFC 3849), benchmarks (RFC 2544), reserved, "this network", translation (RFC 6052)
+        *((peer, False) for peer in ("192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "198.18.0.1")),
+        *((peer, False) for peer in ("240.0.0.1", "0.0.0.0", "255.255.255.255", "192.0.0.1", "64:ff9b:1::1")),
+        *((peer, False) for peer in ("172.32.0.1", "100.128.0.1", "11.0.0.1", "::", CLIENT)),
+    ],
+)
+def test_who_is_trusted_by_default_is_an_explicit_list(peer: str, trusted: bool) -> None:
+    assert Forwarding().trusts(peer) is trusted
 
 
 @pytest.mark.parametrize(

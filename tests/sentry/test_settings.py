@@ -184,7 +184,7 @@ def test_a_second_init_is_in_force_from_the_next_request_on() -> None:
 
 
 def test_a_release_without_scrubber_terms_would_be_noticed() -> None:
-    assert {"password", "token"} & set(settings_module._SENSITIVE)
+    assert {"password", "token"} & set(settings_module._OF_SDK)
 
 
 # --- on every driver -------------------------------------------------------------------------------------------------
