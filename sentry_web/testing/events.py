@@ -160,6 +160,13 @@ class Events:
         return [span for span in self.spans if span["is_segment"]]
 
     @property
+    def roots(self) -> list[Reported]:
+        """The root spans in whichever shape the SDK sends them, as transactions or as segments."""
+        return [
+            event for event in self.all if event.kind == "transaction" or (event.kind == "span" and event["is_segment"])
+        ]
+
+    @property
     def sessions(self) -> list[Reported]:
         """The sessions and session aggregates."""
         return [event for event in self.all if event.kind in ("session", "sessions")]

@@ -144,7 +144,7 @@ def paths_of(shop: Any) -> list[str]:
 
 def described(events: Any) -> dict[str, Any]:
     """What was reported, as far as the tests look."""
-    roots = events.transactions or events.segments
+    roots = events.roots
     errors = events.errors
     return {
         "roots": [[root.name, source_of(root)] for root in roots],

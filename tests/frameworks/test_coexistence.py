@@ -117,7 +117,7 @@ def test_one_transaction_and_one_error_with_the_integrations_data(shop: Any, ins
     assert site.post("/books/1") == 200
     assert site.post("/books/0") == 500
     # The SDK's flusher may overtake itself: what it has taken and what is taken meanwhile are sent by two threads
-    roots = sorted(events.transactions or events.segments, key=lambda root: str(root["start_timestamp"]))
+    roots = sorted(events.roots, key=lambda root: str(root["start_timestamp"]))
     assert [root.name for root in roots] == [shop.name] * 2
     assert roots[0].status == "ok"
     (error,) = events.errors
@@ -137,7 +137,7 @@ def test_without_the_integration_the_error_arrives_too(shop: Any, start: Any) ->
     site = shop(inside=False)
     assert site.post("/books/1") == 200
     assert site.post("/books/0") == 500
-    roots = events.transactions or events.segments
+    roots = events.roots
     assert [root.name.rpartition(".")[2] for root in roots] == ["book", "book"]
     (error,) = events.errors
     assert error.exception == ("LookupError", "no such book")
@@ -155,5 +155,5 @@ def test_flask_behind_another_middleware_is_named_by_its_view(start: Any) -> Non
 
     site.app = SentryWsgiMiddleware(between)
     assert site.post("/books/1") == 200
-    (root,) = events.transactions or events.segments
+    (root,) = events.roots
     assert root.name == f"{__name__}.FlaskShop.book"

@@ -47,7 +47,7 @@ def test_what_one_request_reports(driver: Driver) -> None:
     assert [message.message for message in mine.messages] == ["hello"]
     assert mine.messages[0].exception is None
     assert mine.messages[0].mechanism == {}
-    assert [transaction.method_and_path for transaction in mine.transactions] == [("GET", "/a/b")]
+    assert [root.method_and_path for root in mine.roots] == [("GET", "/a/b")]
     assert len(mine) == 3
     assert len(list(events.of(other))) == 1
     assert len(events.sessions) == 1
@@ -65,6 +65,7 @@ def test_streamed_spans() -> None:
             with sentry_sdk.traces.start_span(name=f"GET {path}", attributes=attributes, parent_span=None):
                 WSGI.run(Script((ChildSpan(f"child of {path}"), StartResponse())))
     assert [span.name for span in events.segments] == ["GET /a", "GET /b"]
+    assert events.roots == events.segments
     assert {span.name for span in events.of(RequestSpec(path="/a"))} == {"GET /a", "child of /a"}
     assert {span.status for span in events.spans} == {"ok"}
 
