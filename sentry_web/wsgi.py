@@ -176,32 +176,28 @@ class _StartResponse:
         return result
 
 
-class _Body:
-    """The application's response iterable; each piece of application code runs inside the request's context.
+class _Parts:
+    """An iterator over the parts of a response, which is asked for each inside the request's context.
 
-    A server may iterate on another thread, interleave responses, close before, amid or after iteration, or drop the
-    object without a word: nothing is held across a ``yield``, and what was dropped is ended by ``__del__``.
+    ``iter()`` of it is itself, as of every iterator, and asks the application for nothing again: who looks at the first
+    part and then goes on (werkzeug's test client, httpx's transport) gets the rest.
+
+    Args:
+        exchange: The exchange.
+        response: The application's iterable.
+        iterator: The application's iterator.
+        body: What keeps the exchange alive.
     """
 
-    __slots__ = ("_exchange", "_response", "_iterator", "__weakref__")
+    __slots__ = ("_exchange", "_response", "_iterator", "_body")
 
-    def __init__(self, exchange: AnyExchange, response: Any) -> None:
+    def __init__(self, exchange: AnyExchange, response: Any, iterator: Any, body: _Body | None = None) -> None:
         self._exchange = exchange
         self._response = response
-        #: Until ``__iter__``; a server that calls next() at once relies on the application's having made an iterator.
-        self._iterator: Any = response
+        self._iterator = iterator
+        self._body = body
 
-    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        """End the exchange of a response that was dropped; runs once (PEP 442), and not while the process ends."""
-        try:
-            if self._exchange.open and not is_finalizing():
-                finish_dropped(self, self._exchange.abandoned)
-        except Exception:  # noqa: BLE001 - as call() does
-            report(self.__del__)
-
-    def __iter__(self) -> _Body:
-        __traceback_hide__ = True
-        self._iterator = _run(self._exchange, iter, self._response)
+    def __iter__(self) -> Any:
         return self
 
     def __next__(self) -> Any:
@@ -245,6 +241,36 @@ class _Body:
         if isinstance(self._response, types.GeneratorType) or not hasattr(self._response, "close"):
             self._exchange.close()
 
+
+class _Body(_Parts):
+    """The application's response iterable; each piece of application code runs inside the request's context.
+
+    A server may iterate on another thread, interleave responses, close before, amid or after iteration, or drop the
+    object without a word: nothing is held across a ``yield``, and what was dropped is ended by ``__del__``.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self, exchange: AnyExchange, response: Any) -> None:
+        # A server that calls next() at once relies on the application's having made an iterator
+        super().__init__(exchange, response, response)
+
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """End the exchange of a response that was dropped; runs once (PEP 442), and not while the process ends."""
+        try:
+            if self._exchange.open and not is_finalizing():
+                finish_dropped(self, self._exchange.abandoned)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(self.__del__)
+
+    def __iter__(self) -> Any:
+        """Ask the application for an iterator, each time, as without us; the response itself may be the only one."""
+        __traceback_hide__ = True
+        iterator = _run(self._exchange, iter, self._response)
+        if iterator is self._response:
+            return self
+        return call(_Parts, self._exchange, self._response, iterator, self) or iterator
+
     def close(self) -> None:
         """Close the application's iterable, then end the exchange (PEP 3333, "Handling the Start of the Response")."""
         __traceback_hide__ = True
@@ -259,11 +285,6 @@ class _SizedBody(_Body):
 
     __slots__ = ()
 
-    def __iter__(self) -> Any:
-        __traceback_hide__ = True
-        super().__iter__()
-        return call(_Unsized, self) or self  # what has a length is the iterable, not its iterator
-
     def __len__(self) -> int:
         __traceback_hide__ = True
         # Servers ask on trial and catch what it raises: no error of the request
@@ -272,22 +293,6 @@ class _SizedBody(_Body):
             return len(self._response)
         finally:
             call(self._exchange.leave, entered)
-
-
-class _Unsized:
-    """The iterator of a sized response; it keeps the response, and with it the exchange, alive."""
-
-    __slots__ = ("_body",)
-
-    def __init__(self, body: _Body) -> None:
-        self._body = body
-
-    def __iter__(self) -> _Unsized:
-        return self
-
-    def __next__(self) -> Any:
-        __traceback_hide__ = True
-        return next(self._body)
 
 
 def _close(response: Any) -> None:

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from wsgiref.util import FileWrapper
 
+import httpx
 import pytest
 import sentry_sdk
+from werkzeug import Response
+from werkzeug.test import Client as WerkzeugClient
 
 from sentry_web import SentryWsgiMiddleware
 from sentry_web._core.entry import MARKERS
@@ -123,6 +126,16 @@ def test_a_list_of_odd_parts_ends_the_request(events: Events) -> None:
     response = [b"abc", None]
     assert call(returning(response)) is response
     assert len(events.transactions) == 1
+
+
+def answering(make: Callable[[], Any]) -> Any:
+    """Make an application that starts a response, and returns a new object each time."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return make()
+
+    return app
 
 
 class OldStyle:
@@ -241,6 +254,60 @@ def test_an_object_that_refuses_to_be_asked_is_left_alone(events: Events) -> Non
     response = Refusing()
     assert call(returning(response)) is response
     assert len(events.transactions) == 1
+
+
+class Reiterable:
+    """Starts again with each ``iter()``, as Django's ``HttpResponse`` does."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"hel", b"lo"])
+
+
+class Again(Reiterable):
+    """Restarts itself, as a file does that is rewound."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.parts = [b"lo", b"hel"]
+        return self  # type: ignore[return-value]
+
+    def __next__(self) -> bytes:
+        if not self.parts:
+            raise StopIteration
+        return self.parts.pop()
+
+
+@pytest.mark.parametrize("make", [Reiterable, Again, generator, Sized, OldStyle])
+def test_iter_of_a_response_and_of_its_iterator_is_what_it_is_without_us(make: Any, events: Events) -> None:
+    def peek(response: Any) -> list[Any]:
+        iterator = iter(response)
+        first = next(iterator)
+        seen = [iter(iterator) is iterator, iterator is response, first, *iter(iterator)]
+        return [*seen, *iter(response)]
+
+    body = call(returning(make()))
+    assert peek(body) == peek(make())
+    del body
+    assert len(events.transactions) == 1
+
+
+@pytest.mark.parametrize("make", [Reiterable, Sized, generator])
+def test_clients_that_look_at_the_first_part_get_the_body_once(make: Any, events: Events) -> None:
+    """werkzeug's test client and ``Response.from_app``, and httpx's transport."""
+    expected = b"".join(make())
+    app = SentryWsgiMiddleware(answering(make))
+    assert WerkzeugClient(app).get("/").data == expected
+    assert Response.from_app(app, make_environ(RequestSpec())).get_data() == expected
+    with httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://shop") as client:
+        assert client.get("/").content == expected
+
+
+def test_two_iterators_of_one_response_go_on_by_themselves(events: Events) -> None:
+    body = call(returning(Reiterable()))
+    one, other = iter(body), iter(body)
+    assert [next(one), next(other), *one, *other] == [b"hel", b"hel", b"lo", b"lo"]
 
 
 # --- iteration -------------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Returns(enum.Enum):
     LAZY_GENERATOR = "a generator that does every step while it is iterated"
     ITERATOR = "an iterator with close()"
     SIZED = "an iterable with len() and close(), but no list"
+    REITERABLE = "an iterable with close() and without len() that starts again with each iter()"
     FILE_WRAPPER = "wsgi.file_wrapper around a file with close()"
     WRITE = "an empty list: the chunks went through the write callable"
     NOTHING = "None, which PEP 3333 forbids"
@@ -67,9 +68,9 @@ _RETURN_NEEDS = {
     Returns.WRITE: Feature.WRITE,
     Returns.NOTHING: Feature.NO_RESPONSE_OBJECT,
 }
-CLOSABLE = frozenset({Returns.ITERATOR, Returns.SIZED, Returns.FILE_WRAPPER})
+CLOSABLE = frozenset({Returns.ITERATOR, Returns.SIZED, Returns.REITERABLE, Returns.FILE_WRAPPER})
 #: Kinds of responses that are returned whole: if the application raises before, nothing is sent, unlike in ASGI.
-WHOLE = frozenset({Returns.LIST, Returns.TUPLE, Returns.SIZED, Returns.FILE_WRAPPER})
+WHOLE = frozenset({Returns.LIST, Returns.TUPLE, Returns.SIZED, Returns.REITERABLE, Returns.FILE_WRAPPER})
 
 
 class Close(enum.Enum):
@@ -94,15 +95,18 @@ class Peer(Described):
             server stops iterating.
         close: When a WSGI server calls ``close()``.
         thread_hopping: Whether a WSGI server calls each ``next()`` and ``close()`` in a thread of its own.
+        peeks: Whether a WSGI server looks at the first part, and goes on with ``iter()`` of the iterator, as werkzeug's
+            test client and httpx's transport do.
     """
 
     gone_after: int | None = None
     close: Close = Close.AFTER
     thread_hopping: bool = False
+    peeks: bool = False
 
     def needs(self) -> Iterator[Feature]:
         """Yield the protocol features that this behaviour needs."""
-        if self.close is not Close.AFTER or self.thread_hopping:
+        if self.close is not Close.AFTER or self.thread_hopping or self.peeks:
             yield Feature.ITERATION
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
 from sentry_web.testing import WSGI, Raise, RequestSpec, Returns, Script, SetTag, StartResponse
+from sentry_web.testing.script import WHOLE
 from sentry_web.testing.strategies import requests, scripts, websocket_scripts
 
 from .properties import ALL_DRIVERS, ASGI_DRIVERS, ONCE, sdk
@@ -75,7 +76,7 @@ def assert_same(drivers: Any, run: str, arguments: tuple[Any, ...], both: bool) 
 
 def streamed(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]:
     """Of a list that an exception kept from being returned nothing is sent, where ASGI sent its first parts."""
-    if script.returns in (Returns.LIST, Returns.TUPLE, Returns.SIZED) and not says_what_it_starts(script):
+    if script.returns in WHOLE and not says_what_it_starts(script):
         script = replace(script, returns=Returns.ITERATOR if script.after else Returns.GENERATOR)
     return script, request
 

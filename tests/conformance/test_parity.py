@@ -174,6 +174,7 @@ def says_what_it_starts(script: Script) -> bool:
         Returns.LIST,
         Returns.TUPLE,
         Returns.SIZED,
+        Returns.REITERABLE,
     )
 
 
@@ -185,7 +186,7 @@ def ending_by_itself(script: Script) -> Script:
     """
     starts_a_thread = any(isinstance(step, (SpawnThread, SpawnTask)) for step in flattened(script.steps))
     breaks = any(isinstance(step, Raise) for step in script.steps)
-    closable = script.returns in (Returns.ITERATOR, Returns.SIZED)
+    closable = script.returns in (Returns.ITERATOR, Returns.SIZED, Returns.REITERABLE)
     return replace(script, returns=Returns.GENERATOR) if starts_a_thread and breaks and closable else script
 
 
@@ -231,7 +232,7 @@ def test_drivers_with_code_after_the_response(script, request, mode, wrap):
     assert_same(DIRECT, script, request, mode, wrap)
 
 
-STREAMS = [Returns.GENERATOR, Returns.LAZY_GENERATOR, Returns.ITERATOR, Returns.SIZED]
+STREAMS = [Returns.GENERATOR, Returns.LAZY_GENERATOR, Returns.ITERATOR, Returns.SIZED, Returns.REITERABLE]
 
 
 @given(

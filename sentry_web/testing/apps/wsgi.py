@@ -44,6 +44,8 @@ class WsgiRun(Run):
             return tuple(chunks)
         if returns is Returns.SIZED:
             return SizedIterable(chunks, self.close)
+        if returns is Returns.REITERABLE:
+            return ReiterableResponse(chunks, self.close)
         if returns is Returns.FILE_WRAPPER:
             return self.environ["wsgi.file_wrapper"](ClosingFile(b"".join(chunks), self.close))
         return chunks if returns is Returns.LIST else None
@@ -113,8 +115,8 @@ class ClosingIterator:
         return next(self._chunks)
 
 
-class SizedIterable:
-    """An iterable with ``len()`` and ``close()`` that is not a list, like some responses of werkzeug and Django."""
+class ReiterableResponse:
+    """An iterable with ``close()`` that starts again with each ``iter()``, like Django's ``HttpResponse``."""
 
     def __init__(self, chunks: list[bytes], close: Callable[[], None]) -> None:
         self._chunks = chunks
@@ -122,6 +124,10 @@ class SizedIterable:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._chunks)
+
+
+class SizedIterable(ReiterableResponse):
+    """Such an iterable with ``len()`` that is not a list, like some responses of werkzeug and Django."""
 
     def __len__(self) -> int:
         return len(self._chunks)

@@ -149,6 +149,8 @@ class WsgiExchange:
             self.received(chunk)
             if self.peer.close is Close.DURING:
                 return
+            if self.peer.peeks:
+                iterator = self.guarded("iter", iter, iterator)
         self.recorder.violation(f"more than {MAXIMUM_CHUNKS} chunks")
 
     def received(self, chunk: Any) -> None:

@@ -151,7 +151,7 @@ def _is_response(returns: Returns) -> bool:
 def _peers(protocol: Protocol) -> st.SearchStrategy[Peer]:
     gone_after = st.sampled_from([None, None, 0, 1, 2])
     if Script(peer=Peer(thread_hopping=True)).expressible_in(protocol):
-        return st.builds(Peer, gone_after, st.sampled_from(list(Close)), st.booleans())
+        return st.builds(Peer, gone_after, st.sampled_from(list(Close)), st.booleans(), st.booleans())
     return st.builds(Peer, gone_after)
 
 
