@@ -25,14 +25,21 @@ MOST_MESSAGE_SPANS = 1000
 ContextValues = tuple[tuple["ContextVar[Any]", ...], tuple[Any, ...]]
 
 
-class Captured(list[Any]):
+#: Exceptions that a request remembers as reported; the oldest is forgotten first, and would be reported again.
+MOST_CAPTURED = 256
+
+
+class Captured(dict[int, Any]):
     """The exceptions reported so far in one request, so that each is reported once, whatever nests.
 
     Identity is what counts, and no exception is held: the traceback of each leads back to the frames that hold this
-    object. Exceptions of built-in classes take no weak reference; they are recognised by their address together with
-    their class and the instruction that raised them, since the address alone may be used again within the request.
+    object. By address it finds what identifies an exception, since another one may come to the same address: a weak
+    reference, or, as exceptions of built-in classes take none, their ``__dict__``. That is an object of its own for
+    each exception, which every exception has, and mostly empty; holding it keeps its address from being used again,
+    without keeping the exception. A mark in the exception itself would be seen by applications that render
+    ``vars(error)``, and would suppress one that is raised again in another request.
 
-    The list holds these marks. It is a list itself, since every request has one, which mostly stays empty.
+    This is a dictionary itself, since every request has one, which mostly stays empty.
     """
 
     __slots__ = ()
@@ -46,10 +53,13 @@ class Captured(list[Any]):
         Returns:
             Whether it is new.
         """
-        mark = _mark_of(error)
-        if mark in self:
+        address = id(error)
+        identity = self.get(address)
+        if identity is not None and _identifies(identity, error):
             return False
-        self.append(mark)
+        if len(self) >= MOST_CAPTURED:
+            self.pop(next(iter(self), address), None)
+        self[address] = _identity_of(error)
         return True
 
     def add_all(self, errors: Sequence[BaseException]) -> bool:
@@ -83,27 +93,15 @@ class CapturedInside(Captured):
         self._outer = None
 
 
-class _Identity(weakref.ref[Any]):
-    """A weak reference that equals another one of the very same object, whatever ``==`` the object has."""
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self() is not None and self() is other()
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-def _mark_of(error: BaseException) -> Any:
+def _identity_of(error: BaseException) -> Any:
     try:
-        return _Identity(error)
+        return weakref.ref(error)
     except TypeError:
-        traceback = error.__traceback__
-        while traceback is not None and traceback.tb_next is not None:
-            traceback = traceback.tb_next
-        origin = None if traceback is None else (id(traceback.tb_frame.f_code), traceback.tb_lasti)
-        return (id(error), type(error), origin)
+        return error.__dict__
+
+
+def _identifies(identity: Any, error: BaseException) -> bool:
+    return identity() is error if isinstance(identity, weakref.ref) else identity is error.__dict__
 
 
 class MessageSpan(Protocol):

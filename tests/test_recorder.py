@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from typing import Any
 
@@ -16,7 +17,7 @@ from sentry_web import (
     instrument_wsgi,
 )
 from sentry_web._request import Outcome
-from sentry_web.recorder import BaseRecorder, BaseRecording, Captured, CapturedInside, _mark_of, check_recorders
+from sentry_web.recorder import BaseRecorder, BaseRecording, MOST_CAPTURED, Captured, CapturedInside, check_recorders
 
 
 class Equal(Exception):  # noqa: N818
@@ -106,13 +107,35 @@ def test_a_dead_exception_equals_none() -> None:
     assert captured.add(raised(Own))
 
 
-def test_a_mark_is_of_one_exception_and_no_other() -> None:
-    first, second = Equal(), Equal()
-    assert _mark_of(first) == _mark_of(first)
-    mark = _mark_of(first)
-    others = [_mark_of(second), _mark_of(Equal())]
-    assert mark not in others
-    assert {mark: 1}[mark] == 1, "usable as a key"
+def test_an_exception_at_the_address_of_a_dead_one_is_new() -> None:
+    """CPython gives the memory of a dead object to the next one of its size, raised by the same line as well."""
+    captured = Captured()
+    addresses = set()
+    for _ in range(1000):
+        error = raised(AssertionError)
+        error.args = ()  # shared by all that have no arguments
+        addresses.add(id(error))
+        assert captured.add(error)
+        assert not captured.add(error)
+        del error
+    assert len(addresses) < 1000, "no address was used again"
+
+
+def test_what_is_remembered_is_bounded_in_number_and_in_time() -> None:
+    captured = Captured()
+    errors = [raised(ValueError) for _ in range(3 * MOST_CAPTURED)]
+    assert all([captured.add(error) for error in errors])  # noqa: C419 - each is added
+    assert len(captured) == MOST_CAPTURED
+    assert not captured.add(errors[-1])
+    assert not captured.add(errors[-MOST_CAPTURED])
+
+
+@pytest.mark.parametrize("kind", [ValueError, Own])
+def test_an_exception_that_was_reported_looks_as_before(kind: type[BaseException]) -> None:
+    error, other = raised(kind), raised(kind)
+    Captured().add(error)
+    assert (vars(error), dir(error), repr(error)) == (vars(other), dir(other), repr(other))
+    assert type(pickle.loads(pickle.dumps(error))) is kind
 
 
 def test_a_base_recording_does_nothing() -> None:
