@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._request import Outcome, Request
     from ._sentry import SentryRecorder
     from .asgi import AsgiMiddleware
+    from .integration import WebIntegration
     from .recorder import BaseRecorder, BaseRecording, Recorder, Recording
     from .wsgi import WsgiMiddleware
 
@@ -32,6 +33,7 @@ __all__ = [
     "SentryMiddleware",
     "SentryRecorder",
     "SentryWsgiMiddleware",
+    "WebIntegration",
     "WsgiMiddleware",
     "instrument_asgi",
     "instrument_wsgi",
@@ -52,6 +54,7 @@ _HOMES = {
     "SentryMiddleware": "_middlewares.asgi",
     "SentryRecorder": "_sentry",
     "SentryWsgiMiddleware": "_middlewares.wsgi",
+    "WebIntegration": "integration",
     "WsgiMiddleware": "wsgi",
     "instrument_asgi": "_middlewares.instrument",
     "instrument_wsgi": "_middlewares.instrument",

@@ -31,7 +31,13 @@ MIDDLE = {"_naming", "_options", "_privacy", "recorder"} | PRIMITIVES
 
 # unit: the units it may import. "" is the package's own `__init__`, that is, its public names.
 EDGES: dict[str, set[str]] = {
-    "": {"_middlewares", "_middlewares.instrument", "_otel", "_request", "_sentry", "asgi", "recorder", "wsgi"},
+    "": {
+        *("_middlewares", "_middlewares.instrument", "_otel", "_request", "_sentry", "asgi", "integration"),
+        *("recorder", "wsgi"),
+    },
+    # One line in place of a middleware: the entry points of frameworks, and the SDK's own middlewares.
+    "integration": {"_core", "_core.guard", "_middlewares", "_middlewares.entry_points", "_options", "_sentry"},
+    "_middlewares.entry_points": {"_core.guard"},
     # The composition root: the one place that knows both protocols and the outputs.
     "_middlewares": {"_options", "_sentry", "asgi", "wsgi"},
     # OpenTelemetry is an extra: its output is loaded when one of the functions is called.
@@ -83,7 +89,7 @@ VENDORS: dict[str, set[str]] = {
     "opentelemetry": {"_otel"},
     "pytest": {"testing"},
     "rich": {"cli", "cli.cards", "demo"},
-    "sentry_sdk": {"_sentry", "cli", "cli.cards", "cli.readings", "cli.sdk", "demo", "testing"},
+    "sentry_sdk": {"_sentry", "cli", "cli.cards", "cli.readings", "cli.sdk", "demo", "integration", "testing"},
     "starlette": {"cli", "demo", "resolvers"},
     "uvicorn": {"cli", "cli.servers", "demo"},
     "websockets": {"demo"},

@@ -24,6 +24,12 @@ from .nested import AnyExchange, NestedExchange
 MARKERS = {"asgi": "sentry_web", "wsgi": "sentry_web.exchange"}
 
 
+def is_recorded(scope_or_environ: Any, protocol: str, key: str) -> bool:
+    """Return whether the output with this key records the request that a scope or environ belongs to."""
+    exchange = scope_or_environ.get(MARKERS[protocol])
+    return isinstance(exchange, Exchange) and exchange.open and exchange.records(key)
+
+
 def _report_swallowed(error: BaseException, framework: str) -> None:
     exchange = current()
     if exchange is not None:

@@ -151,7 +151,11 @@ class Exchange(ContextStack):
 
     def records_with(self, recorder: Recorder) -> bool:
         """Return whether this output records the request already."""
-        return any(active.key == recorder.key for active in self.recordings)
+        return self.records(recorder.key)
+
+    def records(self, key: str) -> bool:
+        """Return whether the output with this key records the request already."""
+        return any(active.key == key for active in self.recordings)
 
     @property
     def extra_headers(self) -> list[tuple[str, str]]:

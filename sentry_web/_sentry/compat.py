@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
+import sentry_sdk.client
 import sentry_sdk.utils
 from sentry_sdk import Scope
 from sentry_sdk.tracing_utils import Baggage
@@ -39,6 +41,10 @@ _MARKERS = {
     "asgi": ("sentry_sdk.integrations.asgi", "_asgi_middleware_applied"),
     "wsgi": ("sentry_sdk.integrations.wsgi", "_wsgi_middleware_applied"),
 }
+
+
+#: This package, as Sentry names packages.
+_PACKAGE = "pypi:sentry-web"
 
 
 class Marker:
@@ -73,6 +79,16 @@ def is_instrumented_by_sdk(protocol: str) -> bool:
     variable = _found.get(protocol)
     value = variable.get(False) if variable is not None else False
     return bool(value) and not isinstance(value, Marker)
+
+
+def name_package() -> None:
+    """Name this package among those that made an event, ``sdk.packages`` (``SDK_INFO``)."""
+    packages = getattr(sentry_sdk.client, "SDK_INFO", {}).get("packages")
+    if isinstance(packages, list) and not any(package["name"] == _PACKAGE for package in packages):
+        try:
+            packages.append({"name": _PACKAGE, "version": version("sentry-web")})
+        except PackageNotFoundError:  # run from a checkout
+            return
 
 
 def share_propagation_context(isolation: Scope, current: Scope) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import functools
+import logging
 from typing import Any
 
 import sentry_sdk
@@ -25,6 +27,20 @@ from .settings import ClientSettings, SettingsCache, sensitive_keys
 _SAMPLING_KEYS = {"asgi": "asgi_scope", "wsgi": "wsgi_environ"}
 
 
+logger = logging.getLogger("sentry_web")
+
+
+@functools.cache
+def _warn_once() -> None:
+    """Say that sentry-sdk has the request already; once a process, since it would be said of each request."""
+    logger.warning(
+        "A middleware of sentry-sdk, put there by one of its integrations, reports this request already, and this "
+        "package does nothing about it: what it reports is not filtered. Either add one line, "
+        "sentry_sdk.init(integrations=[sentry_web.WebIntegration()]), and leave the middleware out; or wrap the whole "
+        "application, application = SentryWsgiMiddleware(app) or SentryAsgiMiddleware(app), and serve that."
+    )
+
+
 class SentryRecorder(BaseRecorder):
     """The Sentry output of one middleware.
 
@@ -45,7 +61,12 @@ class SentryRecorder(BaseRecorder):
 
     def active(self, protocol: str) -> bool:
         """Return whether a client would send anything, and no middleware of the SDK reports this request already."""
-        return sentry_sdk.get_client().is_active() and not compat.is_instrumented_by_sdk(protocol)
+        if not sentry_sdk.get_client().is_active():
+            return False
+        instrumented = compat.is_instrumented_by_sdk(protocol)
+        if instrumented:
+            _warn_once()
+        return not instrumented
 
     def incoming(self, request: Request) -> Trace | None:
         """Return the trace that the request's headers name, where it is to be continued."""
@@ -135,7 +156,7 @@ class SentryRecording(BaseRecording):
         start = Start(
             name=name,
             op=f"{request.kind}.server",
-            origin=self._config.span_origin,
+            origin=_origin(self._config, request),
             method=request.method,
             protocol=request.protocol,
             sampling_context={_SAMPLING_KEYS[request.protocol]: scope_or_environ, "request": request},
@@ -221,6 +242,12 @@ class SentryRecording(BaseRecording):
         if self._linked is not None:
             attributes["sentry.previous_trace"] = self._linked
         return attributes
+
+
+def _origin(config: Options, request: Request) -> str:
+    """Return ``span_origin``, or where it is not given, what Sentry shows as made by this package."""
+    given = config.span_origin
+    return f"auto.http.sentry_web.{request.protocol}" if given == Options.span_origin else given
 
 
 def _may_continue(config: Options, request: Request) -> bool:

@@ -66,6 +66,8 @@ REMOVED = {
     "stacktrace": "the compiled application has other frames in each protocol",
     # Which protocol it was: said in these places, and in no other
     "protocol": "the tag that says which protocol it was",
+    "origin": "says which protocol it was, where the user has not said what it shall be",
+    "sentry.origin": "the same, in stream mode",
     "mechanism.type": "says which protocol it was, as sentry-sdk's middlewares do",
 }
 #: Keys under which the names are compared without case (RFC 9110, 5.1): each protocol's users know another one.

@@ -1,0 +1,171 @@
+"""The entry points of frameworks: where a request enters an application, so that no middleware has to be placed.
+
+No framework is imported. The entry point of a framework that is imported already is patched at once, that of another as
+soon as something imports it. A patch stays for the life of the process, and asks at each call whether it applies.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from importlib.abc import MetaPathFinder
+from typing import Any, NamedTuple
+
+from .._core.guard import call
+
+
+class EntryPoint(NamedTuple):
+    """A class of applications.
+
+    Attributes:
+        module: The module that defines the class.
+        name: The class; its ``__call__`` serves a request.
+        protocol: ``"asgi"`` (3) or ``"wsgi"``.
+        integration: sentry-sdk's integration for the framework, by its identifier.
+        instrumented_by_sdk: Whether that integration instruments this entry point; else it does so within the
+            application, or has nothing to do with it.
+    """
+
+    module: str
+    name: str
+    protocol: str
+    integration: str | None = None
+    instrumented_by_sdk: bool = True
+
+
+ENTRY_POINTS = (
+    EntryPoint("flask.app", "Flask", "wsgi", "flask"),
+    EntryPoint("django.core.handlers.wsgi", "WSGIHandler", "wsgi", "django"),
+    EntryPoint("django.core.handlers.asgi", "ASGIHandler", "asgi", "django"),
+    EntryPoint("falcon.app", "App", "wsgi", "falcon"),
+    EntryPoint("falcon.asgi.app", "App", "asgi"),
+    EntryPoint("bottle", "Bottle", "wsgi", "bottle"),
+    EntryPoint("pyramid.router", "Router", "wsgi", "pyramid"),
+    EntryPoint("starlette.applications", "Starlette", "asgi", "starlette"),
+    EntryPoint("litestar.app", "Litestar", "asgi", "litestar", instrumented_by_sdk=False),
+    EntryPoint("quart.app", "Quart", "asgi", "quart"),
+    EntryPoint("blacksheep.server.application", "Application", "asgi"),
+)
+
+#: Returns the middleware that serves requests to an application in its place, or ``None`` for the application itself.
+#: Called with the entry point, the application, and what it is called by without the patch.
+Choose = Callable[[EntryPoint, Any, Callable[..., Any]], Any]
+
+#: How many applications of one process have their middlewares kept. The oldest goes first, and is made again at need.
+MOST_APPLICATIONS = 64
+
+
+class Middlewares:
+    """The middlewares of applications, each made once.
+
+    Applications are kept alive: not all of them can be referred to weakly, and most are served until the process ends.
+    """
+
+    __slots__ = ("_lock", "_made")
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Any, Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, app: Any, make: Callable[..., Any], *args: Any) -> Any:
+        """Return the middleware of an application, made by ``make(*args)`` when it is first asked for."""
+        made = self._made.get(id(app))
+        if made is not None:
+            return made[1]
+        with self._lock:
+            if id(app) not in self._made:
+                while len(self._made) >= MOST_APPLICATIONS:
+                    del self._made[next(iter(self._made))]
+                self._made[id(app)] = (app, call(make, *args))  # ``None`` where that failed: logged once
+            return self._made[id(app)][1]
+
+
+def instrument(choose: Choose) -> None:
+    """Let requests to the applications of every framework go through the middleware that is chosen for each.
+
+    Args:
+        choose: Chooses it, at each request.
+    """
+    for entry_point in ENTRY_POINTS:
+        _IMPORTS.when_imported(entry_point.module, functools.partial(_patch, entry_point, choose))
+
+
+def _patch(entry_point: EntryPoint, choose: Choose, module: Any) -> None:
+    kind = getattr(module, entry_point.name, None)
+    if kind is not None:
+        wrap = _wsgi_entry if entry_point.protocol == "wsgi" else _asgi_entry
+        kind.__call__ = wrap(kind.__call__, entry_point, choose)
+
+
+def _wsgi_entry(original: Any, entry_point: EntryPoint, choose: Choose) -> Any:
+    @functools.wraps(original)
+    def __call__(self: Any, environ: Any, start_response: Any) -> Any:  # noqa: N807
+        __traceback_hide__ = True
+        middleware = call(choose, entry_point, self, original)
+        if middleware is None:
+            return original(self, environ, start_response)
+        return middleware(environ, start_response)
+
+    return __call__
+
+
+def _asgi_entry(original: Any, entry_point: EntryPoint, choose: Choose) -> Any:
+    @functools.wraps(original)
+    async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> Any:  # noqa: N807
+        __traceback_hide__ = True
+        middleware = call(choose, entry_point, self, original)
+        if middleware is None:
+            return await original(self, scope, receive, send)
+        return await middleware(scope, receive, send)
+
+    return __call__
+
+
+class _ImportWatch(MetaPathFinder):
+    """A finder that finds nothing itself, and calls functions with certain modules once these have been imported."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Callable[[Any], None]]] = {}
+
+    def when_imported(self, name: str, function: Callable[[Any], None]) -> None:
+        """Call the function with the module: now, or once it is imported."""
+        module = sys.modules.get(name)
+        if module is not None:
+            call(function, module)
+            return
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+        self._waiting.setdefault(name, []).append(function)
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Return what the other finders find; its loader calls the functions when the module has been executed."""
+        if fullname not in self._waiting:
+            return None
+        for find in self._others():
+            spec = find(fullname, path, target)
+            if spec is not None:
+                call(self._watch, spec.loader, fullname)
+                return spec
+        return None
+
+    def _others(self) -> Iterator[Any]:
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            if finder is not self and find is not None:
+                yield find
+
+    def _watch(self, loader: Any, name: str) -> None:
+        """Shadow ``exec_module`` of this one loader: in a loader of ours, what reads the module's source would miss it."""
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            execute(module)
+            for function in self._waiting.pop(name, ()):
+                call(function, module)
+
+        loader.exec_module = exec_module
+
+
+_IMPORTS = _ImportWatch()
