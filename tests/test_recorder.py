@@ -17,7 +17,7 @@ from sentry_web import (
     instrument_wsgi,
 )
 from sentry_web._request import Outcome
-from sentry_web.recorder import BaseRecorder, BaseRecording, MOST_CAPTURED, Captured, CapturedInside, check_recorders
+from sentry_web.recorder import MOST_CAPTURED, BaseRecorder, BaseRecording, Captured, CapturedInside, check_recorders
 
 
 class Equal(Exception):  # noqa: N818

@@ -1,6 +1,7 @@
 """The faults that ``put_back.py`` puts back: each reproduces a row of the table of incumbents' faults in this package.
 
-A row of ``FAULTS`` is the number of the defect, a sentence, and the changes that make the fault. A change is anchored
+A row of ``FAULTS`` is the number of the defect, or the words that the names of its tests have in common, a sentence,
+and the changes that make the fault. A change is anchored
 on a qualified name (see ``anchors.py``), and states the fault by behaviour, at the boundary where it shows: the call of
 a middleware, a transition of the exchange, a reader of ``Request``, the verdict on an exception, a name, a recording.
 Most changes replace a function by one of this module, which gets the original. Local names in a pattern do not survive
@@ -40,9 +41,9 @@ class Edit(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is put back: the defect's number, what goes wrong, and how."""
+    """What is put back: the defect's number or its tests' words, what goes wrong, and how."""
 
-    defect: int
+    defect: int | str
     what: str
     changes: tuple[Replace | Edit, ...]
 
@@ -623,7 +624,16 @@ def stays_active(original: Any) -> Any:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-def fault(defect: int, what: str, *changes: Replace | Edit) -> Fault:
+def iterates_again(original: Any) -> Any:
+    def restart(self: Any) -> Any:
+        if self._body is not None:
+            self._iterator = iter(self._response)
+        return self
+
+    return restart
+
+
+def fault(defect: int | str, what: str, *changes: Replace | Edit) -> Fault:
     return Fault(defect, what, changes)
 
 
@@ -781,4 +791,19 @@ FAULTS: tuple[Fault, ...] = (
     fault(47, "WSGI: the query is unquoted as a whole", Replace("EnvironRequest.__init__", unquotes_environ)),
     fault(48, "the path of a unix socket is a host", Replace("ScopeRequest", has_host)),
     fault(48, "a socket without a port has one", Replace("ScopeRequest", has_server)),
+    # Whose it was
+    fault(
+        "kept_connection",
+        "a context that has leaked counts",
+        Edit("Entry.open", "around.over", "around.over and False"),
+    ),
+    fault("kept_connection", "only the nearest request is left", Edit("before_leak", "around.over", "False")),
+    fault("kept_connection", "an ended response is not an end", Edit("Exchange.over", "_COMPLETE", "_CLOSED")),
+    fault("kept_connection", "the server keeps the leaked scopes", Replace("Entry._restore", does_nothing)),
+    fault(
+        "kept_connection",
+        "an inner middleware looks at the leaked context",
+        Edit("Entry._open", "exchange.leaked", "0"),
+    ),
+    fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
 )

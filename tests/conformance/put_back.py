@@ -1,8 +1,8 @@
 """Put faults back, one at a time, to show that the tests of ``test_defects_*.py`` catch them.
 
-``python tests/conformance/put_back.py [NN …] [--jobs N]`` copies the package installed, or else the checkout's, puts
-each fault of ``faults.py`` (of the given defects only) into a copy of its own, and runs the defect's tests on it, ``N``
-faults at a time. It prints a table, and exits with 1 if a fault survives or a name or pattern is not found exactly
+``python tests/conformance/put_back.py [NN | NAME …] [--jobs N]`` copies the package installed, or else the checkout's,
+puts each fault of ``faults.py`` (of the given defects only) into a copy of its own, and runs the defect's tests on it,
+``N`` faults at a time. A defect without a number is named by words that the names of its tests have in common. It prints a table, and exits with 1 if a fault survives or a name or pattern is not found exactly
 once. First it runs the tests on a copy in which every name that the faults replace is replaced by something that only
 calls the original: they must pass, so that what is caught later is the fault and not its being put there.
 
@@ -111,15 +111,23 @@ def copied(folder: Path) -> Iterator[Path]:
         yield copy
 
 
-def run_tests(folder: Path, defects: Iterable[int] | None) -> tuple[int | None, str]:
+def keyword(defect: int | str) -> str:
+    """Return what the names of a defect's tests have in common."""
+    return defect if isinstance(defect, str) else f"defect_{defect:02}"
+
+
+def run_tests(folder: Path, defects: Iterable[int | str] | None) -> tuple[int | None, str]:
     """Run these defects' tests, or the properties, on the package in ``folder``: exit status and first test to fail."""
     command = [sys.executable, "-m", "pytest", "-q", "--maxfail=1", "--no-header", "--import-mode=importlib"]
     command += ["-p", "no:cacheprovider", f"--rootdir={ROOT}"]
     if defects is None:
         files = [HERE / name for name in PROPERTIES]
     else:
-        files = sorted(HERE.glob("test_defects_*.py"))
-        command += ["-k", " or ".join(f"defect_{number:02}" for number in defects)]
+        words = [keyword(defect) for defect in defects]
+        files = [
+            path for path in sorted(HERE.glob("test_*.py")) if any(word in path.read_text("utf-8") for word in words)
+        ]
+        command += ["-k", " or ".join(words)]
     if (ROOT / "pyproject.toml").exists():
         command.append(f"--config-file={ROOT / 'pyproject.toml'}")
     # No byte code: two edits of the same size within a second would look the same to Python's cache
@@ -157,11 +165,12 @@ def judge(row: int, folder: Path, package: Any, by_properties: bool = False) -> 
 def main(arguments: list[str]) -> int:
     """Judge all faults, or those of the defects named; print the table."""
     parser = argparse.ArgumentParser(description="Put faults back, one at a time, to show that the tests catch them.")
-    parser.add_argument("defects", nargs="*", type=int, help="numbers of defects; all, if none is given")
+    parser.add_argument("defects", nargs="*", help="numbers or names of defects; all, if none is given")
     parser.add_argument("--properties", action="store_true", help="run the properties, not the tests of the defect")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="faults at a time")
     options = parser.parse_args(arguments)
-    rows = [row for row, fault in enumerate(FAULTS) if not options.defects or fault.defect in options.defects]
+    wanted = {int(defect) if defect.isdigit() else defect for defect in options.defects}
+    rows = [row for row, fault in enumerate(FAULTS) if not wanted or fault.defect in wanted]
     if options.properties:
         rows = [row for row in rows if {change.name.split(".")[0] for change in FAULTS[row].changes} <= COMPARED]
     folder = find_package()
@@ -169,13 +178,13 @@ def main(arguments: list[str]) -> int:
     found = [row for row in rows if not misplaced(FAULTS[row], folder, package)]
     with copied(folder) as copy:
         apply(found, copy, package, harmless=True)
-        defects = sorted({FAULTS[row].defect for row in rows})
+        defects = sorted({FAULTS[row].defect for row in rows}, key=keyword)
         status, detail = run_tests(copy.parent, None if options.properties else defects)
     if status != 0:
         print(f"the tests fail without any fault: {detail}")
         return 1
     caught = 0
-    rows.sort(key=lambda row: FAULTS[row].defect)
+    rows.sort(key=lambda row: keyword(FAULTS[row].defect))
     with ThreadPoolExecutor(options.jobs) as pool:
         verdicts = pool.map(lambda row: judge(row, folder, package, options.properties), rows)
         for row, (good, verdict) in zip(rows, verdicts):
