@@ -213,6 +213,33 @@ def test_an_inner_middleware_inherits_nothing_on_a_kept_connection(driver: Any) 
     assert seen == [{}]
 
 
+def test_a_kept_connection_hands_on_neither_a_request_nor_the_one_around_it() -> None:
+    """A request made in process leaks its context, and the request that made it is over by then, too."""
+    leaked: list[contextvars.Context] = []
+
+    def inner(environ: Any, start_response: Any) -> Any:
+        leaked.append(contextvars.copy_context())
+        start_response("200 OK", [])
+        return []
+
+    def outer(environ: Any, start_response: Any) -> Any:
+        Say().act(None)
+        SentryWsgiMiddleware(inner)(make_environ(NEXT), lambda *given: None)
+        start_response("200 OK", [])
+        return []
+
+    def last(environ: Any, start_response: Any) -> Any:
+        sentry_sdk.capture_message("last")
+        start_response("200 OK", [])
+        return []
+
+    with recording(traces_sample_rate=1.0) as events:
+        SentryWsgiMiddleware(outer)(make_environ(UPLOAD), lambda *given: None)
+        leaked[0].run(SentryWsgiMiddleware(last), make_environ(NEXT), lambda *given: None)
+        (message,) = events.messages
+        assert "gabriela" not in json.dumps(message.payload)
+
+
 @DRIVERS
 def test_what_was_around_a_kept_connection_still_counts(driver: Any) -> None:
     """The tag of whoever has started the server is on all of its requests."""
