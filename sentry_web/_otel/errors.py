@@ -57,7 +57,5 @@ def _record(error: BaseException, request: Request, policy: Policy, outcome: Out
     message = str(error)
     stacktrace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     secrets = Secrets(request, policy, header_pairs(outcome.headers))
-    redactor = Redactor(secrets.values(), str, secrets.blocks)
-    if redactor.search([message, stacktrace]):
-        message, stacktrace = redactor.redact([message, stacktrace])
+    message, stacktrace = Redactor.of(secrets, str).redact([message, stacktrace])
     return ErrorEvent(class_name(type(error)), message, stacktrace)

@@ -5,6 +5,9 @@
 ``rules``         which keys have sensitive values
 ``header_kinds``  the classification of headers by name
 ``secrets``       the secret values of one request
+``likeness``      whether a value looks like a secret
+``canonical``     one form of a text for all its escapes
+``shapes``        secrets that are known by their shape
 ``redactor``      their replacement in everything that is sent
 ================  ================================================================
 """

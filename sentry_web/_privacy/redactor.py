@@ -1,141 +1,223 @@
 """Replacement of known values in everything that is about to be sent, however they are escaped.
 
-The form of a value depends on how often code has applied ``repr``, JSON or percent-encoding to it, in any order. These
-forms cannot be enumerated, but ASCII letters and digits are the same in all of them. A value is therefore searched for
-by its longest run of letters and digits, and replaced by means of a regular expression in which every other character
-matches all its escapes. The application's own objects are read, never modified. This module depends neither on vendor
-types nor on requests.
+All texts of what is sent are joined and searched at once. A value that no escaping changes is searched for as it is,
+any other one also in the canonical form of the texts (see ``canonical``); both are plain substring searches. No regular
+expression is made of a value, since ``re`` would keep it. The application's own objects are read, never modified. This
+module depends neither on vendor types nor on requests.
+
+What a search costs is bounded by the length of what is searched, since clients choose both the values and, in part, the
+texts. Where a bound is exceeded, the text in question is replaced as a whole, or not sent.
 """
 
 from __future__ import annotations
 
-import functools
+import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby, islice
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
+from .canonical import Aligned, canonical, forms_of
 from .policy import SUBSTITUTE
+from .shapes import holds_shape, replace_shapes
+
+if TYPE_CHECKING:
+    from .secrets import Secrets
 
 #: Shorter values are too common to be distinguished from ordinary text.
 MINIMUM = 6
-#: Only this many leading characters of a longer value are searched for; what follows without a break is replaced too.
-_LONG = 256
-_REST = r"[^\s'\",;&<>]*"
+#: A longer value is searched for by its beginning, so that it is found in texts that are cut off, too.
+BEGINNING = 64
+#: Maximum number of canonical forms that are searched for.
+_MOST_FORMS = 128
 #: Maximum number of values of an event that are searched; the values after them are not sent.
 _MOST_VALUES = 50_000
-#: A text with more secrets than this is replaced as a whole, which bounds the time spent on it.
-_MOST_IN_ONE = 30
+#: Maximum number of escapes that are undone one by one in a search; texts beyond it are replaced as a whole.
+_MOST_ESCAPES = 5_000
+#: Maximum number of comparisons of a text that is cut off with a value; more such texts are replaced as a whole.
+_MOST_COMPARISONS = 5_000
+#: From this length on, CPython's substring search is linear whatever is searched; before, it may take the product of
+#: both lengths. Shorter texts are therefore padded if there are many values to search for.
+_LINEAR = 30_000
+_FEW = 100_000
+
+#: Stands between two texts; nobody else knows it.
+_SEPARATOR = "\x1e" + os.urandom(3).hex()
+#: Stands for a value in a canonical form, which has latin-1 characters only.
+_MARK = "\u2400"
+_DOTS = "..." + _SEPARATOR
+
 _TEXT = frozenset((str,))
 #: Types whose values outputs show as their text.
 _FLAT = frozenset((str, int, float, bool, type(None)))
-#: Minimum length of a run of letters and digits that is used as a probe.
-_PROBE = 3
-#: Maximum number of values without a probe, which are searched for by their regular expression.
-_MOST_ODD = 20
+#: Values of these characters look the same in every escaping.
+_UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
-_NOTHING = re.compile(r"(?!)")
-_RUNS = re.compile(r"[A-Za-z0-9]+")
-_BACKSLASHES = r"\\{1,64}"  # each nested ``repr`` doubles them
-_NAMED = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
-_ENTITIES = {'"': "&quot;|&#34;|&#x22;", "'": "&#39;|&#x27;|&apos;", "&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+class _Values:
+    """Some values, prepared to be searched for.
+
+    Args:
+        values: The values, the longest first.
+        blocks: Beginnings of private content.
+    """
+
+    __slots__ = ("heads", "long", "blocks", "forms", "beginnings", "complete")
+
+    def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
+        #: What is searched for in texts as they are.
+        self.heads = [*dict.fromkeys(value[:BEGINNING] for value in (*blocks, *values))]
+        #: The values of which only the beginning is searched for, by that.
+        self.long: dict[str, list[str]] = {}
+        for value in values:
+            if len(value) > BEGINNING:
+                self.long.setdefault(value[:BEGINNING], []).append(value)
+        self.blocks = frozenset(block[:BEGINNING] for block in blocks)
+        #: Canonical forms of values that an escaping changes: their beginning, the whole, and whether it is a block.
+        self.forms: dict[str, tuple[list[str], bool]] = {}
+        #: Whether all of them are searched for.
+        self.complete = True
+        for value in (*blocks, *values):
+            if not _UNCHANGED(value):
+                self._add_forms(value, value in blocks)
+        #: The values by what must be left of one that was cut off.
+        self.beginnings: dict[str, list[str]] = {}
+        for value in values:
+            self.beginnings.setdefault(value[:MINIMUM], []).append(value)
+
+    def _add_forms(self, value: str, block: bool) -> None:
+        if len(self.forms) >= _MOST_FORMS:
+            self.complete = False
+            return
+        for form in forms_of(value):
+            if len(form) >= MINIMUM:
+                wholes, _ = self.forms.setdefault(form[:BEGINNING], ([], block))
+                wholes.append(form)
 
 
 class Redactor:
     """The replacement of one request's secret values.
 
     Args:
-        values: The values to search for, the longest first.
+        values: The values to search for.
         show: Returns the text that the output would send for an object that is not a plain value.
         blocks: Beginnings of private content; a text is cut off where one of them occurs.
+        words: Those of the values that may be ordinary words. They are left in what the user or code has chosen.
     """
 
-    __slots__ = ("_show", "_values", "_blocks", "_present", "_probes", "_odd", "_overflow", "_left", "idle")
+    __slots__ = ("_show", "_all", "_certain", "_shown", "_left", "_overflow", "complete", "has_words")
 
-    def __init__(self, values: Iterable[str], show: Callable[[Any], str], blocks: Iterable[str] = ()) -> None:
-        self._values = list(dict.fromkeys(form for value in values for form in (value, _misread(value))))
-        self._blocks = list(blocks)
+    def __init__(
+        self,
+        values: Iterable[str],
+        show: Callable[[Any], str],
+        blocks: Iterable[str] = (),
+        words: Iterable[str] = (),
+    ) -> None:
         self._show = show
-        #: Probe, value, and the value's regular expression if one is needed.
-        self._present: list[tuple[str, str, re.Pattern[str] | None]] = []
-        #: One expression for all probes: a single search suffices for the many texts that contain none.
-        self._probes = _NOTHING
-        self._odd = 0
-        self._overflow = False
-        self.idle = not self._values and not self._blocks  #: whether there is nothing to search for
+        known = sorted(dict.fromkeys(values), key=len, reverse=True)
+        blocks = list(blocks)
+        self._all = self._certain = _Values([value for value in known if value not in SUBSTITUTE], blocks)
+        if not set(words).isdisjoint(known):
+            self._certain = _Values([value for value in known if value not in set(words)], blocks)
+        #: Whether the two kinds of texts are searched for different values.
+        self.has_words = self._certain is not self._all
+        #: Whether all secrets of the request are searched for.
+        self.complete = self._all.complete
+        self._forget()
 
-    def search(self, value: Any) -> bool:
-        """Return whether any of the secrets occurs in a value, and prepare to replace those that do.
+    @classmethod
+    def of(cls, secrets: Secrets, show: Callable[[Any], str]) -> Redactor:
+        """Return the redactor of a request's secrets."""
+        redactor = cls(secrets.values(), show, secrets.blocks, secrets.words)
+        redactor.complete = redactor.complete and secrets.complete
+        return redactor
 
-        All texts are joined, so that each secret is searched for only once: most events contain at most a few.
-        """
-        self._present, self._odd, self._overflow = [], 0, False
-        if self.idle:
-            return False
-        texts: list[str] = []
+    def _forget(self) -> None:
+        #: Converted values by identity; what was converted is kept alive, so that its identity stays its own.
+        self._shown: dict[int, tuple[Any, Any]] = {}
         self._left = _MOST_VALUES // 2
-        if not self._gather([value], texts):  # fast path for the common event
-            texts = list(self._texts(value))
-        whole = "\n".join(texts)
-        for block in self._blocks:
-            self._note(block, whole, r"[\s\S]*")
-        for text in self._values:
-            self._note(text, whole)
-        self._probes = _any_of(probe for probe, _, _ in self._present)
-        return bool(self._present) or self._overflow or ("..." in whole and any(map(self._cut_within, texts)))
+        self._overflow = False
 
-    def _note(self, text: str, whole: str, rest: str = "") -> None:
-        """Record a value that occurs; a regular expression, which is slower, is built only if it occurs escaped."""
-        probe = probe_of(text)
-        if probe not in whole:
-            return
-        plain = probe and not rest and len(text) <= _LONG
-        if plain and whole.count(probe) == whole.count(text) * text.count(probe):
-            self._present.append((probe, text, None))
-        elif probe or self._odd < _MOST_ODD:
-            self._odd += not probe
-            pattern = re.compile(pattern_of(text) + rest)
-            if pattern.search(whole):
-                self._present.append((probe, text, pattern))
+    def redact(self, value: Any, chosen: bool = False) -> Any:
+        """Return the value with each secret replaced; the same object if it contains none, else a copy.
 
-    def redact(self, value: Any) -> Any:
-        """Return the value with each secret replaced; a copy if it contains one."""
-        if isinstance(value, str):
-            return self.redact_text(value)
-        return self._copy(value) if self._overflow or any(map(self._is_suspect, self._texts(value))) else value
-
-    def _is_suspect(self, text: str) -> bool:
-        return self._probes.search(text) is not None or self._cut_within(text) > 0
+        Args:
+            value: Texts, numbers, containers and objects at any depth.
+            chosen: Whether the texts were chosen by the user or by code, so that ordinary words in it are left alone.
+        """
+        try:
+            texts: list[str] = []
+            if not self._gather([value], texts):  # fast path for the common event
+                texts = list(self._texts(value))
+            found = self._search(texts, self._certain if chosen else self._all)
+            if found is None and not self._overflow:
+                return value
+            changed = {} if found is None else dict(zip(texts, found, strict=True))
+            return changed.get(value, value) if type(value) is str else self._copy(value, changed)
+        finally:
+            self._forget()
 
     def redact_text(self, text: str) -> str:
         """Return the text with each secret replaced."""
-        found = 0
-        for probe, value, pattern in self._present if self._probes.search(text) else ():
-            if probe in text:
-                replaced = text.replace(value, SUBSTITUTE) if pattern is None else pattern.sub(SUBSTITUTE, text)
-                found += replaced != text
-                text = replaced
-                if found > _MOST_IN_ONE:
-                    return SUBSTITUTE
-        cut = self._cut_within(text)
-        return f"{text[: -cut - 3]}{SUBSTITUTE}..." if cut else text
+        found = self._search([text], self._all)
+        return text if found is None else found[0]
 
-    def _cut_within(self, text: str) -> int:
-        """Return how much of a secret stands at the end of a text that was truncated with dots, as Sentry's are."""
-        if text[-3:] == "...":
-            tail = text[-_LONG:-3]
-            for value in self._values:
-                start = tail.rfind(value[:MINIMUM])
-                if start >= 0 and value.startswith(tail[start:]):
-                    return len(tail) - start
-        return 0
+    # --- search ---
+
+    def _search(self, texts: list[str], known: _Values) -> list[str] | None:
+        """Return the texts with each secret replaced, or ``None`` if there is none in them."""
+        whole = _SEPARATOR.join(texts)
+        heads = _occurring(known.heads, whole)
+        forms = _occurring(known.forms, canonical(whole)) if known.forms else []
+        cut = _DOTS in whole + _SEPARATOR and bool(_occurring(known.beginnings, whole))
+        if not (heads or forms or cut or holds_shape(whole) or _has_surrogates(whole)):
+            return None
+        if forms:  # before the others, which may be a part of these
+            whole = self._replace_escaped(whole, forms, known.forms)
+        whole = self._replace_plain(whole, heads, known)
+        if cut:
+            whole = _replace_cut(whole, known.beginnings)
+        whole = replace_shapes(whole, SUBSTITUTE)
+        if _has_surrogates(whole):
+            whole = whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        found = whole.split(_SEPARATOR)
+        return None if found == texts else found
+
+    def _replace_plain(self, whole: str, heads: Iterable[str], known: _Values) -> str:
+        """Replace the values that occur as they are, the longest first."""
+        for head in heads:
+            if head in known.blocks:
+                whole = _replace_each(whole, head, [], block=True)
+            elif head in known.long:
+                whole = _replace_each(whole, head, known.long[head])
+            else:
+                whole = whole.replace(head, SUBSTITUTE)
+        return whole
+
+    def _replace_escaped(self, whole: str, present: Sequence[str], forms: Mapping[str, tuple[list[str], bool]]) -> str:
+        """Replace the values that occur in the canonical form of the texts."""
+        marked = canonical(whole)
+        for form in present:
+            marked = marked.replace(form, _MARK)
+        texts = whole.split(_SEPARATOR)
+        left = _MOST_ESCAPES
+        for index, part in zip(range(len(texts)), marked.split(_SEPARATOR), strict=True):
+            if _MARK in part:
+                texts[index], left = _replace_aligned(texts[index], present, forms, left)
+        return _SEPARATOR.join(texts)
+
+    # --- traversal ---
 
     def _gather(self, values: Iterable[Any], texts: list[str], deepest: int = 20) -> bool:
         """Collect all texts in some values; return whether these were plain (shallow, few, and with texts as keys)."""
         values = list(values)
         if _FLAT.issuperset(map(type, values)):  # the common case: attributes, headers, tags
-            texts += map(str, values)
+            try:
+                texts += map(str, values)
+            except ValueError:  # an integer of more digits than Python writes
+                return False
             return True
         for item in values:
             kind = type(item)
@@ -157,7 +239,6 @@ class Redactor:
         """Yield every text in a value, including keys; breadth-first, without recursion, and each container once."""
         queue: deque[Any] = deque([[value]])
         seen: set[int] = set()
-        kept: list[Any] = []  # keeps temporary objects alive while their ids are in use
         left = _MOST_VALUES
         while queue:
             container = queue.popleft()
@@ -173,12 +254,11 @@ class Redactor:
                 plain = self._as_plain(item)
                 if isinstance(plain, (dict, list)):
                     seen.add(id(item))
-                    kept.append((item, plain))
                     queue.append(plain)
                 elif isinstance(plain, str):
                     yield plain
 
-    def _copy(self, value: Any) -> Any:
+    def _copy(self, value: Any, changed: Mapping[str, str]) -> Any:
         """Return a copy with each secret replaced; reference cycles are preserved."""
         root: list[Any] = [value]
         queue: deque[Any] = deque([root])
@@ -191,47 +271,51 @@ class Redactor:
             left -= len(pairs)
             container.clear()
             for key, item in pairs:
-                copy = self._copy_of(item, copies, queue)
+                copy = self._copy_of(item, changed, copies, queue)
                 if isinstance(container, dict):
-                    container[self._key(key)] = copy
+                    container[_key(key, changed)] = copy
                 else:
                     container.append(copy)
             if is_cut:
                 container.update({SUBSTITUTE: None}) if isinstance(container, dict) else container.append(SUBSTITUTE)
         return root[0]
 
-    def _copy_of(self, item: Any, copies: dict[int, tuple[Any, Any]], queue: deque[Any]) -> Any:
+    def _copy_of(
+        self, item: Any, changed: Mapping[str, str], copies: dict[int, tuple[Any, Any]], queue: deque[Any]
+    ) -> Any:
         """Return the redacted form of one value; the copy of a container is filled later."""
         if id(item) in copies:
             return copies[id(item)][1]
         plain = self._as_plain(item)
         if isinstance(plain, (dict, list)):
-            copy = plain if plain is not item else plain.copy()
+            copy = plain.copy()
             copies[id(item)] = (item, copy)
             queue.append(copy)
             return copy
         if not isinstance(plain, str):
             return item
-        replaced = self.redact_text(plain)
+        replaced = changed.get(plain, plain)
         return item if replaced == plain else replaced
 
-    def _key(self, key: Any) -> Any:
-        text = key if isinstance(key, str) else str(key)
-        replaced = self.redact_text(text)
-        return key if replaced == text else replaced
-
     def _as_plain(self, item: Any) -> Any:
-        """Return a container as ``dict`` or ``list``, ``None`` for a value without text, anything else as its text."""
+        """Return a container as ``dict`` or ``list``, ``None`` for a value without text, anything else as its text.
+
+        An object is converted once in a search, so that what was searched is what is replaced.
+        """
         if type(item) in (str, dict, list):
             return item
         if item is None or isinstance(item, bool):
             return None
         if isinstance(item, (int, float)):
-            return repr(item)  # an integer may be a card number
+            return _number(item)  # an integer may be a card number
+        if id(item) in self._shown:
+            return self._shown[id(item)][1]
         try:
-            return self._converted(item)
+            plain = self._converted(item)
         except Exception:  # noqa: BLE001 - the application's own class may raise anything
-            return self._show(item)
+            plain = self._show(item)
+        self._shown[id(item)] = (item, plain)
+        return plain
 
     def _converted(self, item: Any) -> Any:
         if isinstance(item, (bytes, bytearray)):
@@ -243,73 +327,129 @@ class Redactor:
         return str(item) if isinstance(item, str) else self._show(item)
 
 
-def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that matches any of these texts, or nothing if there are none."""
-    known = dict.fromkeys(map(re.escape, texts))
-    return re.compile("|".join(known)) if known else _NOTHING
+def _number(value: float) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return ""
 
 
-def _misread(value: str) -> str:
-    """Return a value whose latin-1 bytes were decoded as UTF-8, with ``?`` for characters outside latin-1.
+def _occurring(values: Iterable[str], whole: str) -> list[str]:
+    """Return those values that occur in a text; in linear time for any text."""
+    values = list(values)
+    if len(whole) < _LINEAR and len(whole) * len(values) > _FEW:
+        whole = whole.ljust(_LINEAR)
+    return list(filter(whole.__contains__, values))
 
-    Adjacent characters may merge into one.
+
+def _replace_each(whole: str, head: str, values: Sequence[str], block: bool = False) -> str:
+    """Replace each part of a text that begins like a value, as far as it agrees with the value.
+
+    Args:
+        whole: The text.
+        head: The beginning of the values.
+        values: The values.
+        block: Whether all that follows in the same text is replaced, too.
     """
-    return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "replace")
+    parts: list[str] = []
+    end = 0
+    start = whole.find(head)
+    while start >= 0:
+        parts += (whole[end:start], SUBSTITUTE)
+        end = _end_of(whole, start, len(head), values, block)
+        start = whole.find(head, end)
+    return "".join((*parts, whole[end:]))
+
+
+def _end_of(whole: str, start: int, length: int, values: Sequence[str], block: bool) -> int:
+    """Return where a value ends that begins somewhere in a text, and of which the text may have a part only."""
+    if block:
+        end = whole.find(_SEPARATOR, start)
+        return end if end >= 0 else len(whole)
+    return start + max([length, *(_common(whole, start, value, length) for value in values)])
+
+
+def _common(whole: str, start: int, value: str, known: int) -> int:
+    """Return how many characters of a value stand in a text, of which some are known to."""
+    if whole.startswith(value, start):
+        return len(value)
+    low, high = known, len(value)
+    while low < high - 1:
+        middle = (low + high) // 2
+        if whole.startswith(value[:middle], start):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _replace_aligned(
+    text: str, present: Sequence[str], forms: Mapping[str, tuple[list[str], bool]], left: int
+) -> tuple[str, int]:
+    """Replace what occurs in the canonical form of a text; return the text, and how many escapes may still be undone.
+
+    The text is replaced as a whole if it has too many escapes.
+    """
+    try:
+        aligned = Aligned(text, left)
+    except ValueError:
+        return SUBSTITUTE, 0
+    whole = aligned.canonical
+    if whole != canonical(text):
+        return SUBSTITUTE, aligned.left
+    spans: list[tuple[int, int]] = []
+    for form in present:
+        wholes, block = forms[form]
+        start = whole.find(form)
+        while start >= 0:
+            end = len(whole) if block else _end_of(whole, start, len(form), wholes, block)
+            spans.append(aligned.span(start, end))
+            start = whole.find(form, end)
+    parts: list[str] = []
+    end = 0
+    for first, last in sorted(spans):
+        if first >= end:
+            parts += (text[end:first], SUBSTITUTE)
+        end = max(end, last)
+    return "".join((*parts, text[end:])), aligned.left
+
+
+def _replace_cut(whole: str, beginnings: Mapping[str, list[str]]) -> str:
+    """Replace the beginning of a value at the end of a text that was cut off with dots, as Sentry's are."""
+    present = {beginning: beginnings[beginning] for beginning in _occurring(beginnings, whole)}
+    texts = whole.split(_SEPARATOR)
+    left = _MOST_COMPARISONS
+    for index, text in enumerate(texts):
+        if text.endswith("..."):
+            tail = text[-BEGINNING - 256 : -3]
+            for beginning, values in present.items():
+                start = tail.rfind(beginning)
+                left -= 1 if start < 0 else len(values)
+                if start >= 0 and any(value.startswith(tail[start:]) for value in values):
+                    texts[index] = f"{text[: start - len(tail) - 3]}{SUBSTITUTE}..."
+                    break
+            if left < 0:
+                texts[index] = SUBSTITUTE
+    return _SEPARATOR.join(texts)
+
+
+def _has_surrogates(text: str) -> bool:
+    """Return whether a text has lone surrogates, which no encoding of Unicode can write."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _key(key: Any, changed: Mapping[str, str]) -> Any:
+    text = key if isinstance(key, str) else str(key)
+    replaced = changed.get(text, text)
+    return key if replaced == text else replaced
 
 
 def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:
     """Return the keys and values of a container; the keys of a list are its indexes."""
     return container.items() if isinstance(container, dict) else enumerate(container)
-
-
-def probe_of(value: str) -> str:
-    """Return the longest run of letters and digits, which no escaping changes; empty if none is long enough."""
-    longest = max(_RUNS.findall(value[:_LONG]), key=len, default="")
-    return longest if len(longest) >= _PROBE else ""
-
-
-def pattern_of(value: str) -> str:
-    """Return a regular expression that matches a value in every escaped form.
-
-    Matching takes linear time: at most one form of a character fits at a position, and a run of backslashes is one
-    item.
-    """
-    runs = groupby(value[:_LONG], key=lambda character: character == "\\")
-    parts = [_backslashes(len(list(run))) if escaping else "".join(map(_forms_of, run)) for escaping, run in runs]
-    return "".join(parts) + (_REST if len(value) > _LONG else "")
-
-
-def _backslashes(number: int) -> str:
-    """Return the expression for a run of backslashes, which grows with each escaping.
-
-    It is anchored at the start of the run, so that it does not match at each backslash.
-    """
-    return rf"(?:(?<!\\)\\+|(?:%(?:25){{0,2}}5[cC]){{{number}}})"
-
-
-@functools.lru_cache(maxsize=1024)
-def _forms_of(character: str) -> str:
-    """Return the expression for one character: plain, escaped (Python, JSON, percent-encoding, HTML) or as mojibake."""
-    if character.isascii() and character.isalnum():
-        return character
-    forms = ["".join(map(_byte, character.encode("utf-8", "surrogatepass")))]
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    forms.append("".join(_BACKSLASHES + f"u(?i:{units[start : start + 4]})" for start in range(0, len(units), 4)))
-    if ord(character) < 256:
-        forms.append(_BACKSLASHES + f"x(?i:{ord(character):02x})")
-    if character in _NAMED:
-        forms.append(_BACKSLASHES + _NAMED[character])
-    if character in _ENTITIES:
-        forms.append(_ENTITIES[character])
-    if character == " ":
-        forms.append(r"\+")
-    if not character.isascii():
-        forms += [_BACKSLASHES + f"U(?i:{ord(character):08x})", "[?\ufffd]"]
-    forms.append(r"\\{0,64}" + re.escape(character))  # last, so that "%25" is preferred to "%"
-    return f"(?:{'|'.join(forms)})"
-
-
-def _byte(byte: int) -> str:
-    """Return the expression for one UTF-8 byte: percent-encoded (also repeatedly), escaped, or read as latin-1."""
-    latin = re.escape(chr(byte)) + "|" if byte >= 128 else ""
-    return f"(?:{latin}%(?:25){{0,2}}(?i:{byte:02x})|{_BACKSLASHES}(?:x|u00)(?i:{byte:02x}))"

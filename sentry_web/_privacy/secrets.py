@@ -3,9 +3,13 @@
 Rules by key do not recognise a cookie that the application has copied into a local variable, a log line or an
 exception's message, but the secret values of one request are known. They are collected only when something is sent.
 
-A value counts as a secret if it has at least six characters and is not a common word: an event in which every ``true``
-and ``default`` is replaced is useless. Files, and bodies of unknown kinds, are recognised by their beginning and by
-that of each part in which they were read. No vendor type is used here.
+A value under a sensitive key counts as a secret if it has at least six characters and is not a common word: an event
+in which every ``true`` and ``default`` is replaced is useless. A cookie under any other name, which is not sent by
+default, counts if it looks random (``likeness``). What is merely not sent does not count. Files, and bodies of unknown
+kinds, are recognised by their beginning and by that of each part in which they were read. No vendor type is used here.
+
+Clients choose how much there is to collect. Beyond some bounds, nothing more is looked at, and ``complete`` is false:
+outputs then leave out what may contain a value that is not known.
 """
 
 from __future__ import annotations
@@ -16,12 +20,14 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 
 from .._request import BEGINNING, ReadBody, Request, UploadedFile
+from .._request.body import KEPT_FOR_REDACTION
 from .._request.forwarding import claimed_addresses, parse_address
 from .._request.http import split_query
 from .header_kinds import secret_protocols
+from .likeness import is_words, looks_random
 from .policy import Policy
 from .redactor import MINIMUM
 from .rules import Rule, normalise
@@ -35,13 +41,28 @@ COMMON = frozenset(
         "failure error password username session cookie bearer digest negotiate filtered [filtered]"
     ).split()
 )
+#: Words in the names of keys by which any value is a secret, also one that looks like a word.
+_CERTAIN = ("pass", "pwd", "secret", "token", "credential", "bearer", "jwt", "csrf", "xsrf", "session", "signature")
 #: Maximum number of secrets of a request; the longest take precedence.
-_MOST_SECRETS = 300
-#: Maximum number of values of a parsed body that are visited.
-_NODES = 50_000
+_MOST_SECRETS = 64
+#: Maximum number of characters of all secrets together, and of values that are collected to choose from.
+_MOST_CHARACTERS, _MOST_COLLECTED = 64 * 1024, 500
+#: Maximum number of cookies, query parameters, forwarded addresses or distinct keys of a body that are looked at.
+_MOST_PARTS = 400
+#: Maximum number of objects and arrays of a parsed body that are visited.
+_MOST_CONTAINERS = 10_000
+#: Maximum number of characters of the headers in which proxies report addresses.
+_LONGEST_CHAIN = 4096
+#: Maximum number of secrets whose encoded forms are searched for, too.
+_MOST_DERIVED = 8
 
 #: Kinds of headers that contain secrets only within a URL.
 _HARMLESS = frozenset(("host", "url", "other", "unlisted host", "unlisted url", "unlisted other"))
+#: Schemes of credentials (RFC 9110, 11.1), after which the secret begins.
+_SCHEMES = frozenset(("bearer", "basic", "digest", "token", "negotiate", "apikey", "dpop", "hawk", "aws4-hmac-sha256"))
+#: Those of them whose credentials have no parameters.
+_OPAQUE = frozenset(("bearer", "basic", "negotiate"))
+_CONTAINERS = frozenset((dict, list))
 
 
 @functools.cache
@@ -53,7 +74,13 @@ def _userinfo() -> re.Pattern[str]:
 @functools.cache
 def _parameter() -> re.Pattern[str]:
     """Return the pattern of ``name="value"`` and ``name=value``, as in Digest (RFC 7616) and in signatures."""
-    return re.compile(r'=\s*(?:"([^"]+)"|([^",;\s=][^",;\s]*))')
+    return re.compile(r'=(?:"([^"]+)"|([^",;\s=][^",;\s]*))')
+
+
+@functools.cache
+def _quoted_pair() -> re.Pattern[str]:
+    """Return the pattern of an escaped character in a quoted cookie, as Python's ``http.cookies`` writes it."""
+    return re.compile(r"\\([0-3][0-7][0-7]|.)")
 
 
 class Secrets:
@@ -67,8 +94,12 @@ class Secrets:
 
     def __init__(self, request: Request, policy: Policy, response_headers: Iterable[tuple[str, str]] = ()) -> None:
         self._policy = policy
-        self._values: set[str] = set()
+        self._values: dict[str, None] = {}
         self._claims: list[str] = []  # values of address headers
+        #: Whether everything was looked at, and all secrets are known.
+        self.complete = True
+        #: Those of the secrets that may be ordinary words.
+        self.words: set[str] = set()
         self._add_headers(request.headers)
         claims, self._claims = self._claims, []
         if response_headers:
@@ -82,12 +113,27 @@ class Secrets:
             self._add_body(request.body, request.header("content-type"))
 
     def values(self) -> list[str]:
-        """Return the secret values, both raw and decoded, the longest first."""
+        """Return the secret values, both raw and decoded, and the encoded forms of some, the longest first."""
         if not self._values:
             return []
-        originals = sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]
-        readings = {reading for value in originals for reading in readings_of(value)}
-        return sorted((reading for reading in readings if counts(reading)), key=len, reverse=True)
+        chosen: list[str] = []
+        left = _MOST_CHARACTERS
+        for value in sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]:
+            left -= len(value)
+            if left >= 0:
+                chosen.append(value)
+        self.complete = self.complete and len(chosen) == len(self._values)
+        forms = {form for value in chosen for form in readings_of(value)}
+        likely = [value for value in chosen if value not in self.words and value.isascii()]
+        forms.update(form for value in likely[:_MOST_DERIVED] for form in derived_from(value))
+        return sorted((form for form in forms if counts(form)), key=len, reverse=True)
+
+    def _first(self, text: str, separator: str) -> str:
+        """Return a list in a text, up to the maximum number of parts."""
+        if text.count(separator) < _MOST_PARTS:
+            return text
+        self.complete = False
+        return separator.join(text.split(separator, _MOST_PARTS)[:_MOST_PARTS])
 
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         whole = "\n".join([value for _, value in headers])
@@ -95,7 +141,7 @@ class Secrets:
         if not marked and self._policy.kinds.of_all(headers) <= _HARMLESS:
             return  # the common case without cookies
         for name, value in headers:
-            kind = self._policy.kinds.of(name).removeprefix("unlisted ")
+            kind = self._policy.kinds.of(name)
             if kind.endswith("address"):
                 self._claims.append(value)
             if kind == "cookie":
@@ -105,120 +151,211 @@ class Secrets:
             elif kind == "personal" and not self._policy.user_info:
                 self._add(value.strip())
             elif kind == "protocol":
-                self._add_each(secret_protocols(value))
+                for credential in secret_protocols(self._first(value, ",")):
+                    self._add_credentials(credential)
             elif kind != "address":
                 self._add_url("//" + value if kind == "host" else value)
 
-    def _add_each(self, credentials: Iterable[str]) -> None:
-        for credential in credentials:
-            self._add_credentials(credential)
-
     def _add_cookies(self, key: str, header: str) -> None:
-        """Add the cookies with a sensitive name, or all cookies if cookies are never sent."""
+        """Add the cookies with a sensitive name, and those that look random if they are not sent."""
         rule = self._policy.cookies
-        for part in [header] if key == "set_cookie" else header.split(";"):
-            name, equals, value = part.partition("=")
-            if not equals:  # a cookie without a name, which browsers and servers accept
-                name, value = "", name
+        for part in [header] if key == "set_cookie" else self._first(header, ";").split(";"):
+            name, _, value = part.partition("=")
             if key == "set_cookie":
                 value = value.partition(";")[0]
-            value = value.strip()
-            name = name.strip()
-            if rule is None or rule.mode == "off" or not name or rule.is_sensitive(name):
-                self._add(value)
-                self._add(value.strip('"'))
+            name, value = name.strip(), value.strip()
+            if not value and name:  # a cookie without a name (RFC 6265, 5.2)
+                name, value = "", name
+            if rule is None or rule.mode == "off" or rule.hides(name):
+                inner = _unquoted(value)
+                if name and (rule or _PLAIN).is_sensitive(name):
+                    self._add(inner, name)
+                elif looks_random(inner) or (not name and not is_words(inner)):
+                    self._add(inner)
+                if inner != value.strip('"') and inner in self._values:
+                    self._add(value.strip('"'))
 
     def _add_credentials(self, value: str) -> None:
-        """Add a credential: whole, without its scheme, its decoded Basic parts (RFC 7617) and its parameters."""
-        self._add(value)
-        scheme, _, token = value.strip().partition(" ")
-        self._add(token.strip())
-        if scheme.lower() == "basic":
-            user, _, password = _decode_base64(token).partition(":")
-            self._add(user)
-            self._add(password)
-        for quoted, plain in _parameter().findall(value):
-            self._add(quoted or plain)
+        """Add a credential: without its scheme, its decoded Basic parts (RFC 7617) and its parameters."""
+        value = value.strip()
+        scheme, _, token = value.partition(" ")
+        token = token.strip()
+        if token and scheme.lower() in _SCHEMES:
+            self._add(token)
+            if scheme.lower() == "basic":
+                user, _, password = _decode_base64(token).partition(":")
+                if looks_random(user) or not is_words(user):
+                    self._add(user)
+                self._add(password, "password")
+        else:
+            self._add(value, "secret")
+        if scheme.lower() not in _OPAQUE:
+            for quoted, plain in _parameter().findall(self._first(value, "=")):
+                self._add(quoted or plain)
         self._add_url(value)
 
     def _add_url(self, value: str) -> None:
         """Add the secrets in a text that is, or contains, a URL."""
         if "@" in value:
-            for userinfo in _userinfo().findall(value):
-                for part in userinfo.split(":"):
-                    self._add(part)
+            self._add_userinfo(value)
         if "?" not in value and "#" not in value:
             return
         address, _, fragment = value.partition("#")
         for query in (address.partition("?")[2], fragment):
             self._add_query(query)
 
+    def _add_userinfo(self, value: str) -> None:
+        for userinfo in _userinfo().findall(value)[:_MOST_PARTS]:
+            user, colon, password = userinfo.partition(":")
+            if not colon or looks_random(user) or not is_words(user):
+                self._add(user)
+            self._add(password, "password")
+
     def _add_query(self, query: str) -> None:
-        for key, _, raw_value in split_query(query) if query else ():
+        if not query:
+            return
+        for key, _, raw_value in split_query(self._first(query, "&")):
             if self._policy.query.is_sensitive(key):
-                self._add(raw_value[1:])
-                self._add(unquote_plus(raw_value[1:]))
-            if "@" not in raw_value and "%" not in raw_value:
+                self._add(raw_value[1:], key)
+            if "@" not in raw_value and "%40" not in raw_value:
                 continue
-            for userinfo in _userinfo().findall(unquote_plus(raw_value)):
-                for part in [userinfo, *userinfo.split(":")]:
-                    self._add(part)
+            decoded = unquote(raw_value)
+            self._add_userinfo(decoded)
+            self._add_userinfo(raw_value)
 
     def _add_addresses(self, request: Request, claims: list[str]) -> None:
         """Add the addresses of the client and in proxies' headers if they may not be sent; loopback is not personal."""
         if self._policy.user_info:
             return
-        entries = [entry for claim in claims for entry in claim.split(",")]
-        forwarded = claimed_addresses(request.header) if claims else ()
-        for candidate in (*forwarded, request.peer or "", *entries):
+
+        def header(name: str) -> str | None:
+            value = request.header(name)
+            return value if value is None or len(value) <= _LONGEST_CHAIN else value[-_LONGEST_CHAIN:]
+
+        self.complete = self.complete and all(len(claim) <= _LONGEST_CHAIN for claim in claims)
+        entries = [entry for claim in claims for entry in claim[-_LONGEST_CHAIN:].split(",")]
+        forwarded = claimed_addresses(header) if claims else ()
+        for candidate in dict.fromkeys((*forwarded, request.peer or "", *entries)):
             address = parse_address(candidate)
             if address is not None and not address.is_loopback and not address.is_unspecified:
-                self._add(candidate.strip().strip('"'))
-                self._add(address.compressed)
-                self._add(str(address))
+                for form in (candidate.strip().strip('"'), address.compressed, str(address)):
+                    self._add(form)
 
     def _add_body(self, body: ReadBody, content_type: str | None) -> None:
         """Add fields with sensitive names, and private content: whole if it is short, else its beginning."""
-        self._add_fields(body.parse(content_type).value)
-        for beginning in body.private_content(content_type):
+        parsed = body.parse(content_type)
+        if parsed.kind == "raw" and body.size > KEPT_FOR_REDACTION:
+            self.complete = False
+        self._add_fields(parsed.value)
+        beginnings = body.private_content(content_type)
+        if len(beginnings) > _MOST_SECRETS:
+            self.complete = False
+        for beginning in beginnings[:_MOST_SECRETS]:
             if len(beginning) > BEGINNING:
                 self.blocks.append(_as_text(beginning))
             else:
-                self._add(_as_text(beginning))
+                self._add(_as_text(beginning), "secret")
 
-    def _add_fields(self, value: Any, secret: bool = False) -> None:
+    def _add_fields(self, value: Any) -> None:
         """Add the values of sensitive keys at any depth, without recursion."""
-        stack = [(value, secret)]
-        rule: Rule = self._policy.fields
-        for _ in range(_NODES):
+        stack: list[tuple[Any, str | None]] = [(value, None)]
+        known: dict[str, str | None] = {}  # each key that was met, itself if it is sensitive
+        for _ in range(_MOST_CONTAINERS):
             if not stack:
                 return
-            node, hidden = stack.pop()
-            if isinstance(node, dict):
-                stack.extend((child, hidden or rule.is_sensitive(str(key))) for key, child in node.items())
-            elif isinstance(node, list):
-                stack.extend((child, hidden) for child in node)
-            elif hidden and isinstance(node, UploadedFile):
-                self._add(node.filename)
-            elif hidden and node is not None and not isinstance(node, bool):
-                self._add(str(node))
+            node, name = stack.pop()
+            kind = type(node)
+            if kind is dict:
+                self._judge(node, known)
+                named = [(child, known.get(key) if name is None else name) for key, child in node.items()]
+                stack += [(child, key) for child, key in named if key is not None or type(child) in _CONTAINERS]
+            elif kind is list:
+                stack.extend((child, name) for child in node if name is not None or type(child) in _CONTAINERS)
+            elif name is not None and isinstance(node, UploadedFile):
+                self._add(node.filename, "secret")
+            elif name is not None and node is not None and kind is not bool:
+                self._add(_as_number(node), name)
+        self.complete = False
 
-    def _add(self, value: str) -> None:
-        if counts(value):
-            self._values.add(value)
+    def _judge(self, keys: Iterable[Any], known: dict[Any, str | None]) -> None:
+        """Find out which of some keys are sensitive."""
+        for key in keys:
+            if key not in known:
+                if len(known) >= _MOST_PARTS:
+                    self.complete = False
+                    return
+                known[key] = str(key) if self._policy.fields.is_sensitive(str(key)) else None
+
+    def _add(self, value: str, key: str = "") -> None:
+        """Add a value that counts.
+
+        Args:
+            value: The value.
+            key: The sensitive name under which it stands, if any. Unless that is certain, no word is a secret.
+        """
+        if not counts(value) or value in self._values:
+            return
+        if is_words(value):
+            if key and not any(term in key.lower() for term in _CERTAIN):
+                return
+            self.words.add(value)
+        if len(self._values) < _MOST_COLLECTED:
+            self._values[value] = None
+        else:
+            self.complete = False
 
 
 def counts(value: str) -> bool:
     """Return whether a value is long enough, and not a common word, and is therefore replaced everywhere."""
-    return len(value) >= MINIMUM and value.lower() not in COMMON
+    return len(value) >= MINIMUM and (len(value) > _LONGEST_COMMON or value.lower() not in COMMON)
+
+
+_LONGEST_COMMON = max(map(len, COMMON))
 
 
 def readings_of(value: str) -> set[str]:
-    """Return a raw value and the forms into which an application may decode it."""
-    if "%" not in value and "+" not in value and value.isascii():
-        return {value}  # the common case, which needs no decoding
+    """Return a raw value and the forms into which an application may decode it.
+
+    Percent-encoding of ASCII needs no form of its own, since the redactor undoes it.
+    """
+    if "%" not in value and value.isascii():
+        return {value}  # the common case
     texts = {value, _as_utf8(value)}
-    return texts | {unquote(text) for text in texts} | {unquote_plus(text) for text in texts}
+    if "%" in value:
+        texts |= {decoded for decoded in map(unquote, tuple(texts)) if not decoded.isascii()}
+    return texts
+
+
+def derived_from(value: str) -> set[str]:
+    """Return encoded forms of a secret: base64 (also its variant for URLs), hexadecimal, and the parts of a JWT."""
+    content = value.encode()
+    whole = len(content) // 3 * 3  # what follows depends on the end
+    standard = base64.b64encode(content[:whole]).decode()
+    parts = value.split(".") if value.startswith("eyJ") else []
+    return {standard, standard.translate(_URL_SAFE), content.hex(), *(part for part in parts if len(part) >= 16)}
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+_PLAIN = Rule()
+
+
+def _as_number(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return ""
+
+
+def _unquoted(value: str) -> str:
+    """Return the value of a cookie without its quotes, as frameworks read it."""
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    value = value[1:-1]
+    if "\\" not in value or value.count("\\") > _MOST_PARTS:
+        return value
+    return _quoted_pair().sub(lambda match: chr(int(match[1], 8)) if len(match[1]) == 3 else match[1], value)
 
 
 def _as_utf8(value: str) -> str:

@@ -105,7 +105,7 @@ class RequestProcessor:
         if self._capture_body == "always" or (self._capture_body == "errors" and event.get("type") != "transaction"):
             body = self._policy.report_body(self._request)
             if body is not None:
-                data["data"] = annotated(body)
+                data["data"] = body
         data.update(event.get("request") or {})  # data that came with the event takes precedence
         event["request"] = data
 
@@ -154,12 +154,12 @@ def request_data(request: Request, policy: Policy, address: Address) -> dict[str
     data: dict[str, Any] = {"url": build_url(scheme, host, path)}
     if request.method:
         data["method"] = request.method
-    data["headers"] = annotated(policy.report_headers(request.headers))
+    data["headers"] = policy.report_headers(request.headers)
     if query is not None:
-        data["query_string"] = annotated(query)
+        data["query_string"] = query
     cookies = policy.report_cookies(request.header("cookie"))
     if cookies:
-        data["cookies"] = annotated(cookies)
+        data["cookies"] = cookies
     environment = _environment(request, policy)
     if environment:
         data["env"] = environment
@@ -181,10 +181,11 @@ def _environment(request: Request, policy: Policy) -> dict[str, str]:
 def annotated(value: Any, depth: int = 0) -> Any:
     """Return the value with Sentry's remarks, which its UI shows, on every replaced text.
 
-    Below a certain depth the SDK serializes values with ``repr``; there, no remarks are added.
+    Until all other processors have run, a replaced text is a plain string for them. Below a certain depth the SDK
+    serializes values with ``repr``; there, no remarks are added.
     """
     kind = type(value)
-    if kind is str:
+    if kind is str or depth > _DEEPEST_REMARK:
         return value
     if kind is dict:
         if _TEXT.issuperset(map(type, value.values())):

@@ -15,25 +15,43 @@ from sentry_sdk.scope import Scope
 from sentry_sdk.utils import current_stacktrace, safe_repr
 
 from .._core.guard import call
-from .._privacy.policy import SUBSTITUTE, Policy
+from .._privacy.policy import SUBSTITUTE, Oversized, Policy
 from .._privacy.redactor import Redactor
 from .._privacy.secrets import Secrets
 from .._request import Outcome, Request
-from .._request.http import text
+from .._request.http import header_pairs
 from . import compat
 from .compat import AnnotatedValue
+from .events import annotated
 
 #: Parts of an event that are searched completely.
-_WHOLE = ("fingerprint", "message", "logentry", "extra", "tags", "user", "request", "transaction")
+_WHOLE = ("message", "logentry", "extra", "logger")
+#: Parts of an event that the user has set. Ordinary words in them are left alone, also where the request has the same.
+_CHOSEN = ("fingerprint", "tags", "user")
+#: Parts of an event's request. The words of its address are parts of names, too.
+_REQUEST_CHOSEN = frozenset(("url", "method"))
+#: Sources of transaction names that come from code, and not from the request. These names are left alone.
+_FROM_CODE = frozenset(("component", "route", "view", "task"))
 #: Parts of a span that are searched, in a transaction or as the trace context.
-_SPAN = ("description", "data", "tags")
-#: Parts of the trace context that are searched. It repeats the envelope's trace header, with the transaction's name.
-_TRACE = (*_SPAN, "dynamic_sampling_context")
+_SPAN = ("op", "description", "data")
+_SPAN_CHOSEN = ("tags",)
+#: Parts of the trace context that repeat the envelope's trace header, with the transaction's name.
+_TRACE_CHOSEN = ("tags", "dynamic_sampling_context")
+#: Contexts that the SDK fills with what it knows of the process.
+_PROCESS = frozenset(("runtime", "os", "device", "app", "browser", "culture", "cloud_resource", "gpu"))
+#: Attributes of a streamed span with names.
+_NAMES = frozenset(("", "sentry.segment.name", "sentry.transaction", "http.route"))
+_SOURCES = ("sentry.segment.name.source", "sentry.span.source")
+#: Parts of an event's request that the policy scrubs, whose remarks are added when all other processors have run.
+_ANNOTATED = frozenset(("headers", "cookies", "query_string", "data"))
 #: Parts of an event that contain stack frames.
 _STACKS = frozenset(("exception", "stacktrace", "threads"))
-_BREADCRUMB = ("message", "data")
+_BREADCRUMB = ("message", "data", "category")
 #: Parts of a log or metric that contain text.
 _RECORD = ("body", "name")
+
+#: A container, the key of a value in it, and whether the value was chosen by the user or by code.
+Place = tuple[Any, Any, bool]
 
 
 class RedactingProcessor:
@@ -46,7 +64,7 @@ class RedactingProcessor:
         name_event: Sets the transaction name of an event.
     """
 
-    __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for")
+    __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for", "_clean_name")
 
     def __init__(
         self, request: Request, policy: Policy, outcome: Outcome, name_event: Callable[[dict[str, Any]], None]
@@ -57,6 +75,8 @@ class RedactingProcessor:
         self._outcome = outcome
         self._cached: Redactor | None = None
         self._cached_for: object = None
+        #: A segment's name without secrets.
+        self._clean_name: str | None = None
 
     def __call__(self, event: dict[str, Any], hint: Any) -> dict[str, Any] | None:
         """Redact an event in place. This fails closed: an event that cannot be redacted is blanked, or not sent.
@@ -71,95 +91,139 @@ class RedactingProcessor:
 
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
-        if self._redactor().idle:
-            return True
-        places = list(_places(event))
-        self._redact([place[key] for place, key in places], _writer(places))
+        redactor = self._redactor()
+        if not redactor.complete:
+            _leave_out(event)
+        _redact(redactor, list(_places(event)))
+        request = event.get("request")
+        if isinstance(request, dict):
+            for key in _ANNOTATED.intersection(request):
+                request[key] = annotated(request[key])
         return True
 
     def redact_span(self, span: Any) -> None:
         """Redact the name and attributes of a streamed span; both are removed if that fails."""
         if not call(self._redact_span, span):
-            span.name = SUBSTITUTE
-            span.set_attribute("sentry.segment.name", SUBSTITUTE)
-            for key in [key for key in span.get_attributes() if not key.startswith("sentry.")]:
-                span.remove_attribute(key)
+            blank_telemetry(span)
 
     def _redact_span(self, span: Any) -> bool:
-        if self._redactor().idle:
-            return True
-
-        def write(key: str, value: Any) -> None:
+        attributes = span.get_attributes()
+        values = {**attributes, "": span.name}
+        if not _FROM_CODE.isdisjoint([attributes.get(key) for key in _SOURCES]):
+            for key in _NAMES.intersection(values):
+                del values[key]
+        redactor = self._redactor()
+        found = {key: value for key, value in _redacted(redactor, values).items() if value is not values[key]}
+        for key, value in found.items():
             if key:
                 span.set_attribute(key, value)
             else:
                 span.name = value
-
-        self._redact({**span.get_attributes(), "": span.name}, write)
-        self._redact_trace_header(span)
+        self._redact_trace_header(redactor, span)
         return True
 
     def redact_record(self, record: dict[str, Any]) -> None:
         """Redact a log or metric; its text and attributes are removed if that fails."""
         if not call(self._redact_record, record):
-            record.update({key: SUBSTITUTE for key in _RECORD if key in record}, attributes={})
+            blank_telemetry(record)
 
     def _redact_record(self, record: dict[str, Any]) -> bool:
-        places = [(record, key) for key in (*_RECORD, "attributes") if record.get(key)]
-        self._redact([place[key] for place, key in places], _writer(places))
+        _redact(self._redactor(), [(record, key, False) for key in (*_RECORD, "attributes") if record.get(key)])
         return True
 
-    def _redact_trace_header(self, span: Any) -> None:
+    def _redact_trace_header(self, redactor: Redactor, span: Any) -> None:
         """Redact the segment's name in the envelopes' trace header, which is fixed at its first use."""
         segment = compat.segment_of(span)
-        if segment is not None and self._redactor().search(str(segment.name)):
-            header = compat.trace_header_of(segment)
-            self._redact({"transaction": header.get("transaction")}, header.__setitem__)
-
-    def _redact(self, values: Any, write: Callable[[Any, Any], None]) -> None:
-        """Search all values at once, and write the redacted ones if any of them contains a secret.
-
-        Args:
-            values: A dictionary, or a list, whose indexes serve as keys.
-            write: Called with each key and redacted value.
-        """
-        redactor = self._redactor()
-        if redactor.search(values):
-            for key, value in values.items() if isinstance(values, dict) else enumerate(values):
-                write(key, redactor.redact(value))
+        name = str(getattr(segment, "name", ""))
+        if segment is None or name == self._clean_name:
+            return
+        if redactor.redact(name, chosen=True) == name and SUBSTITUTE not in name:
+            self._clean_name = name
+            return
+        header = compat.trace_header_of(segment)
+        if header.get("transaction"):
+            header["transaction"] = redactor.redact(header["transaction"], chosen=True)
 
     def _redactor(self) -> Redactor:
         """Return the redactor, which is rebuilt when more of the request's body or the response's headers is known."""
         known = (self._request.body.size if self._request.body is not None else 0, self._outcome.headers)
         if self._cached is None or self._cached_for != known:
-            secrets = Secrets(self._request, self._policy, _pairs(self._outcome.headers))
-            values = secrets.values()
-            self._cached = Redactor(values, _show, secrets.blocks) if values or secrets.blocks else _IDLE
+            secrets = Secrets(self._request, self._policy, header_pairs(self._outcome.headers))
+            self._cached = Redactor.of(secrets, _show)
             self._cached_for = known
         return self._cached
 
 
-def _pairs(headers: Any) -> list[tuple[str, str]]:
-    """Return the valid headers of the application's response."""
-    return [(text(item[0]), text(item[1])) for item in headers if isinstance(item, (list, tuple)) and len(item) == 2]
+def _redact(redactor: Redactor, places: list[Place]) -> None:
+    """Search the values of all places at once, and write those that contain a secret.
+
+    Where some of the secrets may be ordinary words, the places in which these are left alone are searched separately.
+    """
+    groups = (False, True) if redactor.has_words else (None,)
+    for group in groups:
+        chosen = places if group is None else [place for place in places if place[2] is group]
+        values = [container[key] for container, key, _ in chosen]
+        redacted = redactor.redact(values, chosen=bool(group))
+        if redacted is not values:
+            for (container, key, _), value in zip(chosen, redacted, strict=True):
+                container[key] = value
 
 
-def _places(event: dict[str, Any]) -> Iterable[tuple[Any, Any]]:
-    """Yield the containers and keys of all values in an event."""
-    yield from ((event, key) for key in _WHOLE if event.get(key))
+def _redacted(redactor: Redactor, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a streamed span with each secret replaced."""
+    if not redactor.has_words:
+        redacted: dict[str, Any] = redactor.redact(values)
+        return redacted
+    names = {key: values[key] for key in _NAMES.intersection(values)}
+    others = {key: value for key, value in values.items() if key not in names}
+    return {**redactor.redact(others), **redactor.redact(names, chosen=True)}
+
+
+def _places(event: dict[str, Any]) -> Iterable[Place]:
+    """Yield the places of all values in an event."""
+    yield from ((event, key, False) for key in _WHOLE if event.get(key))
+    yield from ((event, key, True) for key in _CHOSEN if event.get(key))
+    request = event.get("request")
+    if isinstance(request, dict):
+        yield from ((request, key, key in _REQUEST_CHOSEN) for key in request)
+    if event.get("transaction") and (event.get("transaction_info") or {}).get("source") not in _FROM_CODE:
+        yield event, "transaction", True
     for entry in _values(event, "exception") + _values(event, "threads"):
-        yield from ((entry, "value") for _ in range("value" in entry))
+        yield from ((entry, key, False) for key in ("value", "mechanism") if entry.get(key))
         for stacktrace in (entry.get("stacktrace"), entry.get("raw_stacktrace")):
-            yield from ((frame, "vars") for frame in (stacktrace or {}).get("frames") or () if frame.get("vars"))
+            yield from ((frame, "vars", False) for frame in (stacktrace or {}).get("frames") or () if frame.get("vars"))
     for crumb in _values(event, "breadcrumbs"):
-        yield from ((crumb, key) for key in _BREADCRUMB if crumb.get(key))
+        yield from ((crumb, key, False) for key in _BREADCRUMB if crumb.get(key))
     for span in event.get("spans") or ():
-        yield from ((span, key) for key in _SPAN if span.get(key))
+        yield from _places_of_span(span, _SPAN_CHOSEN)
     for name, context in (event.get("contexts") or {}).items():
         if name == "trace":
-            yield from ((context, key) for key in _TRACE if context.get(key))
+            yield from _places_of_span(context, _TRACE_CHOSEN)
         elif context:
-            yield event["contexts"], name
+            yield event["contexts"], name, name in _PROCESS
+
+
+def _places_of_span(span: dict[str, Any], chosen: Iterable[str]) -> Iterable[Place]:
+    yield from ((span, key, False) for key in _SPAN if span.get(key))
+    yield from ((span, key, True) for key in chosen if span.get(key))
+
+
+def _leave_out(event: dict[str, Any]) -> None:
+    """Remove what may contain a value of the request that is not known: variables, the body, and the user's own data.
+
+    A client that sends more than is searched loses these. Messages are kept: what is known is replaced in them.
+    """
+    for key in ("extra",):
+        event.pop(key, None)
+    request = event.get("request")
+    if isinstance(request, dict) and request.get("data"):
+        request["data"] = Oversized("")
+    for entry in _values(event, "exception") + _values(event, "threads"):
+        for stacktrace in (entry.get("stacktrace"), entry.get("raw_stacktrace")):
+            for frame in (stacktrace or {}).get("frames") or ():
+                frame.pop("vars", None)
+    for crumb in _values(event, "breadcrumbs"):
+        crumb.pop("data", None)
 
 
 def _values(event: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -171,7 +235,7 @@ def _values(event: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _blank(event: dict[str, Any]) -> bool:
     """Blank all values of an event; the types of exceptions and their locations remain."""
-    for place, key in list(_places(event)):
+    for place, key, _ in list(_places(event)):
         place[key] = SUBSTITUTE if isinstance(place[key], str) else None
     return True
 
@@ -191,21 +255,20 @@ def _add_own_stack(event: dict[str, Any]) -> None:
     event["threads"] = {"values": [{"stacktrace": stacktrace, "crashed": False, "current": True}]}
 
 
-def _writer(places: list[tuple[Any, Any]]) -> Callable[[Any, Any], None]:
-    def write(index: int, value: Any) -> None:
-        container, key = places[index]
-        container[key] = value
-
-    return write
+def blank_telemetry(telemetry: Any) -> None:
+    """Remove the text and the attributes of a log, a metric or a streamed span."""
+    if isinstance(telemetry, dict):
+        telemetry.update({key: SUBSTITUTE for key in _RECORD if key in telemetry}, attributes={})
+        return
+    telemetry.name = SUBSTITUTE
+    telemetry.set_attribute("sentry.segment.name", SUBSTITUTE)
+    for key in [key for key in telemetry.get_attributes() if not key.startswith("sentry.")]:
+        telemetry.remove_attribute(key)
 
 
 def _show(value: Any) -> str:
     """Return the text that the SDK's serializer would write for an object."""
     return str(value.value) if isinstance(value, AnnotatedValue) else str(safe_repr(value))
-
-
-#: The redactor of requests without secrets.
-_IDLE = Redactor((), _show)
 
 
 class RedactingScope(Scope):
@@ -219,7 +282,8 @@ class RedactingScope(Scope):
 
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:
         merged: Any = super()._merge_scopes(*args, **kwargs)
-        call(_redact_what_it_completes, merged, self)
+        if not call(_redact_what_it_completes, merged, self):
+            merged.__class__ = _BlankingScope
         return merged
 
 
@@ -230,19 +294,32 @@ class _MergedScope(Scope):
 
     def apply_to_telemetry(self, telemetry: Any) -> None:
         super().apply_to_telemetry(telemetry)
-        call(_redact_telemetry, self, telemetry)
+        if not call(_redact_telemetry, self, telemetry):
+            call(blank_telemetry, telemetry)
 
 
-def _redact_what_it_completes(merged: Any, scope: Scope) -> None:
+class _BlankingScope(Scope):
+    """A merged scope of which the processors are not known."""
+
+    __slots__ = ()
+
+    def apply_to_telemetry(self, telemetry: Any) -> None:
+        super().apply_to_telemetry(telemetry)
+        call(blank_telemetry, telemetry)
+
+
+def _redact_what_it_completes(merged: Any, scope: Scope) -> bool:
     """Turn a merged scope into a redacting one; the SDK runs not its processors, but those of the scopes it merges."""
     compat.set_processors(merged, compat.processors_of(scope))
     merged.__class__ = _MergedScope
+    return True
 
 
-def _redact_telemetry(scope: Scope, telemetry: Any) -> None:
+def _redact_telemetry(scope: Scope, telemetry: Any) -> bool:
     for processor in compat.processors_of(scope):
         if isinstance(processor, RedactingProcessor) and telemetry is not None:
             if isinstance(telemetry, dict):
                 processor.redact_record(telemetry)
             else:
                 processor.redact_span(telemetry)
+    return True

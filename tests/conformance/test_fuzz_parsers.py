@@ -48,7 +48,7 @@ class Given(Request):
 
 
 def secrets_of(name: str) -> Callable[[str], Any]:
-    return lambda text: Redactor(Secrets(Given(name, text), POLICY).values(), repr).search({"text": text})
+    return lambda text: Redactor(Secrets(Given(name, text), POLICY).values(), repr).redact({"text": text})
 
 
 #: What is parsed, each from one text.

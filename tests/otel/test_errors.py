@@ -74,8 +74,8 @@ def test_secrets_of_the_body_and_of_the_response_count_too() -> None:
     request.body = Body(1000)
     request.body.feed(b"password=" + SECRET.encode())
     outcome = Outcome(0.0)
-    outcome.headers = [("Set-Cookie", "sid=another-secret; Path=/")]
-    told = record_error(raised(ValueError(f"{SECRET} and another-secret")), request, POLICY, outcome)
+    outcome.headers = [("Set-Cookie", "sid=Another-1-secret; Path=/")]
+    told = record_error(raised(ValueError(f"{SECRET} and Another-1-secret")), request, POLICY, outcome)
     assert told.message == "[Filtered] and [Filtered]"
 
 

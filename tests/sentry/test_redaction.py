@@ -216,7 +216,7 @@ def test_the_servers_own_dicts_in_the_frames_are_clean(driver: Driver, run: Any)
     request = RequestSpec(
         query=f"token={SECRET}-q",
         headers=(
-            ("Cookie", f'session={SECRET}-c; quoted="{SECRET} d"'),
+            ("Cookie", f'session={SECRET}-c; quoted="{SECRET}-d"'),
             ("Authorization", "Basic " + base64.b64encode(f"maria-77:{SECRET}-b".encode()).decode()),
             ("Referer", f"https://shop.example/?token={SECRET}-r"),
             ("X-Forwarded-For", "81.2.69.142"),
