@@ -56,7 +56,7 @@ def forms_of(value: str) -> set[str]:
     The forms are: the character itself, and its escapes in Python and JSON; its bytes in UTF-8, or what latin-1 makes
     of them; its bytes in latin-1 with ``?`` for what that lacks, or what UTF-8 makes of them.
     """
-    if value[-1:] in _OPENING:  # which may be the beginning of an escape together with what follows
+    if value and value[-1] in _OPENING:  # which may be the beginning of an escape together with what follows
         return {canonical(value)} | forms_of(value.rstrip(_OPENING))
     if value.isascii():
         return {canonical(value)}
