@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .expectations import allowed, missing, not_shown, unlike
+from .roots import roots_of
 from .scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -41,14 +42,18 @@ class Cells:
 
     def test_nothing_else_was_reported(self, site: Site) -> None:
         """After the last scenario the server is gone, and has sent all it had to send."""
-        found = {trace: (len(site.transactions(trace)), len(site.errors(trace))) for trace in site.ledger}
+        found = {trace: (len(site.roots(trace)), len(site.errors(trace))) for trace in site.ledger}
         assert found == site.ledger
+        requests = [(one.trace_id, one.data.get("http.request.method"), one) for one in roots_of(site.ingest)] + [
+            (event["contexts"]["trace"]["trace_id"], event["request"].get("method"), event)
+            for event in site.ingest.errors
+        ]
         strays = [
-            (event["transaction"], event["request"])
-            for event in site.ingest.transactions + site.ingest.errors
-            if event["contexts"]["trace"]["trace_id"] not in site.ledger
+            reported
+            for trace, method, reported in requests
+            if trace not in site.ledger
             # uWSGI's http11-socket now and then calls the application with no method when a kept connection ends.
-            and not (self.server == "uWSGI" and not event["request"].get("method"))
+            and not (self.server == "uWSGI" and not method)
         ]
         assert strays == []
         # Some leave without waiting for what is being sent (see SEEN): an envelope may be torn.

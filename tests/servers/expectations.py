@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from .processes import SERVERS, Server
+from .roots import INTERNAL_ERROR, PERMISSION_DENIED
 
 Facts = dict[str, Any]
 
 UNHANDLED = "OutOfStockError 'none left', unhandled"
 #: The framework's page of an error is as long as it is; the report has that length.
-FAILURE = f"fails: internal_error, 500, all bytes; {UNHANDLED}"
+FAILURE = f"fails: {INTERNAL_ERROR}, 500, all bytes; {UNHANDLED}"
 
 
 def _fine(answer: str, report: str) -> Facts:
@@ -23,7 +24,7 @@ def _fine(answer: str, report: str) -> Facts:
 
 
 _ORDER = _fine("200 3 ordered", "order: ok, 200, 9 bytes")
-_LEFT_UNFINISHED = "breaks: internal_error, 200, 6 bytes; OutOfStockError 'torn', unhandled"
+_LEFT_UNFINISHED = f"breaks: {INTERNAL_ERROR}, 200, 6 bytes; OutOfStockError 'torn', unhandled"
 
 #: The scenarios, and what should be found in each; ``workers`` also has the number of them (see ``allowed``).
 EXPECTED: dict[str, Facts] = {
@@ -64,7 +65,7 @@ EXPECTED: dict[str, Facts] = {
         "server ends": {
             "heard": "HELLO, 1011 no more",
             "as bare": True,
-            "report": "talk: internal_error, 101, 2 in, 1 out, closed by the server with 1011",
+            "report": f"talk: {INTERNAL_ERROR}, 101, 2 in, 1 out, closed by the server with 1011",
         },
         "client ends": {
             "heard": "HELLO, 4001 enough",
@@ -74,7 +75,7 @@ EXPECTED: dict[str, Facts] = {
         "denied": {
             "heard": "refused with 403",
             "as bare": True,
-            "report": "denied: permission_denied, 403, 0 in, 0 out, closed by the server with 1000",
+            "report": f"denied: {PERMISSION_DENIED}, 403, 0 in, 0 out, closed by the server with 1000",
         },
     },
     "file": {**_fine("200 262144 bytes", "file: ok, 200, 262144 bytes"), "all of it": True},
@@ -140,7 +141,7 @@ _HEARD = ("HELLO, silence, 1000 ", "HELLO, 1011 ")
 
 
 def _refused_code(heard: str, bare: str) -> Facts:
-    report = "talk: internal_error, 101, 2 in, 1 out; Exception, unhandled"
+    report = f"talk: {INTERNAL_ERROR}, 101, 2 in, 1 out; Exception, unhandled"
     return {"server ends": {"heard": heard, "as bare": heard == bare or bare, "report": report}}
 
 

@@ -25,6 +25,7 @@ import pytest
 from sentry_web.demo.ingest import Ingest
 
 from .client import HOST, TIMEOUT, Answer, Conversation, request_bytes
+from .roots import Root, roots_of
 from .shop import OutOfStockError
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 class Site:
     """A running server with the ingest that its middleware reports to.
 
-    Every request has a trace of its own, by which its report is found; ``ledger`` holds how many transactions and
+    Every request has a trace of its own, by which its report is found; ``ledger`` holds how many root spans and
     errors are waited for, then how many were found, so that in the end nothing that came besides stays unseen.
     """
 
@@ -218,10 +219,10 @@ class Site:
     def port(self) -> int:
         return self.process.port
 
-    def new_trace(self, transactions: int = 1, errors: int = 0) -> str:
+    def new_trace(self, roots: int = 1, errors: int = 0) -> str:
         """A trace id, and how many reports there will be of it."""
         trace = f"{len(self.ledger) + 1:032x}"
-        self.ledger[trace] = (transactions, errors)
+        self.ledger[trace] = (roots, errors)
         return trace
 
     def headers(self, trace: str | None, more: dict[str, str] | None = None) -> dict[str, str]:
@@ -236,31 +237,30 @@ class Site:
             conversation.send(request_bytes(method, target, self.headers(trace, more), body))
             return conversation.answer(method)
 
-    def transactions(self, trace: str) -> list[Any]:
-        return [one for one in self.ingest.transactions if one["contexts"]["trace"]["trace_id"] == trace]
+    def roots(self, trace: str) -> list[Root]:
+        return [one for one in roots_of(self.ingest) if one.trace_id == trace]
 
     def errors(self, trace: str) -> list[Any]:
         return [one for one in self.ingest.errors if one["contexts"]["trace"]["trace_id"] == trace]
 
     def report(self, trace: str, patience: float = ARRIVAL) -> str:
         """What was reported of a trace, in one line; asked once all that there should be is there."""
-        transactions, errors = self.ledger[trace]
+        roots, errors = self.ledger[trace]
         with contextlib.suppress(TimeoutError):
             self.ingest.wait_for(
-                lambda: len(self.transactions(trace)) >= transactions and len(self.errors(trace)) >= errors, patience
+                lambda: len(self.roots(trace)) >= roots and len(self.errors(trace)) >= errors, patience
             )
-        self.ledger[trace] = len(self.transactions(trace)), len(self.errors(trace))
-        told = [describe(one) for one in self.transactions(trace)] + [describe_error(one) for one in self.errors(trace)]
+        self.ledger[trace] = len(self.roots(trace)), len(self.errors(trace))
+        told = [describe(one) for one in self.roots(trace)] + [describe_error(one) for one in self.errors(trace)]
         return "; ".join(told) or "nothing"
 
 
-def describe(transaction: Any) -> str:
-    """A transaction in some words: name, status, HTTP status, size; for a websocket its messages and its end."""
-    trace = transaction["contexts"]["trace"]
-    data = trace["data"]
-    words = [f"{transaction['transaction'].rpartition('.')[2]}: {trace['status']}"]
+def describe(root: Root) -> str:
+    """A root span in some words: name, status, HTTP status, size; for a websocket its messages and its end."""
+    data = root.data
+    words = [f"{root.name.rpartition('.')[2]}: {root.status}"]
     words.append(str(data.get("http.response.status_code", "no status")))
-    if trace["op"] == "websocket.server":
+    if root.op == "websocket.server":
         words.append(f"{data.get('websocket.messages.received')} in, {data.get('websocket.messages.sent')} out")
         if "websocket.close_code" in data:
             words.append(f"closed by the {data['websocket.closed_by']} with {data['websocket.close_code']}")

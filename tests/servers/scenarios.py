@@ -9,7 +9,6 @@ import http.client
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sentry_web.demo.ingest import Ingest
@@ -43,14 +42,6 @@ def simple(site: Site, method: str, target: str, body: bytes | None = None, **he
     return compared(site, trace, lambda trace: site.fetch(trace, method, target, body, **headers))[0]
 
 
-def duration(transaction: Any) -> float:
-    """How long a transaction lasted, in seconds; its times are RFC 3339 texts."""
-    begin, end = (
-        datetime.fromisoformat(transaction[key].replace("Z", "+00:00")) for key in ("start_timestamp", "timestamp")
-    )
-    return (end - begin).total_seconds()
-
-
 def page(site: Site) -> Facts:
     """GET / ."""
     return simple(site, "GET", "/")
@@ -60,9 +51,8 @@ def route(site: Site) -> Facts:
     """A route with a parameter has one name; the URL is the client's."""
     trace = site.new_trace()
     facts, _ = compared(site, trace, lambda trace: site.fetch(trace, "GET", "/books/42?page=2"))
-    (transaction,) = site.transactions(trace)
-    url, query = transaction["request"]["url"], transaction["request"]["query_string"]
-    return {**facts, "protocol": transaction["tags"]["protocol"] == site.server.interface, "url": f"{url}?{query}"}
+    (root,) = site.roots(trace)
+    return {**facts, "protocol": root.protocol == site.server.interface, "url": root.url}
 
 
 def post(site: Site) -> Facts:
@@ -83,15 +73,15 @@ def upload(site: Site) -> Facts:
 
 
 def stream(site: Site) -> Facts:
-    """A streamed download; its transaction lasts as long as it does."""
+    """A streamed download; its root span lasts as long as it does."""
     trace = site.new_trace()
     facts, _ = compared(site, trace, lambda trace: site.fetch(trace, "GET", "/stream"))
-    (transaction,) = site.transactions(trace)
-    first = transaction["contexts"]["trace"]["data"].get("http.server.time_to_first_byte", 0)
+    (root,) = site.roots(trace)
+    first = root.data.get("http.server.time_to_first_byte", 0)
     return {
         **facts,
-        "lasts as long as the stream": duration(transaction) >= CHUNKS * PAUSE,
-        "first byte before the last": PAUSE <= first < duration(transaction),
+        "lasts as long as the stream": root.seconds >= CHUNKS * PAUSE,
+        "first byte before the last": PAUSE <= first < root.seconds,
     }
 
 
@@ -161,7 +151,7 @@ def error(site: Site) -> Facts:
 
 
 def head(site: Site) -> Facts:
-    """HEAD makes no transaction; an error in it is reported all the same, in the caller's trace."""
+    """HEAD makes no root span; an error in it is reported all the same, in the caller's trace."""
     quiet, _ = compared(site, site.new_trace(0, 0), lambda trace: site.fetch(trace, "HEAD", "/"))
     failing, _ = compared(site, site.new_trace(0, 1), lambda trace: site.fetch(trace, "HEAD", "/fails"))
     return {"quiet": quiet, "failing": failing}
@@ -184,7 +174,7 @@ def expect(site: Site) -> Facts:
 
 
 def keep_alive(site: Site) -> Facts:
-    """Ten requests, on one connection where the server keeps it open; ten transactions in ten traces."""
+    """Ten requests, on one connection where the server keeps it open; ten root spans in ten traces."""
     traces = [site.new_trace() for _ in range(10)]
     connections, answers = 1, set()
     connection = http.client.HTTPConnection(HOST, site.port, timeout=TIMEOUT)
