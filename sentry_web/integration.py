@@ -114,7 +114,9 @@ def _application_of(served: Any) -> Any:
 
 def _take_over_wsgi() -> None:
     """Use our middleware where the SDK's would run, for clients with this integration."""
-    from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware as GenericWsgi  # imports Django, where it is installed
+    from sentry_sdk.integrations.wsgi import (
+        SentryWsgiMiddleware as GenericWsgi,  # imports Django, where it is installed
+    )
 
     original: Any = GenericWsgi.__call__
 

@@ -3,8 +3,9 @@
 ``python tests/conformance/put_back.py [NN | NAME …] [--jobs N]`` copies the package installed, or else the checkout's,
 puts each fault of ``faults.py`` (of the given defects only) into a copy of its own, and runs the defect's tests on it,
 ``N`` faults at a time. A defect without a number is named by words that the names of its tests have in common. It
-prints a table, and exits with 1 if a fault survives or a name or pattern is not found exactly once. First it runs the tests on a copy in which every name that the faults replace is replaced by something that only
-calls the original: they must pass, so that what is caught later is the fault and not its being put there.
+prints a table, and exits with 1 if a fault survives or a name or pattern is not found exactly once. First it
+runs the tests on a copy in which every name that the faults replace is replaced by something that only calls the
+original: they must pass, so that what is caught later is the fault and not its being put there.
 
 ``--properties`` runs the properties instead, which know of no defect, for faults of the middlewares and the exchange
 only, since what the properties compare is what these do. A survivor there is no failure; it shows what no property
