@@ -92,7 +92,10 @@ class _DoubleCallable:
             finally:
                 call(exchange.leave, entered)
         except BaseException:
-            call(pass_on, exchange.failed)
+            if exchange.request.kind == "lifespan":
+                call(exchange.refused)  # see _converse
+            else:
+                call(pass_on, exchange.failed)
             call(exchange.close)
             raise
         return functools.partial(_converse, exchange, instance, ())
@@ -128,7 +131,9 @@ async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], rec
     except BaseException:
         # Servers try the lifespan scope on every application; one that refuses it before it has listened says no more
         # than that it has none (ASGI, "Lifespan Protocol")
-        if kind != "lifespan" or connection is None or connection.listened:
+        if kind == "lifespan" and connection is not None and not connection.listened:
+            call(exchange.refused)
+        else:
             call(pass_on, exchange.failed)
         raise
     finally:
@@ -159,7 +164,11 @@ class _Connection:
         self.listened = True
         if self._exchange.traces_messages:
             return await self._receive_traced()
-        message = await self._receive()
+        try:
+            message = await self._receive()
+        except OSError:
+            call(pass_on, self._exchange.client_gone)
+            raise
         try:
             self._note_received(message)
         except Exception:  # noqa: BLE001 - as call() does
@@ -173,6 +182,9 @@ class _Connection:
         message: Any = None
         try:
             message = await self._receive()
+        except OSError:
+            call(pass_on, self._exchange.client_gone)
+            raise
         finally:
             call(end_message, spans or (), message)
         call(self._note_received, message)

@@ -154,6 +154,15 @@ class Recording(Protocol):
         """
         ...
 
+    @property
+    def aftermath(self) -> Any:
+        """What the output needs for reports, after the end, of an exception that has left the request.
+
+        Such as those of a server that logs it. It is kept as long as the exception is, and must refer neither to the
+        application nor to frames; ``None``: nothing.
+        """
+        ...
+
     def running(self) -> AbstractContextManager[Any]:
         """Return a context manager for the time that application code runs.
 
@@ -235,6 +244,7 @@ class BaseRecording:
     context_values: ContextValues | None = None
     adds_headers: bool = False
     finishes_in_context: bool = True
+    aftermath: Any = None
 
     def running(self) -> AbstractContextManager[Any]:
         """Return a context manager that does nothing."""

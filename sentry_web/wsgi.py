@@ -58,7 +58,7 @@ class WsgiMiddleware(Wrapper):
         try:
             start_response = _StartResponse(exchange, start_response)
             entered = exchange.enter()
-            watch_input(environ, exchange.body_read)
+            watch_input(environ, exchange.body_read, exchange.client_gone)
         except Exception:  # noqa: BLE001 - as call() does
             report(exchange.enter)
         try:

@@ -23,12 +23,14 @@ from .context import ContextStack
 from .guard import call, report
 from .recordings import ActiveRecording
 from .states import TRANSITIONS, State
-from .verdicts import ErrorKind, classify, is_quiet_exit
+from .verdicts import ErrorKind, classify, is_quiet_exit, takes_over_socket
 
 #: The members as globals: Python 3.11 is slow to look one up on its class, and a request asks for fourteen.
 _OPEN, _STARTED, _STREAMING, _COMPLETE, _CLOSED = State
 #: The columns of the table: the next state, by the present one.
 _AFTER_START, _AFTER_BODY, _AFTER_LAST, _AFTER_ERROR, _AFTER_GONE, _AFTER_CLOSE = zip(*TRANSITIONS)
+
+_MOST_DISCONNECTS = 20  # of one request: an application may go on writing to a client that has gone
 
 
 class Exchange(ContextStack):
@@ -44,6 +46,7 @@ class Exchange(ContextStack):
 
     __slots__ = (
         "request",
+        "aftermath",
         "before",
         "leaked",
         "outcome",
@@ -53,7 +56,7 @@ class Exchange(ContextStack):
         "_config",
         "_outer",
         "recordings",
-        "_disconnect",
+        "_disconnects",
         "_ending",
         "_body",
         "traces_messages",
@@ -76,7 +79,9 @@ class Exchange(ContextStack):
         self._config = config
         self._outer = outer if outer is not None and outer.open else None  #: the request whose code made this one
         self.recordings: tuple[ActiveRecording, ...] = ()
-        self._disconnect: BaseException | None = None
+        #: What the recordings leave, once an exception has left the application: see ``aftermath``.
+        self.aftermath: tuple[Any, ...] = ()
+        self._disconnects: tuple[BaseException, ...] = ()  #: what the server raised to say that the client has gone
         self._ending = False
         self._body: Body | None = None
         self.traces_messages = False  #: whether ``message_begins`` may answer spans
@@ -180,6 +185,8 @@ class Exchange(ContextStack):
         following = _AFTER_START[self.state]
         if following is not None:
             self.state = following
+            if self.outcome.client_gone and status is not None and status >= 500:
+                status = None  # a framework's answer to the exception that says so, which nobody receives
             self.outcome.status = status
             self.outcome.headers = headers if isinstance(headers, (list, tuple)) else ()
             self.naming.observe()
@@ -245,38 +252,53 @@ class Exchange(ContextStack):
         Args:
             error: What the server raised to say so; ``None`` where it sent a message.
         """
-        if self.open:
-            self._disconnect = error
+        if self.open and error is not None and len(self._disconnects) < _MOST_DISCONNECTS:
+            self._disconnects = (*self._disconnects, error)
         whole = 0 < content_length(self.outcome.headers) <= self.outcome.body_size
         if not whole and (error is not None or not self._ending) and self._step(_AFTER_GONE):
             self.outcome.client_gone = self.outcome.cancelled = True
 
     def failed(self, error: BaseException) -> None:
         """Capture an exception that left the application, or take it for a cancellation."""
-        if not self._step(_AFTER_ERROR) or is_quiet_exit(error):
-            return
-        kind = classify(error, self._disconnect)
-        if kind is ErrorKind.CLIENT_GONE:
-            self.client_gone(error)
-        elif kind is ErrorKind.CANCELLED:
-            self.outcome.cancelled = True
-        else:
-            self.outcome.failed = True
-            self._capture(error, handled=False)
+        if self._step(_AFTER_ERROR):
+            if not is_quiet_exit(error) and self._is_error(error):
+                self.outcome.failed = True
+                self._capture(error, handled=False)
+            self.refused()
+
+    def refused(self) -> None:
+        """Note that an exception has left the application that need not be reported any more, as its server may."""
+        left = [call(getattr, active.recording, "aftermath") for active in self.recordings]
+        self.aftermath = tuple(each for each in left if each is not None)
 
     def handled(self, error: BaseException) -> None:
         """Capture an exception that the application reports and has dealt with: ``start_response(…, exc_info)``."""
-        if self._step(_AFTER_ERROR):
+        if self._step(_AFTER_ERROR) and self._is_error(error):
             self._capture(error, handled=True)
 
     def swallowed(self, error: BaseException, framework: str) -> None:
         """Capture an exception that the framework answers by itself and will not raise."""
-        if self._step(_AFTER_ERROR):
+        if self._step(_AFTER_ERROR) and self._is_error(error):
             self.outcome.failed = True
             self.naming.observe()
             for active in self.recordings:
                 if not call(active.recording.leaves_to, framework) and active.captured.add(error):
                     call(active.recording.capture_error, error, False)
+
+    def _is_error(self, error: BaseException) -> bool:
+        """Return whether an exception is an error; if not, note the cancellation that it is, and that it is known."""
+        request, outcome = self.request, self.outcome
+        client_gone = outcome.client_gone or outcome.closed_by == "client"
+        kind = classify(error, self._disconnects, client_gone, owns_socket=takes_over_socket(request))
+        if kind is ErrorKind.ERROR:
+            return True
+        if kind is ErrorKind.CLIENT_GONE and outcome.closed_by is None:
+            self.client_gone(error)
+        elif kind is ErrorKind.CANCELLED or outcome.closed_by == "client":
+            outcome.cancelled = True
+        for active in self.recordings:
+            active.captured.add(error)
+        return False
 
     def _capture(self, error: BaseException, handled: bool) -> None:
         """Report to each output that knows neither the exception nor what a framework wrapped it in yet."""
@@ -310,7 +332,8 @@ class Exchange(ContextStack):
                 active.captured.clear()
             self.recordings = ()
             self.forget_contexts()
-            self._outer = self._disconnect = None
+            self._outer = None
+            self._disconnects = ()
 
     def closed_by_server(self, ended: float | None = None) -> None:
         """Note that the server closed the response; before its end, that says that the client has gone (PEP 3333).

@@ -51,6 +51,15 @@ class NestedExchange:
         """See :class:`Exchange`; the outer middleware may see the same exception again, which has no effect then."""
         self._exchange.failed(error)
 
+    @property
+    def aftermath(self) -> tuple[Any, ...]:
+        """See :class:`Exchange`."""
+        return self._exchange.aftermath
+
+    def refused(self) -> None:
+        """See :class:`Exchange`."""
+        self._exchange.refused()
+
     def announce(self) -> None:
         """See :class:`Exchange`."""
         self._exchange.announce()

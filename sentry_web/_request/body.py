@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from .._core.guard import call
+from .._core.guard import call, pass_on
 from .request import BEGINNING, Parsed, UploadedFile
 
 #: Bytes kept, whatever may be sent: the secrets in a body are looked for in everything that is sent.
@@ -162,18 +162,24 @@ class InputTee:
 
     Args:
         feed: Called with each part that was read; it answers as :meth:`Body.feed` does.
+        lost: Called with an ``OSError`` of the server's: the client has gone.
     """
 
-    def __init__(self, stream: Any, feed: Callable[[bytes], Any]) -> None:
+    def __init__(self, stream: Any, feed: Callable[[bytes], Any], lost: Callable[[BaseException], Any]) -> None:
         self._stream = stream
         self._feed = feed
+        self._lost = lost
         self._note = functools.partial(call, _feed_all, feed)
         #: The body, once only its size is wanted: an upload may be read in many parts.
         self._only_counted: Any = None
 
     def read(self, *args: Any, **kwargs: Any) -> Any:
         """Read bytes; without a size, all there is."""
-        part = self._stream.read(*args, **kwargs)
+        try:
+            part = self._stream.read(*args, **kwargs)
+        except OSError:
+            call(pass_on, self._lost)
+            raise
         if type(part) is not bytes:
             self._note(part)
         elif self._only_counted is None:
@@ -184,22 +190,22 @@ class InputTee:
 
     def readline(self, *args: Any, **kwargs: Any) -> Any:
         """Read a line."""
-        part = self._stream.readline(*args, **kwargs)
+        part = _read(self._lost, self._stream.readline, *args, **kwargs)
         self._note(part)
         return part
 
     def readlines(self, *args: Any, **kwargs: Any) -> Any:
         """Read lines, all or as many as the hint says."""
-        lines = self._stream.readlines(*args, **kwargs)
+        lines = _read(self._lost, self._stream.readlines, *args, **kwargs)
         self._note(lines)
         return lines
 
     def __iter__(self) -> Any:
         lines = iter(self._stream)
-        return call(_Lines, lines, self._note) or lines
+        return call(_Lines, lines, self._note, self._lost) or lines
 
     def __next__(self) -> Any:
-        part = next(self._stream)
+        part = _read(self._lost, next, self._stream)
         self._note(part)
         return part
 
@@ -207,29 +213,39 @@ class InputTee:
         """Whatever else the server's stream offers, if it does; two of them read as well."""
         value = getattr(self._stream, name)
         watched = {"read1": _Watched, "readinto": _WatchedInto}.get(name)
-        return value if watched is None else call(watched, value, self._note) or value
+        return value if watched is None else call(watched, value, self._note, self._lost) or value
 
 
-def watch_input(environ: dict[str, Any], feed: Callable[[bytes], Any]) -> None:
+def watch_input(environ: dict[str, Any], feed: Callable[[bytes], Any], lost: Callable[[BaseException], Any]) -> None:
     """Put an :class:`InputTee` before the input stream of a request that may have a body (RFC 9112, 6.3)."""
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
-        environ["wsgi.input"] = InputTee(environ["wsgi.input"], feed)
+        environ["wsgi.input"] = InputTee(environ["wsgi.input"], feed, lost)
+
+
+def _read(lost: Callable[[BaseException], Any], read: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Read from the server's stream; an ``OSError`` says that the client has gone."""
+    try:
+        return read(*args, **kwargs)
+    except OSError:
+        call(pass_on, lost)
+        raise
 
 
 class _Lines:
     """The iterator of an input stream."""
 
-    __slots__ = ("_lines", "_note")
+    __slots__ = ("_lines", "_note", "_lost")
 
-    def __init__(self, lines: Any, note: Callable[[Any], Any]) -> None:
+    def __init__(self, lines: Any, note: Callable[[Any], Any], lost: Callable[[BaseException], Any]) -> None:
         self._lines = lines
         self._note = note
+        self._lost = lost
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> Any:
-        part = next(self._lines)
+        part = _read(self._lost, next, self._lines)
         self._note(part)
         return part
 
@@ -237,14 +253,15 @@ class _Lines:
 class _Watched:
     """A further method of the server's stream that returns what it read."""
 
-    __slots__ = ("_read", "_note")
+    __slots__ = ("_read", "_note", "_lost")
 
-    def __init__(self, read: Any, note: Callable[[Any], Any]) -> None:
+    def __init__(self, read: Any, note: Callable[[Any], Any], lost: Callable[[BaseException], Any]) -> None:
         self._read = read
         self._note = note
+        self._lost = lost
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        part = self._read(*args, **kwargs)
+        part = _read(self._lost, self._read, *args, **kwargs)
         self._note(part)
         return part
 
@@ -255,7 +272,7 @@ class _WatchedInto(_Watched):
     __slots__ = ()
 
     def __call__(self, buffer: Any) -> Any:
-        count = self._read(buffer)
+        count = _read(self._lost, self._read, buffer)
         self._note((buffer, count))
         return count
 

@@ -16,6 +16,7 @@ from typing import Any
 import sentry_sdk.client
 import sentry_sdk.utils
 from sentry_sdk import Scope
+from sentry_sdk.integrations import logging
 from sentry_sdk.tracing_utils import Baggage
 
 #: A value with a remark for Sentry's UI ("filtered"). Newer releases only import it into ``utils``.
@@ -61,6 +62,11 @@ MARKER = Marker()
 
 #: Those of the modules that are imported; most processes import one of them, or both, at the start.
 _found: dict[str, Any] = {}
+
+
+def ignore_logger(name: str) -> None:
+    """Make no events and breadcrumbs of a logger's records; 3.0 calls that ``ignore_logger_for_events``."""
+    getattr(logging, "ignore_logger_for_events", logging.ignore_logger)(name)
 
 
 def marker_variables() -> Collection[Any]:

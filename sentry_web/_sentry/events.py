@@ -85,11 +85,13 @@ class RequestProcessor:
             return False
         return initial is None or (name, source) != (initial.value, initial.source)
 
-    def __call__(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
         """Complete an event (as an event processor of sentry-sdk)."""
         exc_info = hint.get("exc_info")
         if isinstance(exc_info, (tuple, list)) and len(exc_info) > 1 and isinstance(exc_info[1], BaseException):
-            self._captured.add(exc_info[1])
+            new = self._captured.add(exc_info[1])
+            if not new and "log_record" in hint:
+                return None  # logged by a framework, after it was reported or taken for a client's departure
         self._add_request(event)
         self._add_client(event)
         self.name_event(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import sentry_sdk
 
@@ -16,7 +16,8 @@ from .._options import Options
 from .._request import Name, Outcome, Request, Trace
 from .._request.http import header_pairs
 from ..recorder import MOST_MESSAGE_SPANS, BaseRecorder, BaseRecording, Captured, MessageSpan
-from . import _speedups, compat, tracing
+from . import _speedups, aftermath, compat, tracing
+from .aftermath import LifespanProcessor
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
 from .root_span import RootSpan, Start
@@ -56,6 +57,7 @@ class SentryRecorder(BaseRecorder):
         self._config = Options() if config is None else config
         keys = sensitive_keys(self._config.sensitive_keys, self._config.harmless_keys)
         self._settings = SettingsCache(self._config.forwarding, keys)
+        compat.ignore_logger("django.server")  # it repeats each 500 as an ERROR record, with the query of the request
         if self._config.speedups:
             _speedups.install()
 
@@ -86,6 +88,8 @@ class SentryRecorder(BaseRecorder):
         recording = SentryRecording(request, naming, self._config, settings, client)
         if request.kind in ("http", "websocket"):
             recording.open(captured, outcome, scope_or_environ)
+        else:
+            recording.open_lifespan()
         return recording
 
 
@@ -100,6 +104,7 @@ class SentryRecording(BaseRecording):
         "_client",
         "_scopes",
         "_processor",
+        "_aftermath",
         "_linked",
         "_root",
         "_has_session",
@@ -116,6 +121,7 @@ class SentryRecording(BaseRecording):
         self._client = client
         self._scopes = RequestScopes()
         self._processor: RequestProcessor | None = None
+        self._aftermath: RedactingProcessor | LifespanProcessor | None = None
         self._linked: str | None = None
         self._root: RootSpan | None = None
         self._has_session = False
@@ -131,6 +137,7 @@ class SentryRecording(BaseRecording):
         names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
         self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
         redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
+        self._aftermath = redaction
         self._scopes.add_processors(self._processor, redaction)
         self._scopes.isolation.clear_breadcrumbs()
         self._scopes.isolation.set_tag("protocol", request.protocol)
@@ -142,6 +149,17 @@ class SentryRecording(BaseRecording):
         if self._is_traced():
             with self.running():
                 call(self._start_root, scope_or_environ)
+
+    def open_lifespan(self) -> None:
+        """Prepare the scopes of a lifespan, which has neither request data nor a span."""
+        self._aftermath = LifespanProcessor()
+        self._scopes.isolation.add_event_processor(cast("Any", self._aftermath))
+
+    @property
+    def aftermath(self) -> Any:
+        """What redacts, and recognises, later reports of an exception that has left the request."""
+        aftermath.watch()
+        return self._aftermath
 
     def running(self) -> Running:
         """Return a context manager that makes the request's scopes the current ones."""

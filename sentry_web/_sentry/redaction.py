@@ -87,7 +87,7 @@ class RedactingProcessor:
             call(self._name_event, event)
         if call(self._redact_event, event):
             return event
-        return event if call(_blank, event) else None
+        return event if call(blank, event) else None
 
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
@@ -233,7 +233,7 @@ def _values(event: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, (list, tuple)) else []
 
 
-def _blank(event: dict[str, Any]) -> bool:
+def blank(event: dict[str, Any]) -> bool:
     """Blank all values of an event; the types of exceptions and their locations remain."""
     for place, key, _ in list(_places(event)):
         place[key] = SUBSTITUTE if isinstance(place[key], str) else None

@@ -61,6 +61,7 @@ from sentry_web.testing.steps import (
     StartResponse,
     Step,
     StopReading,
+    Translate,
 )
 from sentry_web.testing.transcript import Call, ExceptionFacts, Transcript, TranscriptWriter
 from sentry_web.testing.transport import FAKE_DSN, RecordingTransport, recording
@@ -117,6 +118,7 @@ __all__ = [
     "StopReading",
     "Transcript",
     "TranscriptWriter",
+    "Translate",
     "Verdict",
     "Wrap",
     "WrongSubjectError",

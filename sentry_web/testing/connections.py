@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sentry_web.testing.request import Described, encode_header
-from sentry_web.testing.steps import Act, Step
+from sentry_web.testing.steps import LOST, Act, Step, Translate, WebSocketDisconnect
 from sentry_web.testing.transcript import TranscriptWriter
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ class Accept(Step):
 
 @dataclass(frozen=True, repr=False)
 class Receive(Step):
-    """Wait for the client's next message, which is the disconnect after its last one."""
+    """Wait for the client's next message, which is the disconnect after its last one.
+
+    Args:
+        insists: Whether the disconnect is raised as ``WebSocketDisconnect``, as Starlette's ``receive_text`` does.
+    """
+
+    insists: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,15 +84,28 @@ class WsScript(Described):
             recorder.entered(scope)
             await receive()  # websocket.connect
             for step in self.steps:
-                if isinstance(step, Act):
-                    step.act(recorder)
-                elif isinstance(step, Receive):
-                    recorder.app("received", dict(await receive()))
-                else:
-                    for message in _messages(step):
-                        await send(message)
+                await _perform(step, recorder, receive, send)
 
         return app
+
+
+async def _perform(step: Step, recorder: TranscriptWriter, receive: Any, send: Any) -> None:
+    if isinstance(step, Act):
+        step.act(recorder)
+    elif isinstance(step, Receive):
+        message = dict(await receive())
+        recorder.app("received", message)
+        if step.insists and message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+    elif isinstance(step, Translate):
+        try:
+            for inner in step.steps:
+                await _perform(inner, recorder, receive, send)
+        except LOST as error:
+            raise step.translated(error, recorder)  # noqa: B904 - the step says whether it is chained
+    else:
+        for message in _messages(step):
+            await send(message)
 
 
 def _messages(step: Step) -> list[dict[str, Any]]:

@@ -34,10 +34,11 @@ OFFERED: dict[Protocol, frozenset[Feature]] = {
             Feature.ITERATION,
             Feature.NO_RESPONSE_OBJECT,
             Feature.LATE_WORK,
+            Feature.LOST_BODY,
         }
     ),
-    Protocol.ASGI3: frozenset({Feature.LATE_WORK, Feature.TASK, Feature.CANCEL}),
-    Protocol.ASGI2: frozenset({Feature.LATE_WORK, Feature.TASK, Feature.CANCEL}),
+    Protocol.ASGI3: frozenset({Feature.LATE_WORK, Feature.TASK, Feature.CANCEL, Feature.LOST_BODY}),
+    Protocol.ASGI2: frozenset({Feature.LATE_WORK, Feature.TASK, Feature.CANCEL, Feature.LOST_BODY}),
     # asgiref.wsgi.WsgiToAsgi has no write callable and no file wrapper, and never calls close().
     Protocol.BRIDGE: frozenset({Feature.EXC_INFO, Feature.NO_RESPONSE_OBJECT}),
 }
@@ -94,6 +95,9 @@ class Peer(Described):
             ASGI's ``send`` raises ``OSError`` (ASGI HTTP 2.4) and ``receive`` returns ``http.disconnect``; a WSGI
             server stops iterating.
         close: When a WSGI server calls ``close()``.
+        leaves_amid_body: Whether the client leaves before it has sent the request body. Then WSGI's ``wsgi.input``
+            raises ``OSError``; ASGI's ``receive`` returns ``http.disconnect``, on which the application raises
+            ``ClientDisconnect`` as frameworks do.
         thread_hopping: Whether a WSGI server calls each ``next()`` and ``close()`` in a thread of its own.
         peeks: Whether a WSGI server looks at the first part, and goes on with ``iter()`` of the iterator, as werkzeug's
             test client and httpx's transport do.
@@ -103,11 +107,14 @@ class Peer(Described):
     close: Close = Close.AFTER
     thread_hopping: bool = False
     peeks: bool = False
+    leaves_amid_body: bool = False
 
     def needs(self) -> Iterator[Feature]:
         """Yield the protocol features that this behaviour needs."""
         if self.close is not Close.AFTER or self.thread_hopping or self.peeks:
             yield Feature.ITERATION
+        if self.leaves_amid_body:
+            yield Feature.LOST_BODY
 
 
 @dataclass(frozen=True, repr=False)

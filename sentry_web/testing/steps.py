@@ -38,7 +38,16 @@ class Feature(enum.Enum):
     NO_RESPONSE_OBJECT = "an application that returns None instead of an iterable"
     LATE_WORK = "code that runs after the last body byte"
     TASK = "an event loop to run tasks on"
+    LOST_BODY = "a client that leaves before it has sent its body, whose reader the application itself is"
     CANCEL = "a server that cancels the application's task"
+
+
+class ClientDisconnect(Exception):  # noqa: N818 - Starlette's name, by which such classes are known
+    """What a framework raises at an application that reads the body of a client that has gone."""
+
+
+class WebSocketDisconnect(Exception):  # noqa: N818 - Starlette's name
+    """What a framework raises at an application that uses a websocket whose client has gone."""
 
 
 class Step(Described):
@@ -232,6 +241,38 @@ class ChildSpan(Step):
             span = sentry_sdk.start_span(name=self.name, op=self.op)
         with span:
             yield
+
+
+@dataclass(frozen=True, repr=False)
+class Translate(Step):
+    """Execute ``steps`` as a framework does: a lost connection becomes an exception of its own.
+
+    Args:
+        steps: The steps.
+        kind: The class of the exception.
+        chained: Whether it is raised ``from`` the original one; otherwise that is its context only.
+    """
+
+    steps: tuple[Step, ...] = ()
+    kind: type[Exception] = RuntimeError
+    chained: bool = True
+
+    def needs(self) -> Iterator[Feature]:
+        for step in self.steps:
+            yield from step.needs()
+
+    def translated(self, error: BaseException, recorder: TranscriptWriter) -> BaseException:
+        """Return the exception to raise in the place of another one, registered as the application's own."""
+        translated = self.kind("connection lost")
+        translated.__context__ = error
+        if self.chained:
+            translated.__cause__ = error
+        recorder.raised.append(translated)
+        return translated
+
+
+#: What a step raises where the client has gone.
+LOST = (OSError, ClientDisconnect, WebSocketDisconnect)
 
 
 @dataclass(frozen=True, repr=False)

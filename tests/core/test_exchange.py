@@ -365,7 +365,7 @@ def test_a_client_that_leaves_after_the_end_has_not_gone() -> None:
     assert not exchange.outcome.client_gone
     exchange.close()
     exchange.client_gone(OSError())
-    assert exchange._disconnect is None
+    assert exchange._disconnects == ()
 
 
 @pytest.mark.parametrize(("code", "errors"), [(None, 0), (0, 0), (1, 1)])
@@ -536,5 +536,5 @@ def test_everything_is_let_go_at_the_end() -> None:
     exchange.failed(ValueError())
     exchange.close()
     assert exchange.recordings == ()
-    assert exchange._disconnect is None
+    assert exchange._disconnects == ()
     assert exchange.naming._scope_or_environ is None

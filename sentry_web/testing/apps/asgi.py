@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from sentry_web.testing.apps.run import BACKGROUND_TIMEOUT, Run
 from sentry_web.testing.request import encode_header
 from sentry_web.testing.script import Script
-from sentry_web.testing.steps import Act, Cancel, ChildSpan, ReadBody, SendChunk, Sleep, SpawnTask, StartResponse, Step
+from sentry_web.testing.steps import (
+    LOST,
+    Act,
+    Cancel,
+    ChildSpan,
+    ClientDisconnect,
+    ReadBody,
+    SendChunk,
+    Sleep,
+    SpawnTask,
+    StartResponse,
+    Step,
+    Translate,
+)
 from sentry_web.testing.transcript import TranscriptWriter
 
 _POLL = 0.001  # seconds
@@ -39,10 +53,8 @@ class AsgiRun(Run):
             return
         if isinstance(step, SendChunk):
             await self.send({"type": "http.response.body", "body": step.data, "more_body": True})
-        elif isinstance(step, ChildSpan):
-            with step.open():
-                for inner in step.steps:
-                    await self.perform(inner)
+        elif isinstance(step, (ChildSpan, Translate)):
+            await self.perform_inner(step)
         elif isinstance(step, StartResponse):
             await self.start(step)
         elif isinstance(step, ReadBody):
@@ -56,6 +68,16 @@ class AsgiRun(Run):
         else:
             raise NotImplementedError(f"{step!r} cannot be done in ASGI")
 
+    async def perform_inner(self, step: ChildSpan | Translate) -> None:
+        try:
+            with step.open() if isinstance(step, ChildSpan) else nullcontext():
+                for inner in step.steps:
+                    await self.perform(inner)
+        except LOST as error:
+            if isinstance(step, ChildSpan):
+                raise
+            raise step.translated(error, self.recorder)  # noqa: B904 - the step says whether it is chained
+
     async def start(self, step: StartResponse) -> None:
         self.started = True
         headers = [(encode_header(name.lower()), encode_header(value)) for name, value in step.headers]
@@ -66,6 +88,8 @@ class AsgiRun(Run):
             return
         while self.more and (size < 0 or len(self.unread) < size):
             message = await self.receive()
+            if message["type"] == "http.disconnect" and self.script.peer.leaves_amid_body:
+                raise ClientDisconnect
             self.unread += message.get("body", b"")
             self.more = message["type"] == "http.request" and message.get("more_body", False)
         end = len(self.unread) if size < 0 else size

@@ -10,7 +10,17 @@ from typing import Any
 
 from sentry_web.testing.apps.run import Run
 from sentry_web.testing.script import Returns, Script
-from sentry_web.testing.steps import ChildSpan, ReadBody, RestartWithExcInfo, SendChunk, Sleep, StartResponse, Step
+from sentry_web.testing.steps import (
+    LOST,
+    ChildSpan,
+    ReadBody,
+    RestartWithExcInfo,
+    SendChunk,
+    Sleep,
+    StartResponse,
+    Step,
+    Translate,
+)
 from sentry_web.testing.transcript import TranscriptWriter
 
 
@@ -76,6 +86,8 @@ class WsgiRun(Run):
             with step.open():
                 for inner in step.steps:
                     yield from self.perform(inner)
+        elif isinstance(step, Translate):
+            yield from self.translate(step)
         elif isinstance(step, StartResponse):
             self.write = self.start_response(_status_line(step), list(step.headers))
         elif isinstance(step, RestartWithExcInfo):
@@ -86,6 +98,13 @@ class WsgiRun(Run):
             time.sleep(step.seconds)
         else:
             raise NotImplementedError(f"{step!r} cannot be done in WSGI")
+
+    def translate(self, step: Translate) -> Iterator[bytes]:
+        try:
+            for inner in step.steps:
+                yield from self.perform(inner)
+        except LOST as error:
+            raise step.translated(error, self.recorder)  # noqa: B904 - the step says whether it is chained
 
     def restart(self, step: RestartWithExcInfo) -> None:
         try:

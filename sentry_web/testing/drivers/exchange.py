@@ -81,7 +81,9 @@ class AsgiExchange:
     async def receive(self) -> Mapping[str, Any]:
         """Return the client's next message; after the last one, wait for the end and return the disconnect."""
         await asyncio.sleep(0)
-        if self.incoming and not self.client_gone():
+        if self.job.peer.leaves_amid_body:
+            message = self.disconnect()
+        elif self.incoming and not self.client_gone():
             message = self.incoming.pop(0)
         else:
             if not self.client_gone():

@@ -82,6 +82,8 @@ class WsgiExchange:
         self.recorder = job.recorder
         self.response = job.response
         self.environ = make_environ(job.request, job.recorder)
+        if job.peer.leaves_amid_body:
+            self.environ["wsgi.input"] = LostStream(job.request.content, job.recorder)
         self.recorder.offered = self.environ
         self.headers_sent = False
 
@@ -262,6 +264,15 @@ class InputStream:
     def __iter__(self) -> Iterator[bytes]:
         self._recorder.server("input.iter")
         return iter(self._file)
+
+
+class LostStream(InputStream):
+    """The input of a client that has gone."""
+
+    def read(self, *size: int) -> bytes:
+        """Raise what gunicorn, uWSGI and others do."""
+        self._recorder.server("input.read", *size)
+        raise OSError("error during read on wsgi.input")
 
 
 def make_environ(request: RequestSpec, recorder: TranscriptWriter | None = None) -> dict[str, Any]:

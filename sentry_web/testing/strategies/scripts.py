@@ -24,6 +24,7 @@ from sentry_web.testing.steps import (
     Cancel,
     CaptureMessage,
     ChildSpan,
+    ClientDisconnect,
     Log,
     Raise,
     ReadBody,
@@ -38,6 +39,8 @@ from sentry_web.testing.steps import (
     StartResponse,
     Step,
     StopReading,
+    Translate,
+    WebSocketDisconnect,
 )
 
 EVERY_PROTOCOL: tuple[Protocol, ...] = tuple(Protocol)
@@ -54,6 +57,9 @@ _ODD_ERRORS: tuple[type[BaseException], ...] = (
     KeyboardInterrupt,
     GeneratorExit,
     asyncio.CancelledError,
+    StopIteration,  # a signal to gunicorn
+    ConnectionError,  # a signal to werkzeug
+    ClientDisconnect,
 )
 
 
@@ -99,6 +105,14 @@ def _quiet() -> st.SearchStrategy[Step]:
 def _within(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
     """Return the same steps, some of them inside a span."""
     return st.one_of(inner, st.builds(ChildSpan, _WORDS, st.lists(inner, max_size=2).map(tuple)))
+
+
+@_once
+def _translated(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
+    """Return the same steps, some of them below a framework that raises exceptions of its own."""
+    kinds = st.sampled_from([RuntimeError, OSError, ClientDisconnect, WebSocketDisconnect])
+    several = st.lists(inner, max_size=2).map(tuple)
+    return st.one_of(inner, st.builds(Translate, several, kinds, st.booleans()))
 
 
 @_once
@@ -150,9 +164,10 @@ def _is_response(returns: Returns) -> bool:
 @_once
 def _peers(protocol: Protocol) -> st.SearchStrategy[Peer]:
     gone_after = st.sampled_from([None, None, 0, 1, 2])
+    leaves = st.booleans() if Script(peer=Peer(leaves_amid_body=True)).expressible_in(protocol) else st.just(False)
     if Script(peer=Peer(thread_hopping=True)).expressible_in(protocol):
-        return st.builds(Peer, gone_after, st.sampled_from(list(Close)), st.booleans(), st.booleans())
-    return st.builds(Peer, gone_after)
+        return st.builds(Peer, gone_after, st.sampled_from(list(Close)), st.booleans(), st.booleans(), leaves)
+    return st.builds(Peer, gone_after, leaves_amid_body=leaves)
 
 
 def _in_all(script: Script, protocols: tuple[Protocol, ...]) -> bool:
@@ -193,7 +208,7 @@ def _any_step(protocol: Protocol) -> st.SearchStrategy[Step]:
         SpawnTask((CaptureMessage("late"),)),
         Cancel(),
     ]
-    usual = _within(st.one_of(_quiet(), _chunks(), _starts(), raises(_ODD_ERRORS)))
+    usual = _translated(_within(st.one_of(_quiet(), _chunks(), _starts(), raises(_ODD_ERRORS))))
     return st.one_of(usual, st.sampled_from([step for step in odd if Script((step,)).expressible_in(protocol)]))
 
 
@@ -213,9 +228,9 @@ def odd_scripts(draw: st.DrawFn, protocol: Protocol) -> Script:
 def websocket_scripts() -> st.SearchStrategy[WsScript]:
     """Return websocket scripts: accepted, rejected, denied, closed by either side, or with an exception."""
     data = st.sampled_from(["", "text", b"", b"\xff"])
-    opened = st.lists(st.one_of(acts(), st.just(Receive()), st.builds(Send, data), raises()), max_size=5).map(
-        lambda steps: (Accept(), *steps)
-    )
+    receives = st.builds(Receive, st.booleans())
+    spoken = _translated(st.one_of(acts(), receives, st.builds(Send, data), raises()))
+    opened = st.lists(spoken, max_size=5).map(lambda steps: (Accept(), *steps))
     closed = st.tuples(opened, st.sampled_from([1000, 1011, 4000])).map(lambda pair: (*pair[0], CloseSocket(pair[1])))
     refused = st.sampled_from([(CloseSocket(),), (Deny(),), (Raise(),)])
     return st.builds(
