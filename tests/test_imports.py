@@ -48,7 +48,7 @@ EDGES: dict[str, set[str]] = {
     # The life of one request.
     "_core": {"_naming", "_options", "recorder"} | PRIMITIVES,
     # The outputs.
-    "_sentry": {"_conventions"} | MIDDLE,
+    "_sentry": {"_conventions", "_core.aftermath"} | MIDDLE,
     "_otel": {"_conventions"} | MIDDLE,
     # What all outputs call alike.
     "_conventions": {"_request"},
@@ -60,6 +60,7 @@ EDGES: dict[str, set[str]] = {
     "_privacy": {"_request"},
     "_request": {"_core.guard"},
     "_core.guard": set(),
+    "_core.aftermath": set(),
     # For users to name in the option ``route_resolver``; imported by nobody.
     "resolvers": {"_naming", "_request"},
     # Built on top of the public names; imported by nobody but each other, as said here.

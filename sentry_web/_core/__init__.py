@@ -8,6 +8,7 @@
 ``nested``      the same request, seen by an inner middleware
 ``wrapper``     the attributes of a middleware
 ``verdicts``    what an exception means
+``aftermath``   what is left of a request for the exceptions that have left it
 ``guard``       where a failure of our own ends
 ==============  ==================================================================
 """

@@ -15,13 +15,15 @@ _MOST = 50  # exceptions in a chain of causes and contexts
 
 
 def exchanges_left(error: BaseException) -> Iterator[Any]:
-    """Yield the exchanges of all requests that an exception has left."""
+    """Yield the exchanges of all requests that an exception has left, each once."""
+    last = None
     traceback = error.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame
         exchange = frame.f_locals.get("exchange") if frame.f_globals.get("__name__") in _ADAPTERS else None
-        if exchange is not None:
+        if exchange is not None and exchange is not last:
             yield exchange
+            last = exchange
         traceback = traceback.tb_next
 
 
