@@ -168,16 +168,20 @@ class Aligned:
         """Take a step part by part."""
         made, made_end, given, given_end = layer = ([], [], [], [])  # type: ignore[var-annotated]
         parts: list[str] = []
+        known: dict[str, str] = {}  # few escapes are common
         end = length = 0
         for match in pattern.finditer(text):
             self.left -= 1
             if self.left < 0:
                 raise ValueError("too many escapes")
+            escape = match[0]
+            part = known.get(escape)
+            if part is None:
+                part = known[escape] = step(escape + ".")[:-1]
             start = match.start()
             parts.append(text[end:start])
-            part = step(match[0] + ".")[:-1]
             length += start - end
-            end = match.end()
+            end = start + len(escape)
             made.append(length)
             given.append(start)
             parts.append(part)

@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 MINIMUM = 6
 #: A longer value is searched for by its beginning, so that it is found in texts that are cut off, too.
 BEGINNING = 64
+#: From this length on, the rest of a text in which a value begins is replaced, whatever it is.
+_LONGEST = 4096
+#: Characters of such a value of which the canonical form is made, to have enough of it.
+_ENOUGH = 16 * BEGINNING
 #: Maximum number of canonical forms that are searched for.
 _MOST_FORMS = 128
 #: Maximum number of values of an event that are searched; the values after them are not sent.
 _MOST_VALUES = 50_000
 #: Maximum number of escapes that are undone one by one in a search; texts beyond it are replaced as a whole.
-_MOST_ESCAPES = 5_000
+_MOST_ESCAPES = 3_000
 #: Maximum number of comparisons of a text that is cut off with a value; more such texts are replaced as a whole.
 _MOST_COMPARISONS = 5_000
 #: From this length on, CPython's substring search is linear whatever is searched; before, it may take the product of
@@ -47,6 +51,9 @@ _SEPARATOR = "\x1e" + os.urandom(3).hex()
 #: Stands for a value in a canonical form, which has latin-1 characters only.
 _MARK = "\u2400"
 _DOTS = "..." + _SEPARATOR
+
+#: With one of these each escape begins, but those of the characters beyond latin-1.
+_ESCAPES = "\\%&"
 
 _TEXT = frozenset((str,))
 #: Types whose values outputs show as their text.
@@ -66,6 +73,8 @@ class _Values:
     __slots__ = ("heads", "long", "blocks", "forms", "beginnings", "complete")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
+        blocks = [*blocks, *(value for value in values if len(value) > _LONGEST)]
+        values = [value for value in values if len(value) <= _LONGEST]
         #: What is searched for in texts as they are.
         self.heads = [*dict.fromkeys(value[:BEGINNING] for value in (*blocks, *values))]
         #: The values of which only the beginning is searched for, by that.
@@ -78,15 +87,18 @@ class _Values:
         self.forms: dict[str, tuple[list[str], bool]] = {}
         #: Whether all of them are searched for.
         self.complete = True
-        for value in (*blocks, *values):
-            if not _UNCHANGED(value):
-                self._add_forms(value, value in blocks)
+        for value in blocks:
+            self._add_forms(value[:_ENOUGH], block=True)
+        for value in values:
+            self._add_forms(value)
         #: The values by what must be left of one that was cut off.
         self.beginnings: dict[str, list[str]] = {}
         for value in values:
             self.beginnings.setdefault(value[:MINIMUM], []).append(value)
 
-    def _add_forms(self, value: str, block: bool) -> None:
+    def _add_forms(self, value: str, block: bool = False) -> None:
+        if _UNCHANGED(value):
+            return
         if len(self.forms) >= _MOST_FORMS:
             self.complete = False
             return
@@ -170,12 +182,13 @@ class Redactor:
         """Return the texts with each secret replaced, or ``None`` if there is none in them."""
         whole = _SEPARATOR.join(texts)
         heads = _occurring(known.heads, whole)
-        forms = _occurring(known.forms, canonical(whole)) if known.forms else []
+        plain = canonical(whole) if known.forms else ""
+        forms = _occurring(known.forms, plain)
         cut = _DOTS in whole + _SEPARATOR and bool(_occurring(known.beginnings, whole))
         if not (heads or forms or cut or holds_shape(whole) or _has_surrogates(whole)):
             return None
         if forms:  # before the others, which may be a part of these
-            whole = self._replace_escaped(whole, forms, known.forms)
+            whole = self._replace_escaped(whole, plain, forms, known.forms)
         whole = self._replace_plain(whole, heads, known)
         if cut:
             whole = _replace_cut(whole, known.beginnings)
@@ -196,9 +209,10 @@ class Redactor:
                 whole = whole.replace(head, SUBSTITUTE)
         return whole
 
-    def _replace_escaped(self, whole: str, present: Sequence[str], forms: Mapping[str, tuple[list[str], bool]]) -> str:
+    def _replace_escaped(
+        self, whole: str, marked: str, present: Sequence[str], forms: Mapping[str, tuple[list[str], bool]]
+    ) -> str:
         """Replace the values that occur in the canonical form of the texts."""
-        marked = canonical(whole)
         for form in present:
             marked = marked.replace(form, _MARK)
         texts = whole.split(_SEPARATOR)
@@ -390,6 +404,8 @@ def _replace_aligned(
 
     The text is replaced as a whole if it has too many escapes.
     """
+    if sum(map(text.count, _ESCAPES)) > left:
+        return SUBSTITUTE, left
     try:
         aligned = Aligned(text, left)
     except ValueError:

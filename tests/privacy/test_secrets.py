@@ -435,7 +435,7 @@ def test_values_are_bounded_in_number_and_the_longest_count() -> None:
 
 
 def test_a_long_value_is_known_by_its_beginning() -> None:
-    token = "".join(string.ascii_letters[number * 7 % 52] + str(number) for number in range(2_000))
+    token = "".join(string.ascii_letters[number * 7 % 52] + str(number) for number in range(800))
     secrets = known(token)
     assert redacted(f"a {token} b", secrets) == f"a {SUBSTITUTE} b"
     assert redacted(f"a {token[:600]}... b", secrets) == f"a {SUBSTITUTE}... b"
