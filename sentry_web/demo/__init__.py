@@ -12,6 +12,9 @@ uses them:
 ``comparison``      the comparison of two reports, and the fields that it ignores
 ``show``            the demo itself: servers, requests and reports
 ``printing``        the result as tables, plain text or JSON
+``viewers``         Bugsink and Spotlight, run on loopback
+``transactions``    streamed spans as the transactions that Spotlight shows
+``presentation``    the demo in one of these user interfaces
 ==================  ==================================================================================
 
 Nothing outside the command line and the tests may import it.

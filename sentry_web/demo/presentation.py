@@ -1,6 +1,7 @@
 """The demo in a real user interface, which shows what both applications report for one visit each.
 
-The reports are sent by sentry-sdk's own means, a DSN or its ``spotlight`` option; nothing is compared here.
+The reports are sent by sentry-sdk's own means, a DSN or its ``spotlight`` option; nothing is compared here. Only the
+streamed spans that Spotlight does not show are sent to it once more, as transactions.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.cli import servers
-from sentry_web.demo import asgi_front, show, viewers, visitor, wsgi_front
+from sentry_web.demo import asgi_front, show, transactions, viewers, visitor, wsgi_front
+from sentry_web.demo.ingest import Ingest
 from sentry_web.demo.viewers import MissingToolError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["MissingToolError", "make_visits", "present"]
+__all__ = ["MissingToolError", "make_visits", "present", "show_in_spotlight"]
 
 
 def present(viewer: str, port: int, console: Console, *, stream: bool = False) -> None:
@@ -52,15 +54,22 @@ def _present_in(viewer: str, port: int, console: Console, folder: Path, *, strea
             threading.Event().wait()
         return
     with viewers.spotlight(folder, port) as spotlight:
-        make_visits(spotlight=spotlight.stream, stream=stream)
+        show_in_spotlight(spotlight, stream=stream)
         console.print(
             f"Spotlight shows the bookshop's errors and traces at {spotlight.url}, until Ctrl-C.", soft_wrap=True
         )
         threading.Event().wait()
 
 
+def show_in_spotlight(spotlight: viewers.Spotlight, *, stream: bool = False) -> None:
+    """Visit both applications, and have Spotlight show everything that they report."""
+    with Ingest() as ingest:
+        make_visits(ingest.dsn, spotlight=spotlight.stream, stream=stream)
+        transactions.post(spotlight.stream, transactions.as_transactions(ingest.spans))
+
+
 def make_visits(dsn: str = "", *, spotlight: str | None = None, stream: bool = False) -> list[visitor.Answer]:
-    """Visit both applications, which report to the DSN or to Spotlight, and return the visitor's answers."""
+    """Visit both applications, which report to the DSN and to Spotlight, and return the visitor's answers."""
     options = {} if spotlight is None else {"spotlight": spotlight}
     with show.quiet_servers(), show.sentry_initialised(dsn, stream=stream, **options):
         wsgi_app = SentryWsgiMiddleware(wsgi_front.create_app())
