@@ -110,7 +110,7 @@ def trace_to_continue(request: Request, may_continue: Callable[[], bool]) -> tup
         named = tracing.trace_of_headers(incoming)
         if named is not None and named.trace_id == agreed.trace_id:
             return incoming, None
-        return tracing.headers_of_trace(agreed), incoming.get("sentry-trace")
+        return tracing.headers_of_trace(agreed), tracing.link_to(request)
     if incoming and not may_continue():
-        return {}, incoming.get("sentry-trace")
+        return {}, tracing.link_to(request)
     return incoming, None

@@ -108,23 +108,50 @@ def _rule(behaviour: Mapping[str, Any] | None, keys: Keys) -> Rule:
     return Rule(behaviour.get("mode") or "denylist", behaviour.get("terms") or (), keys)
 
 
-class SettingsCache:
-    """A cache of the settings of the most recent client, since clients change rarely."""
+#: The options of the client that settings are made of.
+_USED = (
+    "send_default_pii",
+    "data_collection",
+    "enable_tracing",
+    "traces_sample_rate",
+    "traces_sampler",
+    "trace_lifecycle",
+    "_experiments",
+    "auto_session_tracking",
+    "release",
+    "max_request_body_size",
+)
 
-    __slots__ = ("_forwarding", "_keys", "_client", "_settings")
+
+def _snapshot(value: Any) -> Any:
+    """Return a value with copies of its containers, which may be changed in place."""
+    if isinstance(value, dict):
+        return {key: _snapshot(item) for key, item in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(map(_snapshot, value))
+    return value
+
+
+class SettingsCache:
+    """A cache of the settings of the most recent client, since clients and their options change rarely.
+
+    The SDK looks its options up whenever it needs one, so that a change takes effect at once; here, from the next
+    request on.
+    """
+
+    __slots__ = ("_forwarding", "_keys", "_cached")
 
     def __init__(self, forwarding: Forwarding, keys: Keys | None = None) -> None:
         self._forwarding = forwarding
         self._keys = keys
-        self._client: weakref.ref[Any] | None = None
-        self._settings: ClientSettings | None = None
+        #: The client, the values of its options, and the settings: one object, since another thread may read it.
+        self._cached: tuple[weakref.ref[Any], tuple[Any, ...], ClientSettings] | None = None
 
     def get(self, client: Any) -> ClientSettings:
         """Return the settings of a client."""
-        settings = self._settings
-        if settings is None or self._client is None or self._client() is not client:
+        cached = self._cached
+        used = tuple(map(client.options.get, _USED))
+        if cached is None or cached[0]() is not client or cached[1] != used:
             settings = ClientSettings(client.options, self._forwarding, self._keys)
-            # Settings first: another thread may read in between, and must not pair the new client with the old settings
-            self._client, self._settings = None, settings
-            self._client = weakref.ref(client)
-        return settings
+            self._cached = cached = (weakref.ref(client), _snapshot(used), settings)
+        return cached[2]

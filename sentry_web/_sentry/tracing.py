@@ -13,7 +13,8 @@ _ZERO: set[str] = {"0" * 32, "0" * 16}
 def incoming_trace(request: Request) -> dict[str, str]:
     """Return the trace headers of a request in Sentry's format: Sentry's own, or else a translated ``traceparent``.
 
-    A ``traceparent`` that is not sampled leaves the sampling decision open: load balancers send one with every request.
+    A ``traceparent`` leaves the sampling decision open, whatever its flag says: load balancers and service meshes send
+    one with every request, and it is the user's own rate that counts.
     """
     if not request.may_have(TELLS_TRACE):
         return {}
@@ -25,10 +26,20 @@ def incoming_trace(request: Request) -> dict[str, str]:
     return headers
 
 
-def sentry_trace_from_traceparent(value: str) -> str | None:
+def link_to(request: Request) -> str | None:
+    """Return the incoming trace in Sentry's format, with the decision of whoever sent it; it is not continued."""
+    own = request.header("sentry-trace")
+    return own or sentry_trace_from_traceparent(request.header("traceparent") or "", decided=True)
+
+
+def sentry_trace_from_traceparent(value: str, decided: bool = False) -> str | None:
     """Translate a ``traceparent`` header to ``sentry-trace``; return ``None`` if it is malformed.
 
-    ``00-<trace>-<span>-01`` becomes ``<trace>-<span>-1`` (W3C Trace Context, 3.2).
+    ``00-<trace>-<span>-01`` becomes ``<trace>-<span>`` (W3C Trace Context, 3.2).
+
+    Args:
+        value: The header.
+        decided: Whether to add ``-1`` where the header says that the caller has sampled the trace.
     """
     parts = value.strip().split("-")
     if len(parts) < 4 or (parts[0] == "00" and len(parts) != 4) or parts[0] == "ff":
@@ -36,10 +47,10 @@ def sentry_trace_from_traceparent(value: str) -> str | None:
     lengths = [len(part) for part in parts[:4]]
     if lengths != [2, 32, 16, 2] or not all(_is_lower_hex(part) for part in parts[:4]):
         return None
-    _, trace_id, span_id, flags = parts[:4]
+    trace_id, span_id = parts[1:3]
     if trace_id in _ZERO or span_id in _ZERO:
         return None
-    return f"{trace_id}-{span_id}-1" if int(flags, 16) & 1 else f"{trace_id}-{span_id}"
+    return f"{trace_id}-{span_id}-1" if decided and int(parts[3], 16) & 1 else f"{trace_id}-{span_id}"
 
 
 def trace_of_headers(headers: dict[str, str]) -> Trace | None:

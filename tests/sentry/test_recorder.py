@@ -201,6 +201,36 @@ def test_the_decision_of_who_came_before_counts_where_his_trace_is_continued(
     assert message.trace["trace_id"] == TRACE
 
 
+@BOTH_MODES
+@pytest.mark.parametrize("flag", ["00", "01"])
+@pytest.mark.parametrize(("rate", "roots"), [(0.0, 0), (1.0, 1)])
+def test_the_flag_of_a_traceparent_does_not_override_the_users_own_rate(
+    driver: Driver, run: Any, sdk: dict[str, Any], flag: str, rate: float, roots: int
+) -> None:
+    """A service mesh sends one with every request, and samples for itself."""
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
+    request = RequestSpec(headers=(("traceparent", f"00-{TRACE}-{SPAN}-{flag}"),))
+    events = run(driver, script, request, sdk={**sdk, "traces_sample_rate": rate})
+    assert len(events.transactions + events.segments) == roots
+    assert events.messages[0].trace["trace_id"] == TRACE
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("flag", ["00", "01"])
+def test_a_sampler_is_asked_without_a_decision_where_only_a_traceparent_came(
+    driver: Driver, run: Any, sdk: dict[str, Any], flag: str
+) -> None:
+    asked: list[Any] = []
+
+    def sampler(context: dict[str, Any]) -> float:
+        asked.append(context.get("parent_sampled", (context.get("span_context") or {}).get("parent_sampled")))
+        return 0.0
+
+    request = RequestSpec(headers=(("traceparent", f"00-{TRACE}-{SPAN}-{flag}"),))
+    assert run(driver, request=request, sdk={**sdk, "traces_sampler": sampler}).transactions == []
+    assert asked == [None]
+
+
 def never(request: Any) -> bool:
     return bool(request.header("host") != "shop.example")
 

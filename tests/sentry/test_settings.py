@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from sentry_web.testing import (
     Script,
     SendChunk,
     StartResponse,
+    Wrap,
     recording,
 )
 from sentry_web.testing.drivers import make_environ
@@ -140,26 +142,53 @@ def test_the_sdks_own_terms_are_sensitive_but_for_addresses() -> None:
 
 
 class Client:
-    """Options, and whether they were read."""
+    """Options."""
 
     def __init__(self, **options: Any) -> None:
-        self.given, self.reads = options, 0
-
-    @property
-    def options(self) -> dict[str, Any]:
-        self.reads += 1
-        return self.given
+        self.options = self.given = options
 
 
-def test_options_are_read_once_a_client() -> None:
+def test_settings_are_made_once_a_client() -> None:
     cache = SettingsCache(Forwarding())
     first, second = Client(release="a", auto_session_tracking=True), Client()
     assert cache.get(first) is cache.get(first)
-    assert first.reads == 1
     assert cache.get(first).sessions
     assert not cache.get(second).sessions
     assert cache.get(first).sessions
-    assert (first.reads, second.reads) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "change"),
+    [
+        ({}, {"send_default_pii": True}),
+        ({}, {"traces_sample_rate": 1.0}),
+        ({"traces_sample_rate": 1.0}, {"traces_sample_rate": None}),
+        ({}, {"traces_sampler": lambda context: 1.0}),
+        ({"traces_sample_rate": 1.0}, {"enable_tracing": False}),
+        ({}, {"trace_lifecycle": "stream"}),
+        ({}, {"_experiments": {"trace_lifecycle": "stream"}}),
+        ({"auto_session_tracking": True}, {"release": "a"}),
+        ({}, {"max_request_body_size": "always"}),
+        ({}, {"data_collection": {"provided_by_user": True}}),
+    ],
+    ids=repr,
+)
+def test_an_option_that_is_changed_later_is_in_force(given: dict[str, Any], change: dict[str, Any]) -> None:
+    cache, client = SettingsCache(Forwarding()), Client(**given)
+    before = cache.get(client)
+    client.given.update(change)
+    assert cache.get(client) is not before
+    assert cache.get(client) is cache.get(client)
+
+
+def test_an_option_that_is_changed_in_place_is_in_force() -> None:
+    collection = {"provided_by_user": True, "user_info": False, "http_bodies": ["incoming_request"]}
+    cache, client = SettingsCache(Forwarding()), Client(data_collection=collection)
+    assert cache.get(client).policy.bodies
+    collection["user_info"] = True
+    assert cache.get(client).policy.user_info
+    collection["http_bodies"].clear()  # type: ignore[attr-defined]
+    assert not cache.get(client).policy.bodies
 
 
 def test_no_client_is_kept_alive_and_none_mistaken_for_a_dead_one() -> None:
@@ -168,8 +197,8 @@ def test_no_client_is_kept_alive_and_none_mistaken_for_a_dead_one() -> None:
     kept = cache.get(client)
     del client
     gc.collect()
-    assert cache._client is not None
-    assert cache._client() is None
+    assert cache._cached is not None
+    assert cache._cached[0]() is None
     assert cache.get(Client()) is not kept
 
 
@@ -298,3 +327,26 @@ def test_the_client_in_force_is_asked_at_each_request(driver: Any, run: Any) -> 
     assert not sentry_sdk.get_client().is_active()
     assert run(driver).transactions
     assert not run(driver, sdk={"traces_sample_rate": None}).transactions
+
+
+def made_once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that puts one and the same middleware around each application."""
+    made: list[Any] = []
+
+    def wrap(app: Any) -> Any:
+        made[:] = made or [make(app)]
+        made[0].app = app
+        return made[0]
+
+    return wrap
+
+
+def test_options_changed_at_run_time_are_obeyed_from_the_next_request_on(driver: Any) -> None:
+    request = RequestSpec(headers=(("Cookie", "theme=dark"),), client=("203.0.113.9", 1))
+    with recording(traces_sample_rate=0.0) as events:
+        options, ours = sentry_sdk.get_client().options, Wrap.ours()
+        wrap = Wrap(wsgi=made_once(ours.wsgi), asgi=made_once(ours.asgi))
+        for changes in ({}, {"traces_sample_rate": 1.0}, {"send_default_pii": True}, {"traces_sample_rate": None}):
+            options.update(changes)
+            driver.run(Script((StartResponse(), SendChunk())), request, wrap)
+    assert ["user" in transaction.payload for transaction in events.transactions] == [False, True]

@@ -8,7 +8,13 @@ import pytest
 
 from sentry_web._request.http import outgoing_trace
 from sentry_web._request.scope import ScopeRequest
-from sentry_web._sentry.tracing import headers_of_trace, incoming_trace, sentry_trace_from_traceparent, trace_of_headers
+from sentry_web._sentry.tracing import (
+    headers_of_trace,
+    incoming_trace,
+    link_to,
+    sentry_trace_from_traceparent,
+    trace_of_headers,
+)
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -21,13 +27,13 @@ def request_with(**headers: str) -> ScopeRequest:
 @pytest.mark.parametrize(
     ("traceparent", "sentry_trace"),
     [
-        (f"00-{TRACE}-{SPAN}-01", f"{TRACE}-{SPAN}-1"),
-        (f"  00-{TRACE}-{SPAN}-01 ", f"{TRACE}-{SPAN}-1"),
+        (f"00-{TRACE}-{SPAN}-01", f"{TRACE}-{SPAN}"),
+        (f"  00-{TRACE}-{SPAN}-01 ", f"{TRACE}-{SPAN}"),
         (f"00-{TRACE}-{SPAN}-00", f"{TRACE}-{SPAN}"),  # the decision is left to us
-        (f"00-{TRACE}-{SPAN}-03", f"{TRACE}-{SPAN}-1"),  # level 2's random flag beside the sampled one
+        (f"00-{TRACE}-{SPAN}-03", f"{TRACE}-{SPAN}"),  # level 2's random flag beside the sampled one
         (f"00-{TRACE}-{SPAN}-02", f"{TRACE}-{SPAN}"),
-        (f"cc-{TRACE}-{SPAN}-01", f"{TRACE}-{SPAN}-1"),  # 3.2.2: a version to come is read as far as it is known
-        (f"cc-{TRACE}-{SPAN}-01-what-the-future-brings", f"{TRACE}-{SPAN}-1"),
+        (f"cc-{TRACE}-{SPAN}-01", f"{TRACE}-{SPAN}"),  # 3.2.2: a version to come is read as far as it is known
+        (f"cc-{TRACE}-{SPAN}-01-what-the-future-brings", f"{TRACE}-{SPAN}"),
         (f"00-{TRACE}-{SPAN}-01-more", None),
         (f"ff-{TRACE}-{SPAN}-01", None),  # 3.2.2.1: invalid
         (f"00-{TRACE.upper()}-{SPAN}-01", None),
@@ -49,15 +55,29 @@ def test_a_traceparent_is_translated_or_taken_for_none(traceparent: str, sentry_
 
 
 @pytest.mark.parametrize(
+    ("headers", "link"),
+    [
+        ({"traceparent": f"00-{TRACE}-{SPAN}-01"}, f"{TRACE}-{SPAN}-1"),
+        ({"traceparent": f"00-{TRACE}-{SPAN}-00"}, f"{TRACE}-{SPAN}"),
+        ({"traceparent": f"00-{TRACE}-{SPAN}-01", "sentry_trace": "s"}, "s"),
+        ({"traceparent": "nonsense"}, None),
+        ({}, None),
+    ],
+)
+def test_a_link_has_the_callers_decision(headers: dict[str, str], link: str | None) -> None:
+    assert link_to(request_with(**headers)) == link
+
+
+@pytest.mark.parametrize(
     ("headers", "followed"),
     [
         ({}, {}),
         ({"sentry_trace": "s", "baggage": "b"}, {"sentry-trace": "s", "baggage": "b"}),
         ({"sentry_trace": "s", "traceparent": f"00-{TRACE}-{SPAN}-01"}, {"sentry-trace": "s"}),
-        ({"sentry_trace": "", "traceparent": f"00-{TRACE}-{SPAN}-01"}, {"sentry-trace": f"{TRACE}-{SPAN}-1"}),
+        ({"sentry_trace": "", "traceparent": f"00-{TRACE}-{SPAN}-01"}, {"sentry-trace": f"{TRACE}-{SPAN}"}),
         (
             {"traceparent": f"00-{TRACE}-{SPAN}-01", "baggage": "b"},
-            {"baggage": "b", "sentry-trace": f"{TRACE}-{SPAN}-1"},
+            {"baggage": "b", "sentry-trace": f"{TRACE}-{SPAN}"},
         ),
         ({"traceparent": "nonsense"}, {}),
     ],
