@@ -1,24 +1,21 @@
 """The request body: a bounded tee over what the application itself reads, parsed when an event asks for it.
 
 Nothing is read ahead, nothing blocks, no chunk is copied, and what the application does not read is not known here.
-Only werkzeug's parsers are used, and imported when a body is parsed. No vendor; of a protocol,
-only WSGI's input stream.
+No vendor; of a protocol, only WSGI's input stream.
 """
 
 from __future__ import annotations
 
 import functools
-import io
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qsl
 
 from .._core.guard import call, pass_on
+from .parsing import MOST_BYTES, parse
 from .request import BEGINNING, Parsed, UploadedFile
 
 #: Bytes kept, whatever may be sent: the secrets in a body are looked for in everything that is sent.
-KEPT_FOR_REDACTION = 64 * 1024
+KEPT_FOR_REDACTION = MOST_BYTES
 #: No output gets more than this: Sentry refuses larger events, and an upload must not fill the memory.
 KEPT_AT_MOST = 1024 * 1024
 #: Parts of which the beginning is kept, to recognise content that is never sent.
@@ -68,12 +65,18 @@ class Body:
         return self.size > self.limit
 
     def parse(self, content_type: str | None) -> Parsed:
-        """Parse the body by its media type, once for what has been read by now."""
+        """Parse what has been read by now, once."""
         if self._parsed is None:
-            self._parsed = (
-                parse(content_type or "", b"".join(self._parts)) if self._parts is not None else Parsed("raw")
-            )
+            if self._parts is None:
+                self._parsed = Parsed("raw", too_large=True)
+            else:
+                self._parsed = parse(content_type or "", b"".join(self._parts), self._kept)
         return self._parsed
+
+    @property
+    def beginning(self) -> bytes:
+        """The first bytes, up to ``BEGINNING``."""
+        return b"".join(self._beginnings[:BEGINNING])[:BEGINNING]
 
     def private_content(self, content_type: str | None) -> list[bytes]:
         """Return beginnings of what is never sent: files, and all of a body that was not understood.
@@ -91,67 +94,6 @@ def files_of(fields: dict[str, Any]) -> list[UploadedFile]:
     """Return the uploaded files among the fields of a form."""
     values = [item for value in fields.values() for item in (value if isinstance(value, list) else [value])]
     return [value for value in values if isinstance(value, UploadedFile)]
-
-
-def parse(content_type: str, data: bytes) -> Parsed:
-    """Parse a body; ``"raw"`` for a media type that is neither form nor JSON, and for one that is malformed."""
-    from werkzeug.exceptions import HTTPException
-    from werkzeug.http import parse_options_header
-
-    media_type, parameters = parse_options_header(content_type)
-    media_type = media_type.lower()
-    try:
-        if media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json")):
-            return Parsed("json", json.loads(data))
-        if media_type == "application/x-www-form-urlencoded":
-            return Parsed("form", _fields(parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True)))
-        if media_type == "multipart/form-data":
-            return Parsed("multipart", _multipart(data, media_type, parameters))
-    except (ValueError, RecursionError, HTTPException):  # malformed, another charset, nested too deep, too many parts
-        return Parsed("raw")
-    return Parsed("raw")
-
-
-def _multipart(data: bytes, media_type: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """Fields and files of multipart/form-data (RFC 7578); raises ``ValueError`` for a truncated or malformed one."""
-    from werkzeug.formparser import FormDataParser
-
-    parser = FormDataParser(stream_factory=_count_only, silent=False, max_form_parts=1000)
-    _, form, files = parser.parse(io.BytesIO(data), media_type, len(data), parameters)
-    items: list[tuple[str, Any]] = list(form.items(multi=True))
-    for name, file in files.items(multi=True):
-        counter: Any = file.stream
-        items.append(
-            (name, UploadedFile(file.filename or "", file.content_type or "", counter.size, counter.beginning))
-        )
-    return _fields(items)
-
-
-def _fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Fields by name; the values of a repeated one in a list."""
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        fields.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else values for name, values in fields.items()}
-
-
-class _Counter(io.RawIOBase):
-    """Where the content of an uploaded file goes: nowhere. Its size and its beginning stay."""
-
-    size = 0
-    beginning = b""
-
-    def write(self, data: Any) -> int:
-        self.beginning = (self.beginning + bytes(data[: BEGINNING + 1]))[: BEGINNING + 1]
-        self.size += len(data)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return 0
-
-
-def _count_only(*args: Any, **kwargs: Any) -> Any:
-    return _Counter()
 
 
 class InputTee:

@@ -188,13 +188,15 @@ class Parsed:
     Args:
         kind: ``"json"``, ``"form"``, ``"multipart"`` or ``"raw"``.
         value: The JSON value, or fields by name (a list where a name comes more than once).
+        too_large: Whether it was too large to be parsed, so that it may contain secrets that nobody knows.
     """
 
-    __slots__ = ("kind", "value")
+    __slots__ = ("kind", "value", "too_large")
 
-    def __init__(self, kind: str, value: Any = None) -> None:
+    def __init__(self, kind: str, value: Any = None, too_large: bool = False) -> None:
         self.kind = kind
         self.value = value
+        self.too_large = too_large
 
 
 class UploadedFile:
@@ -220,8 +222,13 @@ class ReadBody(Protocol):
         """Whether more was read than may be sent."""
         ...
 
+    @property
+    def beginning(self) -> bytes:
+        """The first bytes."""
+        ...
+
     def parse(self, content_type: str | None) -> Parsed:
-        """The body by its media type."""
+        """The body by what it is; the media type is a hint."""
         ...
 
     def private_content(self, content_type: str | None) -> list[bytes]:
