@@ -7,8 +7,9 @@ value is marked as ``Filtered``, which an output translates into its vendor's an
 from __future__ import annotations
 
 import functools
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from re import Pattern
 from typing import Any
 from urllib.parse import unquote_plus
@@ -17,9 +18,20 @@ from .._request import Request, UploadedFile
 from .._request.forwarding import Forwarding
 from .._request.http import build_url, server_address, split_query, without_credentials
 from .header_kinds import HeaderKinds, secret_protocols
-from .rules import BUILT_IN, Keys, Rule
+from .nested import TOO_LARGE, hides_value, is_pair_name, nested_json, nested_queries
+from .rules import BUILT_IN, Keys, Rule, is_plausible
 
 SUBSTITUTE = "[Filtered]"
+
+#: The query keys whose values OpenTelemetry's conventions (``url.query``; case-sensitive) replace by ``REDACTED``,
+#: and those of earlier releases of the conventions.
+REDACTED_KEYS = frozenset(
+    (
+        *("AWSAccessKeyId", "Signature", "sig", "X-Goog-Signature"),
+        *("X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token"),
+    )
+)
+REDACTED = "REDACTED"
 
 #: Headers in which a proxy reports the scheme and host that the client used (RFC 7239, and its predecessors).
 FORWARDING_HEADERS = frozenset(("forwarded", "x-forwarded-proto", "x-forwarded-host"))
@@ -38,6 +50,16 @@ _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 #: Limits of the cache of harmless queries: the number of key sets, and the length of each (as in ``HeaderKinds``).
 _MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
+#: A query with more characters or pairs is not looked at, and not sent.
+_LONGEST_QUERY, _MOST_PAIRS = 16 * 1024, 1000
+#: What the value of a query key must contain for a secret to be nested in it: a URL, JSON, or an encoded character.
+_MAY_NEST = re.compile(r"[@%?#{\[]").search
+#: How a text begins that is JSON or a URL.
+_MAY_BE_NESTED = re.compile(r"\s*[{\[/?]|[a-zA-Z][a-zA-Z0-9+.-]{0,20}://").match
+#: How deep URLs are searched within URLs.
+_DEEPEST_URL = 3
+#: A parameter of a path segment (RFC 3986, 3.3), such as ``;jsessionid=…``.
+_PATH_PARAMETER = re.compile(r"(;([^;/=]+)=)([^;/]+)")
 
 
 class Filtered(str):
@@ -66,6 +88,8 @@ class Unparsed(Filtered):
 
 
 Text = str | Filtered
+#: A secret value and the sensitive key that it has.
+Secret = tuple[str, str]
 #: The target of a request: scheme, authority, path, query.
 Address = tuple[str, str | None, str, Text | None]
 
@@ -81,9 +105,13 @@ class Policy:
         fields: The rule for form fields and JSON keys, at any depth.
         bodies: Whether request bodies may be sent at all.
         forwarding: The proxies whose forwarding headers are trusted.
+        redacted: The query keys whose values are replaced by ``REDACTED``, rather than by ``[Filtered]``.
     """
 
-    __slots__ = ("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "kinds", "_harmless")
+    __slots__ = (
+        *("user_info", "headers", "query", "cookies", "fields", "bodies", "forwarding", "kinds"),
+        *("_harmless", "_redacted"),
+    )
 
     def __init__(
         self,
@@ -95,7 +123,9 @@ class Policy:
         fields: Rule,
         bodies: bool,
         forwarding: Forwarding,
+        redacted: frozenset[str] = frozenset(),
     ) -> None:
+        self._redacted = redacted
         self.user_info = user_info
         self.headers = headers
         self.query = query
@@ -125,6 +155,7 @@ class Policy:
         """
         rule, headers = Rule(keys=keys), Rule(keys=keys, patterns=sensitive_headers)
         known: Any = {"headers": headers, "query": rule, "cookies": None, "fields": rule, "bodies": True}
+        known["redacted"] = REDACTED_KEYS
         return cls(user_info=user_info, forwarding=forwarding, **known)
 
     def report_headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, Text]:
@@ -158,7 +189,7 @@ class Policy:
         """Return a URL without credentials, and with the secrets in its query and in a query-like fragment replaced."""
         value_, hash_mark, fragment = value.partition("#")
         address, mark, query = value_.partition("?")
-        parts = [_userinfo().sub("", address)]
+        parts = [self.scrub_path(address)]
         scrubbed = self.report_query(query)
         if mark and scrubbed is not None:
             parts.append(mark + scrubbed)
@@ -173,18 +204,112 @@ class Policy:
         """Return the raw query with the values of sensitive keys replaced, or ``None`` if there is none to send."""
         if not query or self.query.mode == "off":
             return None
+        if is_long(query):
+            return Filtered(SUBSTITUTE)
         keys = _QUERY_VALUES.sub("", query)
-        if keys in self._harmless and "@" not in query and "%40" not in query:
+        if keys in self._harmless and not _MAY_NEST(query):
             return query  # the common case
         parts: list[str] = []
         for key, raw_key, raw_value in split_query(query):
-            hidden = bool(raw_value) and (self.query.hides(key) or _holds_userinfo(raw_value))
-            parts.append(f"{raw_key}={SUBSTITUTE}" if hidden else raw_key + raw_value)
+            if raw_value and key in self._redacted:
+                parts.append(f"{raw_key}={REDACTED}")
+            elif raw_value and (self.query.hides(key) or self._nests_secret(raw_value, 0)):
+                parts.append(f"{raw_key}={SUBSTITUTE}")
+            else:
+                parts.append(raw_key + raw_value)
         few = len(self._harmless) < _MOST_KEYS and len(keys) <= _LONGEST_KEYS
         if few and not any(self.query.hides(key) for key, _, _ in split_query(keys)):
             self._harmless.add(keys)
         whole = "&".join(parts)
         return query if whole == query else Filtered(whole)
+
+    def _nests_secret(self, raw_value: str, depth: int) -> bool:
+        """Return whether a query value contains a URL with a secret, or JSON with a sensitive key."""
+        if not _MAY_NEST(raw_value):
+            return False
+        value = unquote_plus(raw_value.removeprefix("="))
+        if _userinfo().search(value) is not None:
+            return True
+        nested = nested_json(value)
+        if nested is not None:
+            return nested is TOO_LARGE or self._scrub(nested, 0) != nested
+        return any(
+            self.query.is_sensitive(key) or depth >= _DEEPEST_URL or self._nests_secret(inner, depth + 1)
+            for query in nested_queries(value)
+            for key, _, inner in split_query(query)
+            if inner
+        )
+
+    def query_secrets(self, query: str) -> Iterator[Secret]:
+        """Yield the raw values of sensitive keys in a query, and those in the URLs and JSON in its values.
+
+        A query that is too long to be searched (:func:`is_long`) has none.
+        """
+        pending = [(query, 0)]
+        while pending:
+            text, depth = pending.pop()
+            for key, _, raw_value in split_query(text) if text and not is_long(text) else ():
+                if self.query.is_sensitive(key):
+                    yield raw_value[1:], key
+                if not _MAY_NEST(raw_value):
+                    continue
+                value = unquote_plus(raw_value[1:])
+                yield from userinfo_of(value)
+                nested = nested_json(value)
+                if nested is not None:
+                    yield from [(value, "secret")] if nested is TOO_LARGE else self.field_secrets(nested)
+                elif depth < _DEEPEST_URL:
+                    pending.extend((inner, depth + 1) for inner in nested_queries(value))
+
+    def field_secrets(self, value: Any) -> Iterator[Secret]:
+        """Yield the values of sensitive keys in a parsed body, at any depth, also in the JSON and URLs in its texts."""
+        pending: list[tuple[Any, str | None]] = [(value, None)]  # values, and the sensitive key that is above them
+        while pending:
+            node, above = pending.pop()
+            kind = type(node)
+            if kind is dict:
+                by_name = hides_value(node, self.fields)
+                pending += [(item, above or self._sensitive_name(key, by_name)) for key, item in node.items()]
+            elif kind is list:
+                pending += [(item, above) for item in node]
+            elif kind is str:
+                if above is not None:
+                    yield node, above
+                if not _MAY_BE_NESTED(node):
+                    continue
+                nested = nested_json(node)
+                if nested is TOO_LARGE:
+                    yield node, "secret"
+                elif nested is not None:
+                    pending.append((nested, above))
+                elif above is None:
+                    yield from self.url_secrets(node)
+            elif above is not None and isinstance(node, UploadedFile):
+                yield node.filename, "secret"
+            elif above is not None and node is not None and kind is not bool:
+                yield as_digits(node), above
+
+    def _sensitive_name(self, key: str, by_name: set[str] | None) -> str | None:
+        """Return the name by which a field's value is a secret, or ``None`` if it is none."""
+        if by_name is not None and (key in by_name or is_pair_name(key)):
+            return "secret" if key in by_name else None
+        return key if self.fields.is_sensitive(key) else None
+
+    def url_secrets(self, text: str) -> Iterator[Secret]:
+        """Yield the credentials and the secrets of the query, fragment and path of a text that is or contains a URL."""
+        yield from userinfo_of(text)
+        for query in nested_queries(text):
+            yield from self.query_secrets(query)
+        if ";" in text:
+            parameters = _PATH_PARAMETER.findall(text.partition("?")[0])
+            yield from ((value, key) for _, key, value in parameters if self.query.is_sensitive(key))
+
+    def is_searchable(self, request: Request) -> bool:
+        """Return whether query and body are small enough to be searched for secrets."""
+        body = request.body
+        return not is_long(request.query) and (
+            body is None or not body.size or not body.parse(request.header("content-type")).too_large
+        )
 
     def report_cookies(self, header: str | None) -> dict[str, Text] | None:
         """Return cookies by name, with sensitive values replaced, or ``None`` if cookies are not sent."""
@@ -194,8 +319,11 @@ class Policy:
 
         rule = self.cookies
         header = header.encode("latin-1", "replace").decode("utf-8", "replace").encode("utf-8").decode("latin-1")
+        # A cookie without a name is a value, which werkzeug takes for a name
+        nameless = {part.strip() for part in header.split(";") if "=" not in part} | {""}
         return {
-            name: Filtered(SUBSTITUTE) if rule.hides(name) else value for name, value in parse_cookie(header).items()
+            "" if name in nameless else name: Filtered(SUBSTITUTE) if name in nameless or rule.hides(name) else value
+            for name, value in parse_cookie(header).items()
         }
 
     def report_body(self, request: Request) -> Any:
@@ -220,15 +348,36 @@ class Policy:
         if depth > _DEEPEST:
             return Unparsed("[nested too deep]")
         if isinstance(value, dict):
+            by_name = hides_value(value, self.fields)
             return {
-                key: Filtered(SUBSTITUTE) if self.fields.hides(str(key)) else self._scrub(item, depth + 1)
+                key if is_plausible(str(key)) else SUBSTITUTE: (
+                    Filtered(SUBSTITUTE) if self._is_hidden(str(key), by_name) else self._scrub(item, depth + 1)
+                )
                 for key, item in value.items()
             }
+        if isinstance(value, str):
+            return self._scrub_text(value, depth)
         if isinstance(value, list):
             return [self._scrub(item, depth + 1) for item in value]
         if isinstance(value, UploadedFile):
             return Unparsed(f"[file {value.filename}, {value.content_type}, {value.size} bytes]")
         return value
+
+    def _is_hidden(self, key: str, by_name: set[str] | None) -> bool:
+        """Return whether a field's value is replaced, in a pair of name and value by the name that it states."""
+        if by_name is not None and (key in by_name or is_pair_name(key)):
+            return key in by_name
+        return self.fields.hides(key) or not is_plausible(key)
+
+    def _scrub_text(self, text: str, depth: int) -> Text:
+        """Return a text that is JSON or a URL without its secrets, any other as it is."""
+        nested = nested_json(text)
+        if nested is TOO_LARGE:
+            return Filtered(SUBSTITUTE)
+        if nested is not None:
+            scrubbed = self._scrub(nested, depth + 1)
+            return text if scrubbed == nested else Filtered(json.dumps(scrubbed, ensure_ascii=False))
+        return self.scrub_url(text) if _url_value().match(text) and " " not in text else text
 
     def client_address(self, request: Request) -> str | None:
         """Return the client's address, or ``None`` if it is unknown or may not be sent."""
@@ -260,7 +409,20 @@ class Policy:
             direct: Whether the request is known to have no forwarding headers.
         """
         scheme, host = (request.scheme, request.host) if direct else self.scheme_and_host(request)
-        return scheme, host, scrub_path(request.path), self.report_query(request.query)
+        return scheme, host, self.scrub_path(request.path), self.report_query(request.query)
+
+    def scrub_path(self, path: str) -> str:
+        """Return a path without the secrets that it contains, as far as they have a name.
+
+        These are the credentials of an embedded URL (``/fetch/https://user:pw@host``, as in a proxy), and parameters
+        such as ``;jsessionid=…``.
+        """
+        if "@" in path:
+            path = _userinfo().sub("", path)
+        return _PATH_PARAMETER.sub(self._scrub_parameter, path) if ";" in path else path
+
+    def _scrub_parameter(self, parameter: re.Match[str]) -> str:
+        return parameter[1] + SUBSTITUTE if self.query.is_sensitive(parameter[2]) else parameter[0]
 
     def span_attributes(
         self, request: Request, whole_url: bool = False, direct: bool = False, address: Address | None = None
@@ -318,11 +480,31 @@ def _without_tokens(value: str) -> Text:
     return Filtered(", ".join(SUBSTITUTE if item.strip() in tokens else item.strip() for item in value.split(",")))
 
 
-def scrub_path(path: str) -> str:
-    """Return a path without the credentials of an embedded URL (``/fetch/https://user:pw@host``, as in a proxy)."""
-    return _userinfo().sub("", path) if "@" in path else path
+def is_long(query: str) -> bool:
+    """Return whether a query is too long to be searched."""
+    return len(query) > _LONGEST_QUERY or query.count("&") >= _MOST_PAIRS
 
 
-def _holds_userinfo(raw_value: str) -> bool:
-    """Return whether a query value contains a URL with credentials; ``@`` may be percent-encoded."""
-    return ("@" in raw_value or "%40" in raw_value) and _userinfo().search(unquote_plus(raw_value)) is not None
+def userinfo_of(text: str) -> Iterator[Secret]:
+    """Yield the credentials of the URLs in a text; the user of a password with an empty key."""
+    for userinfo in _credentials().findall(text) if "@" in text else ():
+        user, colon, password = userinfo.partition(":")
+        if colon:
+            yield user, ""
+            yield password, "password"
+        else:
+            yield user, "credential"
+
+
+def as_digits(number: Any) -> str:
+    """Return a number as text."""
+    try:
+        return str(number)
+    except ValueError:  # an integer of more digits than Python writes
+        return ""
+
+
+@functools.cache
+def _credentials() -> Pattern[str]:
+    """Return the pattern of the userinfo in a URL, captured without its mark; compiled on first use."""
+    return re.compile(r"//([^/?#\s@]*)@")

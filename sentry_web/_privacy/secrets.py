@@ -19,13 +19,11 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import islice
 from urllib.parse import unquote
 
-from .._request import BEGINNING, ReadBody, Request, UploadedFile
-from .._request.body import KEPT_FOR_REDACTION
+from .._request import BEGINNING, ReadBody, Request
 from .._request.forwarding import claimed_addresses, parse_address
-from .._request.http import split_query
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
 from .policy import Policy
@@ -47,10 +45,8 @@ _CERTAIN = ("pass", "pwd", "secret", "token", "credential", "bearer", "jwt", "cs
 _MOST_SECRETS = 64
 #: Maximum number of characters of all secrets together, and of values that are collected to choose from.
 _MOST_CHARACTERS, _MOST_COLLECTED = 64 * 1024, 500
-#: Maximum number of cookies, query parameters, forwarded addresses or distinct keys of a body that are looked at.
+#: Maximum number of cookies and forwarded addresses that are looked at.
 _MOST_PARTS = 400
-#: Maximum number of objects and arrays of a parsed body that are visited.
-_MOST_CONTAINERS = 10_000
 #: Maximum number of characters of the headers in which proxies report addresses.
 _LONGEST_CHAIN = 4096
 #: Maximum number of secrets whose encoded forms are searched for, too.
@@ -62,13 +58,6 @@ _HARMLESS = frozenset(("host", "url", "other", "unlisted host", "unlisted url", 
 _SCHEMES = frozenset(("bearer", "basic", "digest", "token", "negotiate", "apikey", "dpop", "hawk", "aws4-hmac-sha256"))
 #: Those of them whose credentials have no parameters.
 _OPAQUE = frozenset(("bearer", "basic", "negotiate"))
-_CONTAINERS = frozenset((dict, list))
-
-
-@functools.cache
-def _userinfo() -> re.Pattern[str]:
-    """Return the pattern of the userinfo (``user:password@``) in a URL; compiled on first use."""
-    return re.compile(r"//([^/?#\s@]*)@")
 
 
 @functools.cache
@@ -97,14 +86,14 @@ class Secrets:
         self._values: dict[str, None] = {}
         self._claims: list[str] = []  # values of address headers
         #: Whether everything was looked at, and all secrets are known.
-        self.complete = True
+        self.complete = policy.is_searchable(request)
         #: Those of the secrets that may be ordinary words.
         self.words: set[str] = set()
         self._add_headers(request.headers)
         claims, self._claims = self._claims, []
         if response_headers:
             self._add_headers(list(response_headers))
-        self._add_query(request.query)
+        self._add_all(self._policy.query_secrets(request.query))
         self._add_url(request.path)
         self._add_addresses(request, claims)
         #: Beginnings of content that is never sent; a text is cut off where one of them occurs.
@@ -137,7 +126,7 @@ class Secrets:
 
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         whole = "\n".join([value for _, value in headers])
-        marked = "@" in whole or "?" in whole or "#" in whole
+        marked = any(mark in whole for mark in "@?#;")
         if not marked and self._policy.kinds.of_all(headers) <= _HARMLESS:
             return  # the common case without cookies
         for name, value in headers:
@@ -196,32 +185,14 @@ class Secrets:
 
     def _add_url(self, value: str) -> None:
         """Add the secrets in a text that is, or contains, a URL."""
-        if "@" in value:
-            self._add_userinfo(value)
-        if "?" not in value and "#" not in value:
-            return
-        address, _, fragment = value.partition("#")
-        for query in (address.partition("?")[2], fragment):
-            self._add_query(query)
+        if any(mark in value for mark in "@?#;"):
+            self._add_all(self._policy.url_secrets(value))
 
-    def _add_userinfo(self, value: str) -> None:
-        for userinfo in _userinfo().findall(value)[:_MOST_PARTS]:
-            user, colon, password = userinfo.partition(":")
-            if not colon or looks_random(user) or not is_words(user):
-                self._add(user)
-            self._add(password, "password")
-
-    def _add_query(self, query: str) -> None:
-        if not query:
-            return
-        for key, _, raw_value in split_query(self._first(query, "&")):
-            if self._policy.query.is_sensitive(key):
-                self._add(raw_value[1:], key)
-            if "@" not in raw_value and "%40" not in raw_value:
-                continue
-            decoded = unquote(raw_value)
-            self._add_userinfo(decoded)
-            self._add_userinfo(raw_value)
+    def _add_all(self, secrets: Iterable[tuple[str, str]]) -> None:
+        """Add values with their keys; a user without a key, unless that is a word."""
+        for value, key in islice(secrets, _MOST_COLLECTED):
+            if key or looks_random(value) or not is_words(value):
+                self._add(value, key)
 
     def _add_addresses(self, request: Request, claims: list[str]) -> None:
         """Add the addresses of the client and in proxies' headers if they may not be sent; loopback is not personal."""
@@ -244,9 +215,10 @@ class Secrets:
     def _add_body(self, body: ReadBody, content_type: str | None) -> None:
         """Add fields with sensitive names, and private content: whole if it is short, else its beginning."""
         parsed = body.parse(content_type)
-        if parsed.kind == "raw" and body.size > KEPT_FOR_REDACTION:
-            self.complete = False
-        self._add_fields(parsed.value)
+        known = len(self._values)
+        self._add_all(self._policy.field_secrets(parsed.value))
+        if parsed.kind == "raw" or len(self._values) > known:
+            self._add_base64(body.beginning)
         beginnings = body.private_content(content_type)
         if len(beginnings) > _MOST_SECRETS:
             self.complete = False
@@ -256,35 +228,14 @@ class Secrets:
             else:
                 self._add(_as_text(beginning), "secret")
 
-    def _add_fields(self, value: Any) -> None:
-        """Add the values of sensitive keys at any depth, without recursion."""
-        stack: list[tuple[Any, str | None]] = [(value, None)]
-        known: dict[str, str | None] = {}  # each key that was met, itself if it is sensitive
-        for _ in range(_MOST_CONTAINERS):
-            if not stack:
-                return
-            node, name = stack.pop()
-            kind = type(node)
-            if kind is dict:
-                self._judge(node, known)
-                named = [(child, known.get(key) if name is None else name) for key, child in node.items()]
-                stack += [(child, key) for child, key in named if key is not None or type(child) in _CONTAINERS]
-            elif kind is list:
-                stack.extend((child, name) for child in node if name is not None or type(child) in _CONTAINERS)
-            elif name is not None and isinstance(node, UploadedFile):
-                self._add(node.filename, "secret")
-            elif name is not None and node is not None and kind is not bool:
-                self._add(_as_number(node), name)
-        self.complete = False
-
-    def _judge(self, keys: Iterable[Any], known: dict[Any, str | None]) -> None:
-        """Find out which of some keys are sensitive."""
-        for key in keys:
-            if key not in known:
-                if len(known) >= _MOST_PARTS:
-                    self.complete = False
-                    return
-                known[key] = str(key) if self._policy.fields.is_sensitive(str(key)) else None
+    def _add_base64(self, beginning: bytes) -> None:
+        """Add a body as gateways pass it on, encoded as a whole (API Gateway's ``event["body"]``)."""
+        whole = len(beginning) < BEGINNING
+        encoded = base64.b64encode(beginning if whole else beginning[:48]).decode("ascii")  # 48: without padding
+        if whole:
+            self._add(encoded, "secret")
+        else:
+            self.blocks.append(encoded)
 
     def _add(self, value: str, key: str = "") -> None:
         """Add a value that counts.
@@ -339,13 +290,6 @@ _URL_SAFE = str.maketrans("+/", "-_")
 
 
 _PLAIN = Rule()
-
-
-def _as_number(value: Any) -> str:
-    try:
-        return str(value)
-    except ValueError:  # an integer of more digits than Python writes
-        return ""
 
 
 def _unquoted(value: str) -> str:

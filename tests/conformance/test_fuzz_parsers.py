@@ -13,13 +13,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentry_web._privacy.policy import Policy, Rule, scrub_path
+from sentry_web._privacy.policy import Policy, Rule
 from sentry_web._privacy.redactor import Redactor
 from sentry_web._privacy.secrets import Secrets
 from sentry_web._request import Request
-from sentry_web._request.body import parse
 from sentry_web._request.forwarding import Forwarding, forwarded_addresses, parse_address, parse_forwarded
 from sentry_web._request.http import split_host, split_query
+from sentry_web._request.parsing import parse
 
 PLAIN = Rule()
 POLICY = Policy(
@@ -63,7 +63,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "query": POLICY.report_query,
     "query pairs": split_query,
     "URL": POLICY.scrub_url,
-    "path": scrub_path,
+    "path": POLICY.scrub_path,
     "host": split_host,
     "multipart": lambda text: parse(BOUNDARY, text.encode("utf-8", "replace")),
     "content type": lambda text: parse(text, b"{}"),

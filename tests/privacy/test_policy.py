@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_web._privacy.header_kinds import ADDRESS_HEADERS
-from sentry_web._privacy.policy import SUBSTITUTE, Filtered, Policy
+from sentry_web._privacy.policy import REDACTED, SUBSTITUTE, Filtered, Policy
 from sentry_web._privacy.rules import LONG_TERMS, Keys, Rule, normalise
 from sentry_web._request.body import Body
 from sentry_web._request.forwarding import Forwarding
@@ -133,6 +134,28 @@ def test_credentials_in_a_url_without_a_scheme_are_removed() -> None:
     assert SECRET not in policy().report_headers([("location", f"//me:{SECRET}@shop.example/?a=1")])["location"]
 
 
+def test_tokens_among_subprotocols_are_replaced() -> None:
+    value = "graphql-transport-ws, ocpp1.6, bearer, short, eyJhbGciOiJIUzI1NiJ9.e30.c2ln"
+    reported = policy().report_headers([("sec-websocket-protocol", value)])["sec-websocket-protocol"]
+    assert reported == "graphql-transport-ws, ocpp1.6, bearer, [Filtered], [Filtered]"
+    assert policy().report_headers([("sec-websocket-protocol", "soap, wamp.2.json")]) == {
+        "sec-websocket-protocol": "soap, wamp.2.json"
+    }
+
+
+@pytest.mark.parametrize(("allowed", "shown"), [(["host", "accept"], True), ([], False)])
+def test_what_an_allowlist_omits_is_not_sent_and_the_url_stays(allowed: list[str], shown: bool) -> None:
+    rules = policy(headers=Rule("allowlist", allowed), user_info=True)
+    headers = [(b"host", b"shop.example"), (b"accept", b"*/*"), (b"x-real-ip", b"8.8.8.8"), (b"user-agent", b"curl")]
+    request = scope_request(headers=headers, client=("127.0.0.1", 1))
+    reported = rules.report_headers(request.headers)
+    assert reported["host"] == ("shop.example" if shown else SUBSTITUTE)
+    assert reported["x-real-ip"] == SUBSTITUTE
+    attributes = rules.span_attributes(request)
+    assert attributes["server.address"] == "shop.example"
+    assert "user_agent.original" not in attributes
+
+
 # --- query and cookies -----------------------------------------------------------------------------------------------
 
 
@@ -199,6 +222,32 @@ def test_cookies_are_sent_with_the_users_leave_only() -> None:
         "sessionid": SUBSTITUTE,
         "lang": "de",
     }
+
+
+def test_a_cookie_without_a_name_is_replaced() -> None:
+    assert policy(cookies=Rule()).report_cookies("3f8a9c") == {"": SUBSTITUTE}
+
+
+@pytest.mark.parametrize("query", ["a=1&" * 1000, "a=" + "x" * 16_385])
+def test_a_query_beyond_the_bounds_is_not_sent(query: str) -> None:
+    assert policy().report_query(query) == SUBSTITUTE
+    assert not policy().is_searchable(scope_request(query_string=query.encode()))
+    assert policy().is_searchable(scope_request(query_string=b"a=1"))
+
+
+def test_the_keys_of_opentelemetrys_conventions_are_redacted() -> None:
+    query = "AWSAccessKeyId=a&Signature=b&sig=c&X-Goog-Signature=d&X-Amz-Credential=e&token=f&Sig=g&page=2"
+    expected = (
+        "AWSAccessKeyId=REDACTED&Signature=REDACTED&sig=REDACTED&X-Goog-Signature=REDACTED&X-Amz-Credential=REDACTED"
+        "&token=[Filtered]&Sig=[Filtered]&page=2"
+    )
+    assert Policy.plain(user_info=False, forwarding=Forwarding()).report_query(query) == expected
+    assert REDACTED not in str(policy().report_query(query))
+
+
+def test_path_parameters_with_a_sensitive_name_are_replaced() -> None:
+    assert policy().scrub_path("/a;jsessionid=3F8A/b;v=1;token=x") == "/a;jsessionid=[Filtered]/b;v=1;token=[Filtered]"
+    assert policy().scrub_path("/a;b/c") == "/a;b/c"
 
 
 # --- address, URL, attributes ----------------------------------------------------------------------------------------
@@ -285,6 +334,36 @@ def test_a_body_is_sent_by_its_fields() -> None:
     reported = policy().report_body(with_body("application/json", content))
     assert reported == {"title": "Dune", "user": [{"password": SUBSTITUTE}, 1]}
     assert isinstance(reported["user"][0]["password"], Filtered)
+
+
+def test_a_key_that_is_no_name_is_not_echoed() -> None:
+    reported = policy().report_body(with_body("application/json", b'{"https://me:pw@h": 1, "a<b": "x", "ok": 2}'))
+    assert reported == {SUBSTITUTE: SUBSTITUTE, "ok": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "reported"),
+    [
+        ({"name": "password", "value": "x"}, {"name": "password", "value": SUBSTITUTE}),
+        ({"name": "colour", "value": "red"}, {"name": "colour", "value": "red"}),
+        ({"name": "pin", "value": "1", "token": "2"}, {"name": "pin", "value": SUBSTITUTE, "token": SUBSTITUTE}),
+        ({"a": '{"token": "x", "b": 1}'}, {"a": '{"token": "[Filtered]", "b": 1}'}),
+        ({"a": '{"b":  1}'}, {"a": '{"b":  1}'}),
+        ({"a": "{no json}"}, {"a": "{no json}"}),
+        ({"a": "[" * 5000 + "]" * 5000}, {"a": SUBSTITUTE}),
+        ({"a": "/in?token=x&b=1"}, {"a": "/in?token=[Filtered]&b=1"}),
+        ({"a": "/is this a URL?token=x"}, {"a": "/is this a URL?token=x"}),
+    ],
+)
+def test_values_within_values_are_scrubbed(content: Any, reported: Any) -> None:
+    assert policy().report_body(with_body("application/json", json.dumps(content).encode(), limit=20_000)) == reported
+
+
+def test_a_body_too_large_to_be_searched_is_known_as_such() -> None:
+    request = with_body("application/json", b'["' + b"x" * 70_000 + b'"]')
+    assert not policy().is_searchable(request)
+    assert policy().is_searchable(with_body("application/json", b"[1]"))
+    assert policy().is_searchable(with_body("application/json"))
 
 
 def test_what_is_no_form_and_no_json_is_told_by_its_size() -> None:
