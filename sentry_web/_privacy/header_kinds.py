@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .rules import BUILT_IN, Rule, normalise, split_words
+from .rules import BUILT_IN, Rule, normalise
 
 #: Headers that carry the address of the client or of an intermediary. Those whose last word is ``IP`` do so, too.
 ADDRESS_HEADERS = frozenset(
@@ -45,7 +45,7 @@ HOST_HEADERS = frozenset(("host", "x_forwarded_host", "x_original_host"))
 #: The list of subprotocols of a websocket (RFC 6455, 11.3.4), where clients that cannot set headers put their tokens.
 PROTOCOL_HEADERS = frozenset(("sec_websocket_protocol",))
 
-_ADDRESS_ENDS = (["ip"], ["clientip"], ["socketip"], ["realip"])
+_ADDRESS_ENDS = frozenset(("ip", "clientip", "socketip", "realip"))
 _KINDS = {
     **dict.fromkeys(ADDRESS_HEADERS, "address"),
     **dict.fromkeys(PERSONAL_HEADERS, "personal"),
@@ -55,6 +55,8 @@ _KINDS = {
     **dict.fromkeys(PROTOCOL_HEADERS, "protocol"),
 }
 _WORD = r"(?:[A-Za-z]{1,14}\d{0,2}|\d{1,4})"
+#: A longer list of subprotocols is not looked at, and taken for a token as a whole.
+_MOST_PROTOCOLS = 50
 #: Matches the name of a subprotocol: words and versions.
 _is_protocol = re.compile(rf"(?=.{{1,48}}\Z){_WORD}(?:[._/-]{_WORD}){{0,6}}\Z").match
 
@@ -95,20 +97,21 @@ class HeaderKinds:
         return {self.of(name) for name, _ in headers} if None in kinds else kinds
 
     def _find_kind(self, name: str, normal: str) -> str:
-        kind = _kind_of(name, normal)
+        kind = _kind_of(normal)
         if kind == "cookie":
             return kind
-        if self._rule.is_sensitive(normal) or self._rule.is_sensitive(name):
+        rule = self._rule
+        if rule.is_sensitive(name) or (rule.patterns and rule.is_sensitive(normal)):
             return "secret address" if kind == "address" else "secret"
-        return f"unlisted {kind}" if self._rule.hides(name) else kind
+        return f"unlisted {kind}" if rule.mode == "allowlist" and rule.hides(name) else kind
 
 
-def _kind_of(name: str, normal: str) -> str:
+def _kind_of(normal: str) -> str:
     """Return the kind of a header by its name alone."""
     kind = _KINDS.get(normal)
     if kind is not None:
         return kind
-    if split_words(name)[-1:] in _ADDRESS_ENDS:
+    if normal.rpartition("_")[2] in _ADDRESS_ENDS:
         return "address"
     return "personal" if normal.endswith(_PERSONAL_ENDS) else "other"
 
@@ -119,6 +122,8 @@ def secret_protocols(value: str) -> list[str]:
     Names are short and pronounceable (``graphql-transport-ws``, ``ocpp1.6``). What follows a sensitive name
     (``bearer``, ``access_token``) is a token, whatever it looks like.
     """
+    if value.count(",") > _MOST_PROTOCOLS:
+        return [value]
     found: list[str] = []
     named = False
     for item in filter(None, map(str.strip, value.split(","))):

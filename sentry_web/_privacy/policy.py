@@ -50,6 +50,8 @@ _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 #: Limits of the cache of harmless queries: the number of key sets, and the length of each (as in ``HeaderKinds``).
 _MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
+#: Maximum number of headers that are looked at, and sent.
+MOST_HEADERS = 500
 #: A query with more characters or pairs is not looked at, and not sent.
 _LONGEST_QUERY, _MOST_PAIRS = 16 * 1024, 1000
 #: What the value of a query key must contain for a secret to be nested in it: a URL, JSON, or an encoded character.
@@ -162,7 +164,7 @@ class Policy:
         """Return headers by name, with secrets, cookies and disallowed addresses replaced."""
         if self.headers.mode == "off":
             return {}
-        headers = list(headers)
+        headers = list(headers)[:MOST_HEADERS]
         if self._all_harmless(headers):
             return dict(headers)
         kind_of = self.kinds.of
@@ -273,21 +275,21 @@ class Policy:
             elif kind is list:
                 pending += [(item, above) for item in node]
             elif kind is str:
-                if above is not None:
-                    yield node, above
-                if not _MAY_BE_NESTED(node):
-                    continue
-                nested = nested_json(node)
-                if nested is TOO_LARGE:
-                    yield node, "secret"
-                elif nested is not None:
+                nested = nested_json(node) if _MAY_BE_NESTED(node) else None
+                if above is not None or nested is TOO_LARGE:
+                    yield node, above or "secret"
+                if isinstance(nested, (dict, list)):
                     pending.append((nested, above))
                 elif above is None:
-                    yield from self.url_secrets(node)
+                    yield from self._text_secrets(node)
             elif above is not None and isinstance(node, UploadedFile):
                 yield node.filename, "secret"
             elif above is not None and node is not None and kind is not bool:
                 yield as_digits(node), above
+
+    def _text_secrets(self, text: str) -> Iterator[Secret]:
+        """Yield the secrets of a text that is no secret itself, but may be a URL."""
+        return self.url_secrets(text) if _MAY_BE_NESTED(text) else iter(())
 
     def _sensitive_name(self, key: str, by_name: set[str] | None) -> str | None:
         """Return the name by which a field's value is a secret, or ``None`` if it is none."""
@@ -305,11 +307,11 @@ class Policy:
             yield from ((value, key) for _, key, value in parameters if self.query.is_sensitive(key))
 
     def is_searchable(self, request: Request) -> bool:
-        """Return whether query and body are small enough to be searched for secrets."""
+        """Return whether headers, query and body are small enough to be searched for secrets."""
         body = request.body
-        return not is_long(request.query) and (
-            body is None or not body.size or not body.parse(request.header("content-type")).too_large
-        )
+        if is_long(request.query) or len(request.headers) > MOST_HEADERS:
+            return False
+        return body is None or not body.size or not body.parse(request.header("content-type")).too_large
 
     def report_cookies(self, header: str | None) -> dict[str, Text] | None:
         """Return cookies by name, with sensitive values replaced, or ``None`` if cookies are not sent."""
@@ -477,6 +479,8 @@ def _without_tokens(value: str) -> Text:
     tokens = set(secret_protocols(value))
     if not tokens:
         return value
+    if value in tokens:
+        return Filtered(SUBSTITUTE)
     return Filtered(", ".join(SUBSTITUTE if item.strip() in tokens else item.strip() for item in value.split(",")))
 
 

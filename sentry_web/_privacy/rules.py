@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from re import Pattern
 
 #: A key is sensitive if it contains one of these.
@@ -78,15 +78,15 @@ class Keys:
         harmless: Names that are not sensitive, although they contain a term; each matches a whole key.
     """
 
-    __slots__ = ("_words", "_phrases", "_may_hold", "_exempt", "_known")
+    __slots__ = ("_words", "_long", "_may_hold", "_exempt", "_known")
 
     def __init__(self, sensitive: Iterable[str] = (), harmless: Iterable[str] = ()) -> None:
         terms = SHORT_TERMS | {" ".join(split_words(name)) for name in sensitive} - {""}
         self._words = frozenset(term for term in terms if " " not in term)
-        self._phrases = [f" {term} " for term in terms if " " in term]
+        self._long = _search([*LONG_TERMS, *(f" {term} " for term in terms if " " in term)])
         #: Finds a part of each term; most keys contain none.
         parts = {max(term.split(), key=len) for term in LONG_TERMS | JOINED_TERMS | terms}
-        self._may_hold = re.compile("|".join(sorted(parts))).search
+        self._may_hold = _search(parts)
         self._exempt = frozenset(normalise(name) for name in harmless)
         self._known: dict[str, bool] = {}
 
@@ -103,20 +103,29 @@ class Keys:
         lower = key.lower()
         if not self._may_hold(lower) or normalise(key) in self._exempt:
             return False
-        forms = [f" {_NO_LETTERS.sub(' ', lower).strip()} "]
-        if key != lower:
-            forms.append(f" {' '.join(split_words(key))} ")
-        return any(self._holds_term(form) and self._holds_term(_harmless().sub("", form)) for form in forms)
+        if self._holds_more(f" {_NO_LETTERS.sub(' ', lower).strip()} "):
+            return True
+        return key != lower and self._holds_more(f" {' '.join(split_words(key))} ")
+
+    def _holds_more(self, form: str) -> bool:
+        """Return whether words contain a term that is no part of a harmless one."""
+        return self._holds_term(form) and self._holds_term(_harmless().sub("", form))
 
     def _holds_term(self, form: str) -> bool:
         """Return whether words, with a blank around each, contain a term."""
-        if any(term in form for term in LONG_TERMS) or not self._words.isdisjoint(form.split()):
+        if self._long(form) or not self._words.isdisjoint(form.split()):
             return True
-        joined = form.replace(" ", "")
-        return any(term in joined for term in _JOINED) or any(phrase in form for phrase in self._phrases)
+        return _joined()(form.replace(" ", "")) is not None
 
 
-_JOINED = [term.replace(" ", "") for term in JOINED_TERMS]
+def _search(terms: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("|".join(sorted(terms))).search
+
+
+@functools.cache
+def _joined() -> Callable[[str], re.Match[str] | None]:
+    """Return the search for ``JOINED_TERMS`` in words without blanks; compiled on first use."""
+    return _search(term.replace(" ", "") for term in JOINED_TERMS)
 
 
 @functools.cache

@@ -26,7 +26,7 @@ from .._request import BEGINNING, ReadBody, Request
 from .._request.forwarding import claimed_addresses, parse_address
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
-from .policy import Policy
+from .policy import MOST_HEADERS, Policy
 from .redactor import MINIMUM
 from .rules import Rule, normalise
 
@@ -127,9 +127,9 @@ class Secrets:
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         whole = "\n".join([value for _, value in headers])
         marked = any(mark in whole for mark in "@?#;")
-        if not marked and self._policy.kinds.of_all(headers) <= _HARMLESS:
+        if not marked and len(headers) <= MOST_HEADERS and self._policy.kinds.of_all(headers) <= _HARMLESS:
             return  # the common case without cookies
-        for name, value in headers:
+        for name, value in headers[:MOST_HEADERS]:
             kind = self._policy.kinds.of(name)
             if kind.endswith("address"):
                 self._claims.append(value)

@@ -159,8 +159,18 @@ class InputTee:
 
 
 def watch_input(environ: dict[str, Any], feed: Callable[[bytes], Any], lost: Callable[[BaseException], Any]) -> None:
-    """Put an :class:`InputTee` before the input stream of a request that may have a body (RFC 9112, 6.3)."""
-    if environ.get("CONTENT_LENGTH") not in (None, "", "0") or environ.get("HTTP_TRANSFER_ENCODING"):
+    """Put an :class:`InputTee` before the input stream of a request that may have a body.
+
+    In HTTP/1, a body without a length is chunked (RFC 9112, 6.3); in HTTP/2 and 3 there is no sign of it but the stream
+    (RFC 9113, 8.1), and some servers end the stream of an HTTP/1 body by themselves.
+    """
+    length = environ.get("CONTENT_LENGTH")
+    if not length:
+        watched = environ.get("HTTP_TRANSFER_ENCODING") or environ.get("wsgi.input_terminated")
+        watched = watched or not str(environ.get("SERVER_PROTOCOL", "HTTP/1")).startswith("HTTP/1")
+    else:
+        watched = length != "0" or environ.get("HTTP_TRANSFER_ENCODING")
+    if watched:
         environ["wsgi.input"] = InputTee(environ["wsgi.input"], feed, lost)
 
 

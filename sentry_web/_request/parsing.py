@@ -18,9 +18,9 @@ from .request import BEGINNING, Parsed, UploadedFile
 #: Maximum number of values in a body.
 MOST_VALUES = 20_000
 #: Maximum number of fields of a form, of parts of multipart, and of lines of NDJSON.
-MOST_FIELDS = 2_000
+MOST_FIELDS = 1_500
 #: Maximum number of different keys in a body.
-MOST_KEYS = 2_000
+MOST_KEYS = 1_500
 #: Maximum size of a body once it is decompressed, unless the caller allows more.
 MOST_BYTES = 64 * 1024
 
@@ -173,7 +173,7 @@ def _form(data: bytes) -> dict[str, Any]:
     if data.count(b"&") > MOST_FIELDS:
         raise TooLargeError("too many fields")
     pairs = [
-        (_decode(unquote_to_bytes(name.replace(b"+", b" "))), _decode(unquote_to_bytes(value.replace(b"+", b" "))))
+        (_unquote(name), _unquote(value))
         for part in data.split(b"&")
         if part
         for name, _, value in [part.partition(b"=")]
@@ -181,6 +181,11 @@ def _form(data: bytes) -> dict[str, Any]:
     if any(len(name) > _LONGEST_NAME or _NOT_IN_NAMES.search(name) for name, _ in pairs):
         raise ValueError("names that are none: it is something else")
     return _fields(pairs)
+
+
+def _unquote(value: bytes) -> str:
+    value = value.replace(b"+", b" ")
+    return _decode(unquote_to_bytes(value) if b"%" in value else value)
 
 
 def _decode(value: bytes) -> str:

@@ -318,7 +318,7 @@ def collected(*headers: tuple[str, str], **values: Any) -> Secrets:
         {"query": "&".join(f"token{number}=Hunter2-{number}" for number in range(100))},
         {"query": "&".join(f"k{number}=1" for number in range(1_001))},
         {"query": "token=" + "x1" * 50_000},
-        {"body": ("application/json", json.dumps({f"k{number}": 1 for number in range(2_001)}).encode())},
+        {"body": ("application/json", json.dumps({f"k{number}": 1 for number in range(1_501)}).encode())},
         {"body": ("application/json", ("[" + ",".join(["[]"] * 21_000) + "]").encode())},
     ],
 )

@@ -132,8 +132,8 @@ def test_multipart_is_understood_and_files_are_known_by_all_but_their_content(la
 
 
 def test_more_than_a_thousand_parts_are_understood() -> None:
-    data = multipart(*((f'name="f{number}"', str(number)) for number in range(1_500)))
-    assert len(parse(MULTIPART, data).value) == 1_500
+    data = multipart(*((f'name="f{number}"', str(number)) for number in range(1_400)))
+    assert len(parse(MULTIPART, data).value) == 1_400
 
 
 @pytest.mark.parametrize(
