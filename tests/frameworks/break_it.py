@@ -30,8 +30,7 @@ OURS = (
 #: Frameworks call these, so that they may not fail; each makes one guarded call.
 ENTRY_POINTS = (
     "_naming.frameworks.blacksheep._Middleware.__call__",
-    "_naming.frameworks.django.watch.failed",
-    "_naming.frameworks.django.watch.started",
+    "_naming.frameworks.django._heard.sent",
     "_naming.frameworks.falcon._asgi_handler.handle",
     "_naming.frameworks.falcon._wsgi_handler.handle",
     "_naming.frameworks.litestar._AfterException.__call__",

@@ -45,14 +45,14 @@ class Answer(NamedTuple):
     raised: bool
 
 
-def ask(shop: Any, app: Any, path: str) -> Answer:
+def ask(shop: Any, app: Any, request: RequestSpec) -> Answer:
     """Ask an application of this shop's protocol."""
     if shop.PROTOCOL == "wsgi":
-        return ask_wsgi(app, path)
-    return asyncio.run(ask_asgi(app, path, lifespan=getattr(shop, "LIFESPAN", False)))
+        return ask_wsgi(app, request)
+    return asyncio.run(ask_asgi(app, request, lifespan=getattr(shop, "LIFESPAN", False)))
 
 
-def ask_wsgi(app: Any, path: str) -> Answer:
+def ask_wsgi(app: Any, request: RequestSpec) -> Answer:
     """Send a GET request."""
     statuses: list[int | None] = []
 
@@ -60,7 +60,7 @@ def ask_wsgi(app: Any, path: str) -> Answer:
         statuses.append(int(status[:3]))
         return lambda data: None
 
-    environ = make_environ(RequestSpec(path=path))
+    environ = make_environ(request)
     environ["wsgi.errors"] = io.StringIO()
     response: Any = None
     body = b""
@@ -95,13 +95,13 @@ async def start(app: Any) -> None:
     serving.cancel()
 
 
-async def ask_asgi(app: Any, path: str, *, lifespan: bool) -> Answer:
+async def ask_asgi(app: Any, request: RequestSpec, *, lifespan: bool) -> Answer:
     """Send a GET request, or say one thing over a websocket, and stay until the application is done."""
     if lifespan:
         await start(app)
-    is_websocket = path.startswith("/talk")
+    is_websocket = request.path.startswith("/talk")
     incoming: asyncio.Queue[Any] = asyncio.Queue()
-    scope = make_scope(RequestSpec(path=path))
+    scope = make_scope(request)
     if is_websocket:
         scope.update(type="websocket", scheme="ws", subprotocols=[])
         del scope["method"]
@@ -183,7 +183,7 @@ def run(shop: Any, style: str, integrations: list[Any], options: dict[str, Any])
     for path in paths_of(shop):
         with recording(traces_sample_rate=1.0, integrations=integrations, **options) as events:
             app = shop.make() if app is None else app
-            answer = ask(shop, middleware(shop)(app, transaction_style=style), path)
+            answer = ask(shop, middleware(shop)(app, transaction_style=style), RequestSpec(path=path))
             found[path] = {"status": answer.status, "raised": answer.raised, **described(events)}
     return found
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import bottle
 import pytest
+from django import dispatch as django_dispatch
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import Map, Rule
 
@@ -465,16 +466,19 @@ def test_djangos_resolver_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert django.resolve({"PATH_INFO": "/no"}) is None
 
 
-def test_djangos_signals() -> None:
+def test_djangos_signals_are_heard_without_a_receiver() -> None:
     heard = Heard()
-    signals = Thing(request_started=Signal(), got_request_exception=Signal())
+    signals = Thing(request_started=django_dispatch.Signal(), got_request_exception=django_dispatch.Signal())
+    received: list[Any] = []
+    signals.request_started.connect(lambda sender, **named: received.append(named), weak=False)
     django.watch(signals, heard.listener)
-    (started,), (failed,) = signals.request_started.receivers, signals.got_request_exception.receivers
+    started, failed = signals.request_started.send, signals.got_request_exception.send
     environ, scope = {"PATH_INFO": "/"}, {"path": "/"}
-    started(object(), environ=environ)
-    started(object(), scope=scope, more=1)
+    started(sender=object(), environ=environ)
+    asyncio.run(signals.request_started.asend(sender=object(), scope=scope, more=1))
     started(object())
     assert [scope_or_environ for scope_or_environ, _ in heard.routes] == [environ, scope]
+    assert [each.get("environ", each.get("scope")) for each in received] == [environ, scope, None]
     match = Thing(route="u", func=Thing(cls=View))
     failed(None, request=Thing(resolver_match=match, environ=environ))
     failed(None, request=Thing(resolver_match=match, scope=scope))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..._core.guard import call
@@ -18,24 +18,45 @@ _NAMED_GROUP = re.compile(r"\?P<([^>]+)>")
 
 
 def watch(signals: Any, listener: Listener) -> None:
-    """Connect to ``request_started`` and ``got_request_exception`` of ``django.core.signals``."""
+    """Listen to ``request_started`` and ``got_request_exception`` of ``django.core.signals``."""
 
-    def started(sender: Any, environ: Any = None, scope: Any = None, **extra: Any) -> None:
+    def started(environ: Any = None, scope: Any = None, **extra: Any) -> None:
         scope_or_environ = environ if scope is None else scope
         if scope_or_environ is not None:
-            call(listener.routed, scope_or_environ, functools.partial(resolve, scope_or_environ))
+            listener.routed(scope_or_environ, functools.partial(resolve, scope_or_environ))
 
-    def failed(sender: Any, request: Any = None, **extra: Any) -> None:
+    def failed(request: Any = None, **extra: Any) -> None:
         match = getattr(request, "resolver_match", None)
         if match is not None:
             scope_or_environ = getattr(request, "scope", None) or request.environ
             call(listener.routed, scope_or_environ, functools.partial(_found, match, scope_or_environ))
         error = sys.exc_info()[1]
         if error is not None:
-            call(listener.swallowed, error, "django")
+            listener.swallowed(error, "django")
 
-    signals.request_started.connect(started, weak=False, dispatch_uid="sentry_web")
-    signals.got_request_exception.connect(failed, weak=False, dispatch_uid="sentry_web")
+    _listen(signals.request_started, started)
+    _listen(signals.got_request_exception, failed)
+
+
+def _listen(signal: Any, hear: Callable[..., None]) -> None:
+    """Call a function when a signal is sent.
+
+    It is not connected as a receiver, since sentry-sdk's Django integration makes a span of every receiver's call.
+    """
+    for name in ("send", "asend"):
+        send = getattr(signal, name, None)
+        if send is not None:
+            setattr(signal, name, _heard(send, hear))
+
+
+def _heard(send: Any, hear: Callable[..., None]) -> Any:
+    @functools.wraps(send)
+    def sent(*args: Any, **named: Any) -> Any:
+        __traceback_hide__ = True
+        call(functools.partial(hear, **named))
+        return send(*args, **named)
+
+    return sent
 
 
 def resolve(scope_or_environ: Mapping[str, Any], base: str = "") -> Found | None:
