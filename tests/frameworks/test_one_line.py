@@ -69,6 +69,8 @@ def test_without_an_integration_the_name_is_as_with_a_middleware(name: str, labe
     found, names = answers(name, "off", label), shown(name, "off")["names"]
 
     def expected(path: str) -> list[str]:
+        if (name, label, path) == ("falcon_wsgi", "url", "/annex/shelves/2"):
+            return ["/shelves/{number:int}", "route"]  # Falcon cannot know that SCRIPT_NAME is a dispatcher's, outside
         endpoint, url = names.get(path, (None, None))
         if label != "url" and endpoint is not None and endpoint != url:
             return [endpoint, "component"]

@@ -131,9 +131,10 @@ def find(
 
 
 def _ask_routers(mapping: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
-    mount = mount_of(mapping, base)
+    """Return what the routers below the middleware find; it may itself be below mounts that the scope tells of."""
+    mount, below = mount_of(mapping, base), base_of(mapping)[len(base) :]
     for prefix, router in wrapped.routers:
-        found = router(mapping, mount) if prefix == mount else None
+        found = router(mapping, mount) if prefix == below else None
         if found is not None:
             return found
     return None
