@@ -15,7 +15,9 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import filterfalse, islice
+from json.encoder import JSONEncoder
+from json.encoder import encode_basestring as _in_json
 from typing import TYPE_CHECKING, Any
 
 from .canonical import Aligned, canonical, forms_of
@@ -55,9 +57,6 @@ _DOTS = "..." + _SEPARATOR
 #: With one of these each escape begins, but those of the characters beyond latin-1.
 _ESCAPES = "\\%&"
 
-_TEXT = frozenset((str,))
-#: Types whose values outputs show as their text.
-_FLAT = frozenset((str, int, float, bool, type(None)))
 #: Values of these characters look the same in every escaping.
 _UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
@@ -70,35 +69,27 @@ class _Values:
         blocks: Beginnings of private content.
     """
 
-    __slots__ = ("heads", "long", "blocks", "forms", "beginnings", "complete")
+    __slots__ = ("values", "blocks", "heads", "probes", "forms", "complete")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
-        blocks = [*blocks, *(value for value in values if len(value) > _LONGEST)]
-        values = [value for value in values if len(value) <= _LONGEST]
+        blocks = [*blocks, *[value for value in values if len(value) > _LONGEST]]
+        #: All values but the blocks.
+        self.values = [value for value in values if len(value) <= _LONGEST]
+        everything = [*blocks, *self.values]
+        self.blocks = frozenset([block[:BEGINNING] for block in blocks])
         #: What is searched for in texts as they are.
-        self.heads = [*dict.fromkeys(value[:BEGINNING] for value in (*blocks, *values))]
-        #: The values of which only the beginning is searched for, by that.
-        self.long: dict[str, list[str]] = {}
-        for value in values:
-            if len(value) > BEGINNING:
-                self.long.setdefault(value[:BEGINNING], []).append(value)
-        self.blocks = frozenset(block[:BEGINNING] for block in blocks)
+        self.heads = list(dict.fromkeys([value[:BEGINNING] for value in everything]))
         #: Canonical forms of values that an escaping changes: their beginning, the whole, and whether it is a block.
         self.forms: dict[str, tuple[list[str], bool]] = {}
         #: Whether all of them are searched for.
         self.complete = True
-        for value in blocks:
-            self._add_forms(value[:_ENOUGH], block=True)
-        for value in values:
-            self._add_forms(value)
-        #: The values by what must be left of one that was cut off.
-        self.beginnings: dict[str, list[str]] = {}
-        for value in values:
-            self.beginnings.setdefault(value[:MINIMUM], []).append(value)
+        odd = list(filterfalse(_UNCHANGED, everything))
+        for value in odd:
+            self._add_forms(value[:_ENOUGH] if len(value) > _LONGEST else value, value[:BEGINNING] in self.blocks)
+        #: The heads as JSON writes them.
+        self.probes = [_in_json(head)[1:-1] for head in self.heads] if odd else self.heads
 
-    def _add_forms(self, value: str, block: bool = False) -> None:
-        if _UNCHANGED(value):
-            return
+    def _add_forms(self, value: str, block: bool) -> None:
         if len(self.forms) >= _MOST_FORMS:
             self.complete = False
             return
@@ -106,6 +97,17 @@ class _Values:
             if len(form) >= MINIMUM:
                 wholes, _ = self.forms.setdefault(form[:BEGINNING], ([], block))
                 wholes.append(form)
+
+    def beginnings(self) -> dict[str, list[str]]:
+        """Return the values by what must be left of one that was cut off."""
+        found: dict[str, list[str]] = {}
+        for value in self.values:
+            found.setdefault(value[:MINIMUM], []).append(value)
+        return found
+
+    def beginning_with(self, head: str) -> list[str]:
+        """Return the values that are longer than their head."""
+        return [value for value in self.values if len(value) > BEGINNING and value.startswith(head)]
 
 
 class Redactor:
@@ -118,7 +120,7 @@ class Redactor:
         words: Those of the values that may be ordinary words. They are left in what the user or code has chosen.
     """
 
-    __slots__ = ("_show", "_all", "_certain", "_shown", "_left", "_overflow", "complete", "has_words")
+    __slots__ = ("_show", "_all", "_certain", "_shown", "_overflow", "complete", "has_words")
 
     def __init__(
         self,
@@ -128,11 +130,11 @@ class Redactor:
         words: Iterable[str] = (),
     ) -> None:
         self._show = show
-        known = sorted(dict.fromkeys(values), key=len, reverse=True)
-        blocks = list(blocks)
-        self._all = self._certain = _Values([value for value in known if value not in SUBSTITUTE], blocks)
-        if not set(words).isdisjoint(known):
-            self._certain = _Values([value for value in known if value not in set(words)], blocks)
+        known = [value for value in sorted(dict.fromkeys(values), key=len, reverse=True) if value not in SUBSTITUTE]
+        blocks, words = list(blocks), set(words)
+        self._all = self._certain = _Values(known, blocks)
+        if not words.isdisjoint(known):
+            self._certain = _Values([value for value in known if value not in words], blocks)
         #: Whether the two kinds of texts are searched for different values.
         self.has_words = self._certain is not self._all
         #: Whether all secrets of the request are searched for.
@@ -149,7 +151,6 @@ class Redactor:
     def _forget(self) -> None:
         #: Converted values by identity; what was converted is kept alive, so that its identity stays its own.
         self._shown: dict[int, tuple[Any, Any]] = {}
-        self._left = _MOST_VALUES // 2
         self._overflow = False
 
     def redact(self, value: Any, chosen: bool = False) -> Any:
@@ -159,11 +160,12 @@ class Redactor:
             value: Texts, numbers, containers and objects at any depth.
             chosen: Whether the texts were chosen by the user or by code, so that ordinary words in it are left alone.
         """
+        known = self._certain if chosen else self._all
         try:
-            texts: list[str] = []
-            if not self._gather([value], texts):  # fast path for the common event
-                texts = list(self._texts(value))
-            found = self._search(texts, self._certain if chosen else self._all)
+            if not self._may_hold(value, known):
+                return value
+            texts = list(self._texts(value))
+            found = self._search(texts, known)
             if found is None and not self._overflow:
                 return value
             changed = {} if found is None else dict(zip(texts, found, strict=True))
@@ -178,20 +180,34 @@ class Redactor:
 
     # --- search ---
 
+    def _may_hold(self, value: Any, known: _Values) -> bool:
+        """Return whether there is anything to replace in a value; most have nothing.
+
+        All of its texts are looked at together, in its JSON, which is written in C.
+        """
+        try:
+            text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
+        except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
+            return True
+        return bool(
+            _occurring(known.probes, text)
+            or ('..."' in text and _occurring(known.beginnings(), text))
+            or holds_shape(text)
+            or _has_surrogates(text)
+            or (known.forms and _occurring(known.forms, canonical(text)))
+        )
+
     def _search(self, texts: list[str], known: _Values) -> list[str] | None:
         """Return the texts with each secret replaced, or ``None`` if there is none in them."""
         whole = _SEPARATOR.join(texts)
         heads = _occurring(known.heads, whole)
         plain = canonical(whole) if known.forms else ""
         forms = _occurring(known.forms, plain)
-        cut = _DOTS in whole + _SEPARATOR and bool(_occurring(known.beginnings, whole))
-        if not (heads or forms or cut or holds_shape(whole) or _has_surrogates(whole)):
-            return None
         if forms:  # before the others, which may be a part of these
             whole = self._replace_escaped(whole, plain, forms, known.forms)
         whole = self._replace_plain(whole, heads, known)
-        if cut:
-            whole = _replace_cut(whole, known.beginnings)
+        if _DOTS in whole + _SEPARATOR:
+            whole = _replace_cut(whole, known.beginnings())
         whole = replace_shapes(whole, SUBSTITUTE)
         if _has_surrogates(whole):
             whole = whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -203,8 +219,8 @@ class Redactor:
         for head in heads:
             if head in known.blocks:
                 whole = _replace_each(whole, head, [], block=True)
-            elif head in known.long:
-                whole = _replace_each(whole, head, known.long[head])
+            elif len(head) == BEGINNING:
+                whole = _replace_each(whole, head, known.beginning_with(head))
             else:
                 whole = whole.replace(head, SUBSTITUTE)
         return whole
@@ -223,31 +239,6 @@ class Redactor:
         return _SEPARATOR.join(texts)
 
     # --- traversal ---
-
-    def _gather(self, values: Iterable[Any], texts: list[str], deepest: int = 20) -> bool:
-        """Collect all texts in some values; return whether these were plain (shallow, few, and with texts as keys)."""
-        values = list(values)
-        if _FLAT.issuperset(map(type, values)):  # the common case: attributes, headers, tags
-            try:
-                texts += map(str, values)
-            except ValueError:  # an integer of more digits than Python writes
-                return False
-            return True
-        for item in values:
-            kind = type(item)
-            if kind is dict or kind is list:
-                self._left -= len(item)
-                if deepest < 0 or self._left < 0 or (kind is dict and not _TEXT.issuperset(map(type, item))):
-                    return False
-                texts += item if kind is dict else ()
-                if not self._gather(item.values() if kind is dict else item, texts, deepest - 1):
-                    return False
-            elif item is not None and kind is not bool:
-                plain = item if kind is str else self._as_plain(item)
-                if not isinstance(plain, str):
-                    return False
-                texts.append(plain)
-        return True
 
     def _texts(self, value: Any) -> Iterator[str]:
         """Yield every text in a value, including keys; breadth-first, without recursion, and each container once."""

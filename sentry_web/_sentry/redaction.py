@@ -113,12 +113,15 @@ class RedactingProcessor:
             for key in _NAMES.intersection(values):
                 del values[key]
         redactor = self._redactor()
-        found = {key: value for key, value in _redacted(redactor, values).items() if value is not values[key]}
-        for key, value in found.items():
-            if key:
-                span.set_attribute(key, value)
-            else:
-                span.name = value
+        redacted = _redacted(redactor, values)
+        if redacted is not values:
+            for key, value in redacted.items():
+                if value is values[key]:
+                    continue
+                if key:
+                    span.set_attribute(key, value)
+                else:
+                    span.name = value
         self._redact_trace_header(redactor, span)
         return True
 
