@@ -16,9 +16,9 @@ from ._core.guard import call, finish_dropped, pass_on, prepare_to_finish, repor
 from ._core.nested import AnyExchange
 from ._core.wrapper import Wrapper
 from ._options import Options, build_options
-from ._request.body import watch_input
 from ._request.environ import EnvironRequest, may_be_wrapped
 from ._request.http import parse_status
+from ._request.wsgi_input import watch_input
 from .recorder import Recorder
 
 

@@ -168,11 +168,19 @@ class Raise(Act):
         return error
 
 
+#: Ways to read from a WSGI input stream: by ``read``, as a context manager, twice from the same position, into a buffer.
+READING_WAYS = ("read", "with", "again", "into")
+
+
 @dataclass(frozen=True, repr=False)
 class ReadBody(Step):
-    """Read up to ``size`` bytes of the request body; a negative size reads to the end."""
+    """Read up to ``size`` bytes of the request body; a negative size reads to the end.
+
+    ``way`` is how a WSGI application does it, where the stream offers that (``READING_WAYS``).
+    """
 
     size: int = -1
+    way: str = "read"
 
 
 @dataclass(frozen=True, repr=False)

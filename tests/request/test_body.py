@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import array
 import gzip
-import io
 import json
 import zlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sentry_web._request.body import KEPT_AT_MOST, KEPT_FOR_REDACTION, Body, InputTee, parts_of
+from sentry_web._request.body import KEPT_AT_MOST, KEPT_FOR_REDACTION, Body
 from sentry_web.testing import (
     BRIDGE_OUTSIDE,
     DRIVERS,
@@ -29,7 +24,6 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
-from sentry_web.testing.drivers import make_environ
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=frontier"
@@ -93,164 +87,6 @@ def test_nothing_read_is_nothing_understood() -> None:
 # --- WSGI's input stream ---------------------------------------------------------------------------------------------
 
 CONTENT = b"first\nsecond\nlast"
-
-
-def teed(stream: Any = None) -> tuple[Any, list[bytes]]:
-    """A tee over a stream, and the parts that it reports."""
-    told: list[bytes] = []
-    return InputTee(stream or io.BytesIO(CONTENT), told.append), told
-
-
-def read_into(stream: Any) -> bytes:
-    buffer = bytearray(6)
-    parts = []
-    while True:
-        count = stream.readinto(buffer)
-        if not count:
-            return b"".join(parts)
-        parts.append(bytes(buffer[:count]))
-
-
-def until_empty(read: Callable[[], bytes]) -> bytes:
-    return b"".join(iter(read, b""))
-
-
-READS: dict[str, Callable[[Any], bytes]] = {
-    "read()": lambda stream: bytes(stream.read()),
-    "read(-1)": lambda stream: bytes(stream.read(-1)),
-    "read(None)": lambda stream: bytes(stream.read(None)),
-    "read(4)": lambda stream: until_empty(lambda: stream.read(4)),
-    "read(size)": lambda stream: bytes(stream.read(1000)),
-    "readline()": lambda stream: until_empty(stream.readline),
-    "readline(3)": lambda stream: until_empty(lambda: stream.readline(3)),
-    "readlines()": lambda stream: b"".join(stream.readlines()),
-    "readlines(7)": lambda stream: b"".join(stream.readlines(7)) + b"".join(stream.readlines()),
-    "for": b"".join,
-    "iter": lambda stream: b"".join(iter(iter(stream))),
-    "next": lambda stream: until_empty(lambda: next(stream, b"")),
-    "read1()": lambda stream: bytes(stream.read1()),
-    "read1(5)": lambda stream: until_empty(lambda: stream.read1(5)),
-    "readinto": read_into,
-    "TextIOWrapper": lambda stream: io.TextIOWrapper(stream, newline="").read().encode(),
-    "BufferedReader": lambda stream: io.BufferedReader(stream).read(),
-}
-
-
-@pytest.mark.parametrize("way", READS)
-def test_in_every_way_of_reading_the_tee_tells_what_the_application_got(way: str) -> None:
-    tee, told = teed()
-    assert READS[way](tee) == b"".join(told) == CONTENT
-
-
-def test_a_part_is_read_by_the_application_with_its_own_arguments_and_passed_on_as_it_is() -> None:
-    part, lines = b"part", [b"line\n"]
-    given_arguments: list[Any] = []
-
-    class Stream:
-        def read(self, *args: Any, **kwargs: Any) -> Any:
-            given_arguments.append((args, kwargs))
-            return part
-
-        readline = read
-
-        def readlines(self, *args: Any, **kwargs: Any) -> Any:
-            given_arguments.append((args, kwargs))
-            return lines
-
-    tee, told = teed(Stream())
-    assert tee.read(3, odd=True) is part
-    assert tee.readline() is part
-    assert tee.readlines(hint=5) is lines
-    assert given_arguments == [((3,), {"odd": True}), ((), {}), ((), {"hint": 5})]
-    assert told == [part, part, *lines]
-
-
-def test_the_tee_offers_what_the_stream_offers_and_nothing_else(tmp_path: Any) -> None:
-    with (tmp_path / "file").open("w+b") as file:
-        tee, _ = teed(file)
-        assert tee.fileno() == file.fileno()
-        assert tee.seekable()
-    for name in ("read1", "readinto", "fileno", "uwsgi_offload"):
-        assert not hasattr(teed(make_environ(RequestSpec())["wsgi.input"])[0], name)
-
-
-def test_a_stream_that_is_no_iterator_is_none_behind_the_tee_either() -> None:
-    tee, told = teed(make_environ(RequestSpec(body=(b"abc",)))["wsgi.input"])
-    with pytest.raises(TypeError, match="is not an iterator"):
-        next(tee)
-    assert list(tee) == told == [b"abc"]
-
-
-def test_errors_of_the_stream_are_the_applications() -> None:
-    class Broken:
-        def __getattr__(self, name: str) -> Any:
-            def fail(*args: Any) -> Any:
-                raise OSError(name)
-
-            return fail
-
-        def __iter__(self) -> Iterator[bytes]:
-            raise OSError("__iter__")
-
-        def __next__(self) -> bytes:
-            raise OSError("__next__")
-
-    tee, told = teed(Broken())
-    for way in (
-        tee.read,
-        tee.readline,
-        tee.readlines,
-        tee.read1,
-        lambda: tee.readinto(bytearray(1)),
-        lambda: next(tee),
-    ):
-        with pytest.raises(OSError, match=r"^(read|__next__)"):
-            way()
-    with pytest.raises(OSError, match="__iter__"):
-        iter(tee)
-    assert told == []
-
-
-@pytest.mark.parametrize(
-    ("read", "parts"),
-    [
-        (b"abc", [b"abc"]),
-        ([b"a", b"b"], [b"a", b"b"]),
-        ((bytearray(b"abcdef"), 3), [b"abc"]),
-        ((bytearray(b"abcdef"), 0), [b""]),
-        ((bytearray(b"abcdef"), None), [b""]),  # a stream that does not block, and has nothing
-    ],
-)
-def test_what_was_read_is_parts(read: Any, parts: list[bytes]) -> None:
-    assert parts_of(read) == parts
-
-
-@given(st.lists(st.tuples(st.sampled_from(["read", "readline", "read1"]), st.integers(1, 300)), max_size=40))
-def test_a_large_body_is_counted_to_the_byte_whoever_counts(rest: list[tuple[str, int]]) -> None:
-    content = b"x" * KEPT_FOR_REDACTION + b"line\n" * 2_000
-    body, fed = Body(0), []
-
-    def feed(part: bytes) -> Any:
-        fed.append(part)
-        return body.feed(part)
-
-    tee = InputTee(io.BytesIO(content), feed)
-    read = [tee.read(KEPT_FOR_REDACTION)] + [tee.read(4) for _ in range(600)]
-    assert len(fed) < len(read)  # the tee counts by itself from some time on
-    read += [getattr(tee, way)(size) for way, size in rest]
-    assert b"".join(read) == content[: body.size]
-    read.append(tee.read())
-    assert body.size == len(content)
-    assert body.over_limit
-    assert body.parse("application/json").kind == "raw"
-
-
-def test_a_buffer_of_wider_items_is_told_in_bytes() -> None:
-    stream = io.BytesIO(b"abcdefgh")
-    tee, told = teed(stream)
-    buffer = array.array("I", [0, 0])
-    assert tee.readinto(buffer) == 8
-    assert b"".join(told) == b"abcdefgh"
 
 
 # --- on every driver -------------------------------------------------------------------------------------------------

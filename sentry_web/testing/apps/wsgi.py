@@ -93,7 +93,7 @@ class WsgiRun(Run):
         elif isinstance(step, RestartWithExcInfo):
             self.restart(step)
         elif isinstance(step, ReadBody):
-            self.read(step.size)
+            self.read(step.size, step.way)
         elif isinstance(step, Sleep):
             time.sleep(step.seconds)
         else:
@@ -113,11 +113,11 @@ class WsgiRun(Run):
             line = f"{step.status} Status"
             self.write = self.start_response(line, list(step.headers), sys.exc_info())
 
-    def read(self, size: int) -> None:
+    def read(self, size: int, way: str) -> None:
         if self.reading:
             # PEP 3333: an application should not read past CONTENT_LENGTH; many servers would block.
             limit = int(self.environ.get("CONTENT_LENGTH") or 0)
-            self.recorder.app("read", self.environ["wsgi.input"].read(limit if size < 0 else size))
+            self.recorder.app("read", _read(self.environ["wsgi.input"], limit if size < 0 else size, way))
 
 
 class ClosingIterator:
@@ -163,6 +163,21 @@ class ClosingFile:
         """Return the next ``size`` bytes."""
         piece, self._content = self._content[:size], self._content[size:]
         return piece
+
+
+def _read(stream: Any, size: int, way: str) -> bytes:
+    """Read in one of ``steps.READING_WAYS``; by ``read`` where the stream (wsgiref.validate's) has nothing else."""
+    if way == "with" and hasattr(type(stream), "__enter__"):
+        with stream as entered:
+            return bytes(entered.read(size))
+    if way == "again" and hasattr(stream, "seek"):
+        position = stream.tell()
+        stream.read(size)
+        stream.seek(position)
+    if way == "into" and hasattr(stream, "readinto"):
+        buffer = bytearray(size)
+        return bytes(buffer[: stream.readinto(buffer)])
+    return bytes(stream.read(size))
 
 
 def _status_line(step: StartResponse) -> str:

@@ -265,6 +265,27 @@ class InputStream:
         self._recorder.server("input.iter")
         return iter(self._file)
 
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, as streams of ``io`` do."""
+        self._recorder.server("input.readinto", len(buffer))
+        return self._file.readinto(buffer)
+
+    def seek(self, *position: int) -> int:
+        """Go on elsewhere, as in a file."""
+        self._recorder.server("input.seek", *position)
+        return self._file.seek(*position)
+
+    def tell(self) -> int:
+        """Return the position; not recorded, since asking changes nothing."""
+        return self._file.tell()
+
+    def __enter__(self) -> InputStream:
+        self._recorder.server("input.enter")
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._recorder.server("input.exit")  # left open, so that a script may read again
+
 
 class LostStream(InputStream):
     """The input of a client that has gone."""

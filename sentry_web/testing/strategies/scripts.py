@@ -19,6 +19,7 @@ from sentry_web.testing.connections import (
 )
 from sentry_web.testing.script import CLOSABLE, WHOLE, Close, Peer, Protocol, Returns, Script
 from sentry_web.testing.steps import (
+    READING_WAYS,
     Act,
     Breadcrumb,
     Cancel,
@@ -94,7 +95,7 @@ def _quiet() -> st.SearchStrategy[Step]:
     """Return steps that do not touch the response."""
     return st.one_of(
         acts(),
-        st.builds(ReadBody, st.sampled_from([-1, 1, 5])),
+        st.builds(ReadBody, st.sampled_from([-1, 1, 5]), st.sampled_from(READING_WAYS)),
         st.just(StopReading()),
         st.just(Sleep(0.0)),
         st.builds(SpawnThread, st.lists(acts(), max_size=2).map(tuple)),
