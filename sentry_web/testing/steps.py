@@ -168,7 +168,7 @@ class Raise(Act):
         return error
 
 
-#: Ways to read from a WSGI input stream: by ``read``, as a context manager, twice from the same position, into a buffer.
+#: Ways to read from a WSGI input stream: plainly, as a context manager, twice from the same position, into a buffer.
 READING_WAYS = ("read", "with", "again", "into")
 
 

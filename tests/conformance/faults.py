@@ -12,6 +12,7 @@ Copies of the package import this module while they are imported, so it imports 
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -624,6 +625,30 @@ def stays_active(original: Any) -> Any:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
+def raises(kind: type[Exception]) -> Callable[[Any], Any]:
+    """Raise, whatever the function is called with."""
+
+    def make(original: Any) -> Any:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            raise kind
+
+        return function
+
+    return make
+
+
+def is_another(original: Any) -> Any:
+    return lambda self: type(self)(self.request, self._config, None, {})
+
+
+def object_reduced(original: Any) -> Any:
+    return object.__reduce_ex__
+
+
+def copies_the_stream(original: Any) -> Any:
+    return lambda self, memo: copy.deepcopy(self._stream, memo)
+
+
 def iterates_again(original: Any) -> Any:
     def restart(self: Any) -> Any:
         if self._body is not None:
@@ -805,5 +830,9 @@ FAULTS: tuple[Fault, ...] = (
         "an inner middleware looks at the leaked context",
         Edit("Entry._open", "exchange.leaked", "0"),
     ),
+    fault("copied_dicts", "the marker cannot be copied", Replace("Exchange.__deepcopy__", raises(AttributeError))),
+    fault("copied_dicts", "a copied marker is another exchange", Replace("Exchange.__copy__", is_another)),
+    fault("copied_dicts", "the marker is pickled", Replace("Exchange.__reduce_ex__", object_reduced)),
+    fault("copied_dicts", "a copied stream is not watched", Replace("_Tee.__deepcopy__", copies_the_stream)),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
 )

@@ -279,7 +279,7 @@ class InputStream:
         """Return the position; not recorded, since asking changes nothing."""
         return self._file.tell()
 
-    def __enter__(self) -> InputStream:
+    def __enter__(self) -> InputStream:  # noqa: PYI034 - typing.Self is not available in Python 3.10
         self._recorder.server("input.enter")
         return self
 
