@@ -32,7 +32,7 @@ MINIMUM = 6
 #: A longer value is searched for by its beginning, so that it is found in texts that are cut off, too.
 BEGINNING = 64
 #: From this length on, the rest of a text in which a value begins is replaced, whatever it is.
-_LONGEST = 4096
+LONGEST = 4096
 #: Characters of such a value of which the canonical form is made, to have enough of it.
 _ENOUGH = 16 * BEGINNING
 #: Maximum number of canonical forms that are searched for.
@@ -72,9 +72,9 @@ class _Values:
     __slots__ = ("values", "blocks", "heads", "probes", "forms", "complete")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
-        blocks = [*blocks, *[value for value in values if len(value) > _LONGEST]]
+        blocks = [*blocks, *[value for value in values if len(value) > LONGEST]]
         #: All values but the blocks.
-        self.values = [value for value in values if len(value) <= _LONGEST]
+        self.values = [value for value in values if len(value) <= LONGEST]
         everything = [*blocks, *self.values]
         self.blocks = frozenset([block[:BEGINNING] for block in blocks])
         #: What is searched for in texts as they are.
@@ -85,7 +85,7 @@ class _Values:
         self.complete = True
         odd = list(filterfalse(_UNCHANGED, everything))
         for value in odd:
-            self._add_forms(value[:_ENOUGH] if len(value) > _LONGEST else value, value[:BEGINNING] in self.blocks)
+            self._add_forms(value[:_ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
         #: The heads as JSON writes them.
         self.probes = [_in_json(head)[1:-1] for head in self.heads] if odd else self.heads
 

@@ -19,7 +19,6 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from urllib.parse import unquote
 
 from .._request import BEGINNING, ReadBody, Request
@@ -27,7 +26,7 @@ from .._request.forwarding import claimed_addresses, parse_address
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
 from .policy import MOST_HEADERS, Policy
-from .redactor import MINIMUM
+from .redactor import LONGEST, MINIMUM
 from .rules import Rule, normalise
 
 #: Common values of cookies and fields, which are not secret.
@@ -109,8 +108,8 @@ class Secrets:
         left = _MOST_CHARACTERS
         for value in sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]:
             left -= len(value)
-            if left >= 0:
-                chosen.append(value)
+            if left >= 0 or len(value) > LONGEST:
+                chosen.append(value[: LONGEST + 1])  # that longer ones are known by their beginning
         self.complete = self.complete and len(chosen) == len(self._values)
         forms = {form for value in chosen for form in readings_of(value)}
         likely = [value for value in chosen if value not in self.words and value.isascii()]
@@ -125,9 +124,7 @@ class Secrets:
         return separator.join(text.split(separator, _MOST_PARTS)[:_MOST_PARTS])
 
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
-        whole = "\n".join([value for _, value in headers])
-        marked = any(mark in whole for mark in "@?#;")
-        if not marked and len(headers) <= MOST_HEADERS and self._policy.kinds.of_all(headers) <= _HARMLESS:
+        if holds_no_secret(headers, self._policy):
             return  # the common case without cookies
         for name, value in headers[:MOST_HEADERS]:
             kind = self._policy.kinds.of(name)
@@ -185,12 +182,15 @@ class Secrets:
 
     def _add_url(self, value: str) -> None:
         """Add the secrets in a text that is, or contains, a URL."""
-        if any(mark in value for mark in "@?#;"):
+        if _may_be_url(value):
             self._add_all(self._policy.url_secrets(value))
 
     def _add_all(self, secrets: Iterable[tuple[str, str]]) -> None:
         """Add values with their keys; a user without a key, unless that is a word."""
-        for value, key in islice(secrets, _MOST_COLLECTED):
+        for number, (value, key) in enumerate(secrets):
+            if number >= _MOST_COLLECTED:
+                self.complete = False
+                return
             if key or looks_random(value) or not is_words(value):
                 self._add(value, key)
 
@@ -254,6 +254,21 @@ class Secrets:
             self._values[value] = None
         else:
             self.complete = False
+
+
+def holds_no_secret(headers: Sequence[tuple[str, str]], policy: Policy) -> bool:
+    """Return whether there is plainly no secret in some headers; of most responses this is known at once."""
+    if len(headers) > MOST_HEADERS or not policy.kinds.of_all(headers) <= _HARMLESS:
+        return False
+    return not _may_be_url("\n".join([value for _, value in headers]))
+
+
+def _may_be_url(value: str) -> bool:
+    """Return whether a text may have a part that a URL with a secret has."""
+    return _is_marked(value) is not None or (";" in value and ("://" in value or "\n/" in value or value[:1] == "/"))
+
+
+_is_marked = re.compile("[@?#]").search
 
 
 def counts(value: str) -> bool:

@@ -17,7 +17,7 @@ from sentry_sdk.utils import current_stacktrace, safe_repr
 from .._core.guard import call
 from .._privacy.policy import SUBSTITUTE, Oversized, Policy
 from .._privacy.redactor import Redactor
-from .._privacy.secrets import Secrets
+from .._privacy.secrets import Secrets, holds_no_secret
 from .._request import Outcome, Request
 from .._request.http import header_pairs
 from . import compat
@@ -74,7 +74,8 @@ class RedactingProcessor:
         self._policy = policy
         self._outcome = outcome
         self._cached: Redactor | None = None
-        self._cached_for: object = None
+        #: The size of the body and the headers of the response when it was made.
+        self._cached_for: tuple[int, Any] = (0, None)
         #: A segment's name without secrets.
         self._clean_name: str | None = None
 
@@ -149,11 +150,12 @@ class RedactingProcessor:
 
     def _redactor(self) -> Redactor:
         """Return the redactor, which is rebuilt when more of the request's body or the response's headers is known."""
-        known = (self._request.body.size if self._request.body is not None else 0, self._outcome.headers)
-        if self._cached is None or self._cached_for != known:
-            secrets = Secrets(self._request, self._policy, header_pairs(self._outcome.headers))
-            self._cached = Redactor.of(secrets, _show)
-            self._cached_for = known
+        size, headers = self._request.body.size if self._request.body is not None else 0, self._outcome.headers
+        if self._cached is None or (size, headers) != self._cached_for:
+            pairs = header_pairs(headers)
+            if self._cached is None or size != self._cached_for[0] or not holds_no_secret(pairs, self._policy):
+                self._cached = Redactor.of(Secrets(self._request, self._policy, pairs), _show)
+            self._cached_for = size, headers
         return self._cached
 
 
