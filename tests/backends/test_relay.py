@@ -57,13 +57,15 @@ SCRIPT = Script(
 
 def corpus(driver: Any, **options: Any) -> list[dict[str, Any]]:
     """Events and transactions of requests with a secret in each of the places."""
+    # sentry-sdk 3 gives messages a stack trace by default, which would hold the variables of these tests.
+    options = {"integrations": [LoggingIntegration()], "attach_stacktrace": False, **options}
     found = []
     for place in PLACES:
         value = "81.123.134.145" if place.holds == "address" else "WXRTZPLKMNBVCXQS"
         request = place.plant(
             RequestSpec(path="/orders/17", query="page=2", headers=(("User-Agent", "agent/1.0"),)), value
         )
-        with recording(traces_sample_rate=1.0, integrations=[LoggingIntegration()], **options) as events:
+        with recording(traces_sample_rate=1.0, **options) as events:
             driver.run(SCRIPT, request, Wrap.ours(capture_body="always", capture_response_headers=["."]))
             found += [dict(event.payload) for event in events.all if event.kind in ("event", "transaction")]
     return found
