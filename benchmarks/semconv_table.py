@@ -5,7 +5,7 @@
 puts it there.
 
 The attributes and their requirement levels are those of the conventions for server spans and metrics, semantic
-conventions 1.37. For each, one request goes through each instrumentation around one application; "yes" is written where
+conventions 1.44 (``semconv.json``). For each, one request goes through each instrumentation around one application; "yes" is written where
 the expected value is on the span (on the metric), a dash where the attribute is missing, and the value itself where
 another one is there. OpenTelemetry's packages are asked for the stable conventions (``OTEL_SEMCONV_STABILITY_OPT_IN``)
 and, as ours, for the headers; ours for addresses (``send_default_pii=True``), which it does not tell by default.
@@ -67,6 +67,8 @@ SCENARIOS: dict[str, tuple[Script, RequestSpec]] = {
     "503": (Script((StartResponse(503),)), RequestSpec(**ASKED)),
     "raises": (Script((Raise(LookupError),)), RequestSpec(**ASKED)),
     "secret": (ANSWER, RequestSpec(**{**ASKED, "query": "page=2&token=very-secret"})),
+    "bot": (ANSWER, RequestSpec(**{**ASKED, "headers": (("User-Agent", "Googlebot/2.1"),)})),
+    "encoded": (ANSWER, RequestSpec(**{**ASKED, "path": "/books/a%2Fb"})),
     "two sizes": (
         Script((StartResponse(200, (("Content-Length", "4711"),)), SendChunk(b"hello"))),
         RequestSpec(**ASKED),
@@ -105,7 +107,7 @@ ROWS = (
     Row("url.query, its secrets", "should be scrubbed", "page=2&token=[Filtered]", "secret"),
     Row("client.address", "recommended", "203.0.113.9"),
     Row("network.peer.address", "recommended", "203.0.113.9"),
-    Row("network.peer.port", "recommended", 4711, why_not="WSGI has no standard name for it"),
+    Row("network.peer.port", "recommended", 4711),
     Row("network.protocol.version", "recommended", "1.1"),
     Row("server.address", "recommended", "shop.example"),
     Row("user_agent.original", "recommended", "agent/1"),
@@ -120,7 +122,9 @@ ROWS = (
     Row("network.local.address", "opt-in", None, why_not="the server's name is told as server.address"),
     Row("network.local.port", "opt-in", None, why_not="the server's port is told as server.port"),
     Row("network.transport", "opt-in", None, why_not="neither protocol tells it"),
-    Row("user_agent.synthetic.type", "opt-in", None, why_not="a guess from a name, better made where it is analysed"),
+    Row("user_agent.synthetic.type", "opt-in", "bot", "bot"),
+    Row("url.path, percent-encoded", "required", "/books/a%2Fb", "encoded"),
+    Row("url.full, no attribute of servers", "", None, why_not="it says what scheme, address, path and query say"),
     Row("status, a 503", "should", "ERROR", "503"),
     Row("status, an exception", "should", "ERROR", "raises"),
     Row("event exception", "recommended", "LookupError", "raises"),

@@ -1,7 +1,7 @@
 """OpenTelemetry's HTTP conventions, which every output follows: names, attributes, what counts as failed.
 
-Semantic conventions for HTTP spans and metrics, stable since 1.23. Values in, values out; what may be sent of a request
-is decided in ``_privacy``, and no vendor is known here.
+Semantic conventions for HTTP spans and metrics, version 1.44. Values in, values out; what may be sent of a request is
+decided in ``_privacy``, and no vendor is known here. Names of our own are outside of the conventions' namespaces.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from re import Pattern
 from typing import Any
 
 from ._request import Name, Outcome, Request
+from ._request.http import protocol_version
 
-#: The methods of RFC 9110, 9.1 and RFC 5789.
-KNOWN_METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
+#: The methods of RFC 9110, 9.1 and RFC 5789, and QUERY of draft-ietf-httpbis-safe-method-w-body.
+KNOWN_METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"))
 OTHER_METHOD = "_OTHER"
+
+#: The versions of HTTP that metrics distinguish, since clients can make up any number of others.
+KNOWN_VERSIONS = frozenset(("1.0", "1.1", "2", "3"))
+
+#: Parts of the user agents, in lower case, of traffic that no person causes (those of ``opentelemetry.util.http``).
+_SYNTHETIC = (("test", ("alwayson",)), ("bot", ("googlebot", "bingbot")))
 
 
 def known_method(method: str, known: frozenset[str] | None = KNOWN_METHODS) -> str:
@@ -25,6 +32,21 @@ def known_method(method: str, known: frozenset[str] | None = KNOWN_METHODS) -> s
         known: The methods that are reported by their names; ``None``: all.
     """
     return method if known is None or method in known else OTHER_METHOD
+
+
+def known_version(http_version: str) -> str | None:
+    """Return ``network.protocol.version`` of a metric: a known version, or ``None``."""
+    version = protocol_version(http_version)
+    return version if version in KNOWN_VERSIONS else None
+
+
+def synthetic_type(user_agent: str) -> str | None:
+    """Return ``user_agent.synthetic.type``: ``test``, ``bot`` or ``None``."""
+    agent = user_agent.lower()
+    for kind, parts in _SYNTHETIC:
+        if any(part in agent for part in parts):
+            return kind
+    return None
 
 
 def span_name(method: str, route: str | None, chosen: str | None = None) -> str:
@@ -68,9 +90,9 @@ def outcome_attributes(request: Request, outcome: Outcome, name: Name | None = N
     if request.kind == "http":
         attributes["http.response.body.size"] = outcome.body_size
     if outcome.first_byte is not None:
-        attributes["http.server.time_to_first_byte"] = outcome.time_to_first_byte
+        attributes["sentry_web.time_to_first_byte"] = outcome.time_to_first_byte
     if outcome.client_gone:
-        attributes["http.client.gone"] = True
+        attributes["sentry_web.client_gone"] = True
     if request.kind == "websocket":
         attributes.update(_websocket_attributes(outcome))
     return attributes
@@ -101,7 +123,7 @@ def captured_headers(
     Args:
         kind: ``request`` or ``response``.
         report: Returns what may be sent of headers (``Policy.report_headers``).
-        headers: The headers.
+        headers: The headers; each value of a repeated one is an item of its list.
         wanted: The names that the user asked for.
     """
     found: dict[str, list[str]] = {}

@@ -15,6 +15,7 @@ from ._core.guard import call, pass_on, report
 from ._core.nested import AnyExchange
 from ._core.wrapper import Wrapper
 from ._options import Options, build_options
+from ._request.http import header_bytes, header_pairs
 from ._request.scope import ScopeRequest, is_double_callable, message_size
 from .recorder import Recorder, end_message
 
@@ -217,7 +218,7 @@ class _Connection:
         """Send a message with a span around it, or with headers added to the response."""
         __traceback_hide__ = True
         exchange = self._exchange
-        spans = call(exchange.message_begins, "send")
+        spans = call(exchange.message_begins, "send", message)
         self._message_in_transit = message
         try:
             result: Any = await self._send(call(self._with_headers, message) or message)
@@ -230,12 +231,20 @@ class _Connection:
         return result
 
     def _with_headers(self, message: Message) -> Message | None:
-        """Return the message with the headers that are added; ``None``: nothing is added."""
-        extra = self._exchange.extra_headers if message.get("type") == "http.response.start" else ()
-        if not extra:
+        """Return the message with its headers changed, or others added; ``None``: it stays as it is."""
+        exchange, kind = self._exchange, message.get("type")
+        if not exchange.adds_headers or kind not in _WITH_HEADERS:
             return None
-        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in extra]
-        return {**message, "headers": [*message.get("headers", ()), *pairs]}
+        given = message.get("headers") or ()
+        headers = header_pairs(given)
+        before = list(headers)
+        exchange.response_starting(101 if kind == "websocket.accept" else message.get("status"), headers)
+        extra = exchange.extra_headers
+        if headers == before:
+            if not extra:
+                return None
+            return {**message, "headers": [*given, *header_bytes(extra)]}
+        return {**message, "headers": header_bytes([*headers, *extra])}
 
     def _note_received(self, message: Message) -> None:
         """Do nothing: of a lifespan, all that counts is whether the application listened."""
@@ -310,6 +319,9 @@ class _WebSocketConnection(_Connection):
             if not message.get("more_body"):
                 exchange.body_ended()
 
+
+#: The messages with the headers of a response: to a request, to a handshake, and a denial of it.
+_WITH_HEADERS = frozenset(("http.response.start", "websocket.accept", "websocket.http.response.start"))
 
 #: The connections of which is watched what the application sends.
 _CONNECTIONS: dict[str, type[_Connection]] = {"http": _HttpConnection, "websocket": _WebSocketConnection}

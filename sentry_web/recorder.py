@@ -143,7 +143,18 @@ class Recording(Protocol):
 
     @property
     def adds_headers(self) -> bool:
-        """Whether :meth:`response_headers` may return headers. Read once, when the recording has started."""
+        """Whether :meth:`response_starting` and :meth:`response_headers` are called. Read once, after the start."""
+        ...
+
+    @property
+    def ends_with_response(self) -> bool:
+        """Whether :meth:`finish` is called when the last body byte has been sent. Read once, after the start.
+
+        Where it is false, :meth:`finish` is called when application code has ended, background work included. Where it
+        is true, exceptions of the background work are still passed to :meth:`capture_error`, and messages to
+        :meth:`message_span`. After a response with a status of 500 or more :meth:`finish` waits for the end of the
+        application code in any case: frameworks answer first and raise the error that they have answered then.
+        """
         ...
 
     @property
@@ -204,15 +215,28 @@ class Recording(Protocol):
         """Return response headers, by lower-case name, that identify the trace; none without a root span."""
         ...
 
+    def response_starting(self, status: int | None, headers: list[tuple[str, str]]) -> None:
+        """Note that status and headers are about to be sent; called where :attr:`adds_headers` is true.
+
+        It is called again where the application replaces the response before anything of it was sent.
+
+        Args:
+            status: The status code.
+            headers: The response's headers as text. What the list contains afterwards is sent.
+        """
+        ...
+
     def response_headers(self) -> Sequence[tuple[str, str]]:
         """Return the headers that the output adds to the response; called when the response starts."""
         ...
 
-    def message_span(self, op: str) -> MessageSpan | None:
+    def message_span(self, op: str, message: Any = None) -> MessageSpan | None:
         """Start a child span for one message.
 
         Args:
             op: The operation, such as ``"websocket.server.send"``.
+            message: The message that the application sends, before it goes to the server; ``None`` for one that is yet
+                to be received. It must not be kept.
 
         Returns:
             The span, or ``None`` where the message gets none.
@@ -228,7 +252,7 @@ class Recording(Protocol):
         ...
 
     def finish(self, outcome: Outcome) -> None:
-        """End the recording. Called once, and nothing is called afterwards.
+        """End the recording. Called once, and nothing is called afterwards but for :attr:`ends_with_response`.
 
         Args:
             outcome: How the request ended; final now.
@@ -243,6 +267,7 @@ class BaseRecording:
 
     context_values: ContextValues | None = None
     adds_headers: bool = False
+    ends_with_response: bool = False
     finishes_in_context: bool = True
     aftermath: Any = None
 
@@ -272,11 +297,14 @@ class BaseRecording:
         """Return no headers."""
         return {}
 
+    def response_starting(self, status: int | None, headers: list[tuple[str, str]]) -> None:
+        """Do nothing (see :meth:`Recording.response_starting`)."""
+
     def response_headers(self) -> Sequence[tuple[str, str]]:
         """Return no headers."""
         return ()
 
-    def message_span(self, op: str) -> MessageSpan | None:
+    def message_span(self, op: str, message: Any = None) -> MessageSpan | None:
         """Return ``None``: messages get no spans."""
         return None
 

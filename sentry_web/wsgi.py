@@ -146,12 +146,14 @@ class _StartResponse:
         return self.write
 
     def _with_headers(self, args: Any, kwargs: Any) -> Any:
-        """Return the arguments with the headers that are added; ``None``: nothing is added."""
-        extra = self._exchange.extra_headers
-        if not extra or len(args) < 2:
+        """Return the arguments with the headers changed, or others added; ``None``: they stay as they are."""
+        if len(args) < 2:
             return None
-        status, headers, *rest = args
-        return (status, [*headers, *((name.title(), value) for name, value in extra)], *rest), kwargs
+        status, given, *rest = args
+        headers = list(given)
+        self._exchange.response_starting(parse_status(status), headers)
+        headers += [(name.title(), value) for name, value in self._exchange.extra_headers]
+        return None if headers == list(given) else ((status, headers, *rest), kwargs)
 
     def _note(self, args: Any, kwargs: Any) -> None:
         if len(args) == 2 and not kwargs:  # nearly always

@@ -250,7 +250,7 @@ def test_a_response_is_watched_and_passed_on(driver: Any, events: Events) -> Non
     assert transaction.status == "ok"
     assert transaction.trace["data"]["http.response.status_code"] == 201
     assert transaction.trace["data"]["http.response.body.size"] == 5
-    assert transaction.trace["data"]["http.server.time_to_first_byte"] > 0
+    assert transaction.trace["data"]["sentry_web.time_to_first_byte"] > 0
 
 
 def test_an_error_is_reported_once_and_passes(driver: Any, events: Events) -> None:
@@ -279,7 +279,7 @@ def test_a_client_that_went_away_is_no_error(driver: Any, events: Events) -> Non
     (transaction,) = events.transactions
     assert events.errors == []
     assert transaction.status == "cancelled"
-    assert transaction.trace["data"]["http.client.gone"] is True
+    assert transaction.trace["data"]["sentry_web.client_gone"] is True
 
 
 def test_a_file_sent_by_its_path_ends_the_response(events: Events) -> None:

@@ -61,6 +61,7 @@ class Exchange(ContextStack):
         "_body",
         "traces_messages",
         "adds_headers",
+        "_ends_with_response",
     )
 
     def __init__(
@@ -85,7 +86,8 @@ class Exchange(ContextStack):
         self._ending = False
         self._body: Body | None = None
         self.traces_messages = False  #: whether ``message_begins`` may answer spans
-        self.adds_headers = False  #: whether ``extra_headers`` may have any
+        self.adds_headers = False  #: whether outputs see the response's headers, or add any
+        self._ends_with_response = False  #: whether a recording ends with the last body byte
 
     def start(self, recorders: Sequence[Recorder], scope_or_environ: Any, configs: Sequence[Options] = ()) -> None:
         """Start a recording with each of these outputs.
@@ -125,6 +127,7 @@ class Exchange(ContextStack):
             self.recordings = (*self.recordings, ActiveRecording(recorder.key, recording, config, captured))
             self.traces_messages = self.traces_messages or config.record_send_receive
             self.adds_headers = self.adds_headers or recording.adds_headers or bool(config.trace_response_headers)
+            self._ends_with_response = self._ends_with_response or recording.ends_with_response
 
     @property
     def open(self) -> bool:
@@ -162,14 +165,23 @@ class Exchange(ContextStack):
         """Return whether the output with this key records the request already."""
         return any(active.key == key for active in self.recordings)
 
+    def response_starting(self, status: int | None, headers: list[tuple[str, str]]) -> None:
+        """Let the outputs see, and change, the headers of the response, as text, before they are sent."""
+        recordings.response_starting(self.recordings, status, headers)
+
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
         """The headers that ``trace_response_headers``, or an output, adds to the response."""
         return recordings.response_headers(self.recordings)
 
-    def message_begins(self, what: str) -> list[MessageSpan]:
-        """Start the spans of a message that is about to be sent or received (``record_send_receive``)."""
-        return recordings.message_spans(self.recordings, f"{self.request.kind}.server.{what}")
+    def message_begins(self, what: str, message: Any = None) -> list[MessageSpan]:
+        """Start the spans of a message that is about to be sent or received (``record_send_receive``).
+
+        Args:
+            what: ``"send"`` or ``"receive"``.
+            message: The message that is about to be sent.
+        """
+        return recordings.message_spans(self.recordings, f"{self.request.kind}.server.{what}", message)
 
     def body_read(self, part: bytes) -> Body | None:
         """Note a part of the request body that the application has read; see ``Body.feed``."""
@@ -196,9 +208,9 @@ class Exchange(ContextStack):
         following = _AFTER_BODY[self.state]
         if size and following is not None:
             outcome = self.outcome
+            self.state = following
             if outcome.first_byte is None and self._is_bodiless():
                 return  # the server drops it; frameworks differ in whether they do
-            self.state = following
             outcome.body_size += size
             outcome.last_byte = perf_counter()
             if outcome.first_byte is None:
@@ -220,6 +232,8 @@ class Exchange(ContextStack):
         if following is not None:
             self.state = following
             self.outcome.ended = perf_counter()
+            if self._ends_with_response:
+                recordings.report_response_end(self)
 
     def websocket_closed(self, code: int, closed_by: str) -> None:
         """Note that the websocket was closed with this code (RFC 6455, 7.4.1); 1011 says that the server failed."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._options import Options
 from .._request import Outcome, Request
+from .._request.http import Header
 from ..recorder import Captured, CapturedInside, MessageSpan, Recorder, Recording
 from .guard import call
 
@@ -21,13 +22,26 @@ class ActiveRecording:
         captured: The exceptions that were reported.
     """
 
-    __slots__ = ("key", "recording", "config", "captured")
+    __slots__ = ("key", "recording", "config", "captured", "finished")
 
     def __init__(self, key: str, recording: Recording, config: Options, captured: Captured) -> None:
         self.key = key
         self.recording = recording
         self.config = config
         self.captured = captured
+        #: Whether the recording has ended.
+        self.finished = False
+
+    def ends_now(self, outcome: Outcome) -> bool:
+        """Return whether the recording ends with the last body byte (``Recording.ends_with_response``).
+
+        A framework may send a response of its own for an exception first, and raise the exception then: the recording
+        of an answer that says so is kept open for it.
+        """
+        if not self.recording.ends_with_response:
+            return False
+        says_so = outcome.failed or (outcome.status is not None and outcome.status >= 500)
+        return not says_so or bool(self.captured)
 
     def response_headers(self) -> list[tuple[str, str]]:
         """Return the headers to add to the response: the output's own, and those of ``trace_response_headers``."""
@@ -80,6 +94,13 @@ def early_routes(request: Request, configs: Sequence[Options]) -> list[str]:
     return [route for route in routes if route is not None]
 
 
+def response_starting(recordings: Sequence[ActiveRecording], status: int | None, headers: list[Header]) -> None:
+    """Let the outputs see, and change, the headers of the response before they are sent."""
+    for active in recordings:
+        if active.recording.adds_headers:
+            call(active.recording.response_starting, status, headers)
+
+
 def response_headers(recordings: Sequence[ActiveRecording]) -> list[tuple[str, str]]:
     """Return the headers that the outputs add to the response; where several add the same one, the first one's."""
     added: dict[str, str] = {}
@@ -89,10 +110,10 @@ def response_headers(recordings: Sequence[ActiveRecording]) -> list[tuple[str, s
     return list(added.items())
 
 
-def message_spans(recordings: Sequence[ActiveRecording], op: str) -> list[MessageSpan]:
+def message_spans(recordings: Sequence[ActiveRecording], op: str, message: Any = None) -> list[MessageSpan]:
     """Start the spans of one message, one for each output that is to make them (``record_send_receive``)."""
     wanted = [active.recording for active in recordings if active.config.record_send_receive]
-    spans = [call(recording.message_span, op) for recording in wanted]
+    spans = [call(recording.message_span, op, message) for recording in wanted]
     return [span for span in spans if span is not None]
 
 
@@ -106,13 +127,23 @@ def call_each(exchange: Any, recordings: Sequence[ActiveRecording], method: str,
         exchange.leave(entered)
 
 
+def report_response_end(exchange: Any) -> None:
+    """Finish the recordings that end with the last body byte."""
+    _finish(exchange, [active for active in exchange.recordings if call(active.ends_now, exchange.outcome)])
+
+
 def report_end(exchange: Any) -> None:
-    """Report how the request ended, to the user's ``on_response`` and to all recordings."""
+    """Report how the request ended, to the user's ``on_response`` and to the recordings that have not ended yet."""
+    _finish(exchange, [active for active in exchange.recordings if not active.finished])
+
+
+def _finish(exchange: Any, ending: Sequence[ActiveRecording]) -> None:
     outcome = exchange.outcome
-    for active in exchange.recordings:
+    for active in ending:
+        active.finished = True
         if active.config.asks_late:
             call(_report_response, exchange, active)
-    for active in exchange.recordings:
+    for active in ending:
         if call(_finishes_alone, active):
             call(active.recording.finish, outcome)
         else:

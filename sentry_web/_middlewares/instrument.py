@@ -16,13 +16,36 @@ if TYPE_CHECKING:
     from .._otel.options import AsgiOptions, CommonOptions
 
 
-def instrument_asgi(app: Any, *, capture_headers: bool = False, **options: Unpack[AsgiOptions]) -> AsgiMiddleware:
+#: The options that ``opentelemetry.instrumentation.asgi.OpenTelemetryMiddleware`` takes by position, in its order.
+_ASGI_POSITIONS = (
+    "excluded_urls",
+    "default_span_details",
+    "server_request_hook",
+    "client_request_hook",
+    "client_response_hook",
+    "tracer_provider",
+    "meter_provider",
+    "tracer",
+    "meter",
+    "http_capture_headers_server_request",
+    "http_capture_headers_server_response",
+    "http_capture_headers_sanitize_fields",
+    "exclude_spans",
+)
+#: The same of ``opentelemetry.instrumentation.wsgi.OpenTelemetryMiddleware``.
+_WSGI_POSITIONS = ("request_hook", "response_hook", "tracer_provider", "meter_provider")
+
+
+def instrument_asgi(
+    app: Any, *positional: Any, capture_headers: bool = False, **options: Unpack[AsgiOptions]
+) -> AsgiMiddleware:
     """Report the requests of an ASGI application (2 or 3) to OpenTelemetry: server spans and metrics.
 
     In place of ``logfire.instrument_asgi`` and of ``opentelemetry.instrumentation.asgi.OpenTelemetryMiddleware``.
 
     Args:
         app: The ASGI application; it may be a middleware of this package; then both record from one exchange.
+        positional: Options by position, in the order of OpenTelemetry's middleware, from ``excluded_urls`` on.
         capture_headers: Report all request and response headers, sanitised.
         options: See the README's table, "OpenTelemetry", such as ``record_send_receive``.
 
@@ -35,20 +58,23 @@ def instrument_asgi(app: Any, *, capture_headers: bool = False, **options: Unpac
         TypeError: For a value of the wrong type, or an unknown option.
     """
     from_otel = _load_otel()
-    given: dict[str, Any] = dict(options)
+    given = _named("instrument_asgi", _ASGI_POSITIONS, positional, dict(options))
     version = given.pop("asgi_version", None)
     settings = from_otel.build_settings("asgi", capture_headers=capture_headers, **given)
     recorder = from_otel.OpenTelemetryRecorder(settings)
     return AsgiMiddleware(app, recorders=[recorder], config=settings.config, asgi_version=version)
 
 
-def instrument_wsgi(app: Any, *, capture_headers: bool = False, **options: Unpack[CommonOptions]) -> WsgiMiddleware:
+def instrument_wsgi(
+    app: Any, *positional: Any, capture_headers: bool = False, **options: Unpack[CommonOptions]
+) -> WsgiMiddleware:
     """Report the requests of a WSGI application to OpenTelemetry: server spans and metrics.
 
     In place of ``logfire.instrument_wsgi`` and of ``opentelemetry.instrumentation.wsgi.OpenTelemetryMiddleware``.
 
     Args:
         app: The WSGI application; it may be a middleware of this package; then both record from one exchange.
+        positional: Options by position, in the order of OpenTelemetry's middleware, from ``request_hook`` on.
         capture_headers: Report all request and response headers, sanitised.
         options: See the README's table, "OpenTelemetry", such as ``record_send_receive``.
 
@@ -61,8 +87,22 @@ def instrument_wsgi(app: Any, *, capture_headers: bool = False, **options: Unpac
         TypeError: For a value of the wrong type, or an unknown option.
     """
     from_otel = _load_otel()
-    settings = from_otel.build_settings("wsgi", capture_headers=capture_headers, **options)
+    given = _named("instrument_wsgi", _WSGI_POSITIONS, positional, dict(options))
+    settings = from_otel.build_settings("wsgi", capture_headers=capture_headers, **given)
     return WsgiMiddleware(app, recorders=[from_otel.OpenTelemetryRecorder(settings)], config=settings.config)
+
+
+def _named(
+    function: str, names: tuple[str, ...], positional: tuple[Any, ...], options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return options by name, those given by position among them."""
+    if len(positional) > len(names):
+        given = len(positional) + 1
+        raise TypeError(f"{function}() takes at most {len(names) + 1} positional arguments ({given} given)")
+    for name in names[: len(positional)]:
+        if name in options:
+            raise TypeError(f"{function}() got multiple values for argument {name!r}")
+    return {**dict(zip(names, positional)), **options}
 
 
 def _load_otel() -> Any:

@@ -39,7 +39,7 @@ class Names(Protocol):
         ...
 
     def find_route(self) -> str | None:
-        """Return the best route known now, for outputs that do not use the path as a name."""
+        """Return the best route known now, below the application's root; unlike a name, it is never the path."""
         ...
 
 
@@ -63,6 +63,7 @@ class Naming:
         "_wrapped",
         "_only_written",
         "_base",
+        "_root",
         "_reported",
         "_final",
         "_chosen",
@@ -92,6 +93,8 @@ class Naming:
             if scope_or_environ.get("SCRIPT_NAME") or scope_or_environ.get("root_path")
             else ""
         )
+        #: The application's root, which a route does not have.
+        self._root = self._base
         self._reported: tuple[frameworks.RouteFinder, ...] = ()
         self._final: Name | None = None
         self._chosen: Name | None = None
@@ -153,12 +156,13 @@ class Naming:
         """Return the best name known now, by the options of another middleware."""
         found = self._observed or self._look()
         route = found.route or self._resolved
+        whole = self._below_root(found.route)
         if self._chosen is not None:
-            return Name(self._chosen.value, "custom", route)
+            return Name(self._chosen.value, "custom", whole)
         if style == "endpoint" and found.endpoint:
-            return Name(found.endpoint, "component", route)
+            return Name(found.endpoint, "component", whole)
         if route:
-            return Name(route, "route", route)
+            return Name(route, "route", whole)
         return Name(paths.NAMES.name(self._request.path, most_paths), "url")
 
     @property
@@ -168,7 +172,13 @@ class Naming:
 
     def find_route(self) -> str | None:
         """Return the best route known now; unlike :meth:`find`, this neither reads the path nor counts it as a name."""
-        return (self._observed or self._look()).route or self._resolved
+        return self._below_root((self._observed or self._look()).route)
+
+    def _below_root(self, route: str | None) -> str | None:
+        """Return a framework's route with the application's root before it; else what ``route_resolver`` has found."""
+        if not route:
+            return self._resolved
+        return f"{self._root}/{route.lstrip('/')}" if self._root else route
 
     def styled(self, style: str, most_paths: int | None) -> Names:
         """Return the names of the same request by the options of another middleware."""
@@ -183,7 +193,12 @@ class Naming:
             self._observed = found
 
     def _look(self) -> frameworks.Found:
-        return frameworks.find(self._dicts(), self._wrapped, self._base, self._reported)
+        found = frameworks.find(self._dicts(), self._wrapped, self._base, self._reported)
+        if found.route and self._scope_or_environ is not None:
+            # Starlette keeps the root there, which FastAPI's option ``root_path`` sets
+            root = self._scope_or_environ.get("app_root_path", self._base)
+            self._root = root.rstrip("/") if isinstance(root, str) else self._base
+        return found
 
     def _dicts(self) -> tuple[Any, ...]:
         """Return the scopes or environs to look into, the innermost first; none once the name is final."""

@@ -14,6 +14,7 @@ from .._privacy.redactor import Redactor
 from .._privacy.secrets import Secrets
 from .._request import Outcome, Request
 from .._request.http import header_pairs
+from .attributes import encodable
 
 
 class ErrorEvent:
@@ -58,4 +59,4 @@ def _record(error: BaseException, request: Request, policy: Policy, outcome: Out
     stacktrace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     secrets = Secrets(request, policy, header_pairs(outcome.headers))
     message, stacktrace = Redactor.of(secrets, str).redact([message, stacktrace])
-    return ErrorEvent(class_name(type(error)), message, stacktrace)
+    return ErrorEvent(class_name(type(error)), encodable(message), encodable(stacktrace))

@@ -5,32 +5,42 @@ from __future__ import annotations
 from http.client import responses
 from typing import Any
 
+from opentelemetry import trace
+
 from .._core.guard import call
-from .._request import Outcome
 
 
 class OtelMessageSpan:
-    """The span of one ASGI message, if it has one, and the user's hook."""
+    """The span of one ASGI message and the user's hook, which is called once.
 
-    __slots__ = ("_span", "_hook", "_server_span", "_scope_or_environ")
+    Args:
+        span: The span; it records nothing where the request is not recorded, or has too many messages.
+        hook: The user's hook, or ``None``.
+        scope: The scope.
+    """
 
-    def __init__(self, span: Any, hook: Any, server_span: Any, scope_or_environ: Any) -> None:
+    __slots__ = ("_span", "_hook", "_scope")
+
+    def __init__(self, span: Any, hook: Any, scope: Any) -> None:
         self._span = span
         self._hook = hook
-        self._server_span = server_span
-        self._scope_or_environ = scope_or_environ
+        self._scope = scope
+
+    def call_hook(self, message: Any) -> None:
+        """Call the hook with the message, which it may change, while the span is the current one."""
+        hook, self._hook = self._hook, None
+        if hook is not None:
+            with trace.use_span(self._span):
+                call(hook, self._span, self._scope, message)
 
     def end(self, name: str, message: Any) -> None:
-        """Call the hook and end the span (see ``recorder.MessageSpan``)."""
-        span = self._span
-        if span is not None:
-            span.set_attribute("asgi.event.type", name)
-        if self._hook is not None and message is not None:
-            call(self._hook, self._server_span if span is None else span, self._scope_or_environ, message)
-        if span is not None:
-            span.end()
+        """Call the hook for a message that was received, and end the span (see ``recorder.MessageSpan``)."""
+        self._span.set_attribute("asgi.event.type", name)
+        if message is not None:
+            self.call_hook(message)
+        self._span.end()
 
 
-def status_line(outcome: Outcome) -> str:
+def status_line(status: int | None) -> str:
     """Return the status as WSGI writes it, with the standard's reason phrase."""
-    return f"{outcome.status or 0} {responses.get(outcome.status or 0, '')}".strip()
+    return f"{status or 0} {responses.get(status or 0, '')}".strip()

@@ -7,6 +7,7 @@ from typing import Any
 
 from opentelemetry.metrics import NoOpUpDownCounter
 
+from .._conventions import known_version
 from .._request import Outcome, Request
 
 #: Bucket boundaries of request durations, in seconds (conventions, "Metric: http.server.request.duration").
@@ -90,9 +91,10 @@ class Metrics:
         """
         websocket = request.kind == "websocket"
         try:
-            shared = {**known, **ending}
-            if request.http_version:
-                shared["network.protocol.version"] = request.http_version
+            shared = {**ending, **known}
+            version = known_version(request.http_version)
+            if version is not None:
+                shared["network.protocol.version"] = version
             if websocket:
                 shared["network.protocol.name"] = request.kind
             (self._end_websocket if websocket else self._end_http)(request, outcome, shared)

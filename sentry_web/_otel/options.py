@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import Span, Tracer, TracerProvider
 
+    from .._request import Outcome, Request
+
 #: A hook that is called with the span and the scope or environ.
 RequestHook = Callable[["Span", Any], None]
 #: A hook that is called with the span, the scope or environ, a status line such as ``200 OK``, and the headers.
@@ -19,6 +21,9 @@ ResponseHook = Callable[["Span", Any, str, "list[tuple[str, str]]"], None]
 MessageHook = Callable[["Span", Any, Any], None]
 #: A function of the scope or environ that returns the span's name and initial attributes.
 SpanDetails = Callable[[Any], "tuple[str, Mapping[str, Any]]"]
+
+#: A function of the request and its outcome that returns attributes for the metrics.
+MetricAttributes = Callable[["Request", "Outcome"], "Mapping[str, str | bool | int | float] | None"]
 
 
 class CommonOptions(OptionTypes, total=False):
@@ -29,6 +34,7 @@ class CommonOptions(OptionTypes, total=False):
     server_request_hook: RequestHook | None
     request_hook: RequestHook | None
     response_hook: ResponseHook | None
+    metric_attributes: MetricAttributes | None
     tracer_provider: TracerProvider | None
     meter_provider: MeterProvider | None
     tracer: Tracer | None

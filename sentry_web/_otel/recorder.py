@@ -12,13 +12,9 @@ from .._naming.naming import Names
 from .._request import Outcome, Request, Trace
 from ..recorder import BaseRecorder, Captured
 from .metrics import Metrics
-from .propagation import incoming_trace, is_suppressed, response_propagator
-from .recording import AnnouncedRecording, OpenTelemetryRecording
+from .propagation import incoming_trace, is_suppressed
+from .recording import OpenTelemetryRecording
 from .settings import OtelSettings, build_settings
-
-#: After this many recorded spans in a row, the next one is expected to be recorded, too: its attributes are computed at
-#: once, in a dict, which the SDK reads faster than a custom mapping.
-_SURE = 8
 
 
 class OpenTelemetryRecorder(BaseRecorder):
@@ -33,7 +29,7 @@ class OpenTelemetryRecorder(BaseRecorder):
         TypeError: If a value has the wrong type, or an option is unknown.
     """
 
-    __slots__ = ("_settings", "_metrics", "_recorded_in_a_row")
+    __slots__ = ("_settings", "_metrics")
 
     key = "opentelemetry"
     #: OpenTelemetry's samplers decide by the trace's parent; a trace from another output would bypass their decision.
@@ -44,7 +40,6 @@ class OpenTelemetryRecorder(BaseRecorder):
     def __init__(self, settings: OtelSettings | None = None, **options: Any) -> None:
         self._settings = build_settings(None, **options) if settings is None else settings
         self._metrics = Metrics(self._settings.meter)
-        self._recorded_in_a_row = 0
 
     def active(self, protocol: str) -> bool:
         """Return whether instrumentation is not suppressed in the current context."""
@@ -64,8 +59,6 @@ class OpenTelemetryRecorder(BaseRecorder):
         """Start a recording (see ``recorder.Recorder``)."""
         if request.kind not in ("http", "websocket"):
             return None
-        kind = AnnouncedRecording if response_propagator() is not None else OpenTelemetryRecording
-        recording = kind(self._settings, self._metrics, request, naming, outcome)
-        recording.begin(scope_or_environ, self._recorded_in_a_row >= _SURE)
-        self._recorded_in_a_row = self._recorded_in_a_row + 1 if recording.records else 0
+        recording = OpenTelemetryRecording(self._settings, self._metrics, request, naming, outcome)
+        recording.begin(scope_or_environ)
         return recording

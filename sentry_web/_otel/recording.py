@@ -23,11 +23,12 @@ from .._privacy.policy import FORWARDING_HEADERS
 from .._request import Outcome, Request, Trace
 from .._request.http import Header, header_pairs, outgoing_trace
 from ..recorder import MOST_MESSAGE_SPANS, BaseRecording
-from .attributes import FirstAttributes
-from .errors import record_error
+from .attributes import encodable, encodable_attributes, first_attributes
+from .errors import ErrorEvent, record_error
+from .labels import context_with_labeler, labels_of_context
 from .message_spans import OtelMessageSpan, status_line
 from .metrics import Metrics
-from .propagation import PROPAGATED, added_headers, as_trace, incoming_context
+from .propagation import PROPAGATED, added_headers, as_trace, incoming_context, response_propagator
 from .settings import OtelSettings
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class OpenTelemetryRecording(BaseRecording):
     """
 
     __slots__ = (
+        "adds_headers",
         "context",
         "finishes_in_context",
-        "records",
         "_settings",
         "_metrics",
         "_request",
@@ -71,12 +72,12 @@ class OpenTelemetryRecording(BaseRecording):
         "_description",
         "_failure",
         "_messages",
+        "_ended",
     )
 
+    ends_with_response = True
     #: The context in which the application runs next.
     context: Context
-    #: Whether the span is recorded.
-    records: bool
     # Set by ``begin``, which is always called
     _span: Any
     _name: str
@@ -91,6 +92,7 @@ class OpenTelemetryRecording(BaseRecording):
     ) -> None:
         #: False if there is nothing to finish: the span is not recorded, and no metrics are counted.
         self.finishes_in_context = True
+        self.adds_headers = settings.response_hook is not None or response_propagator() is not None
         self._settings = settings
         self._metrics = metrics
         self._request = request
@@ -101,13 +103,13 @@ class OpenTelemetryRecording(BaseRecording):
         self._description: str | None = None
         self._failure = False
         self._messages = 0
+        self._ended = False
 
-    def begin(self, scope_or_environ: Any, is_sure: bool = False) -> None:
+    def begin(self, scope_or_environ: Any) -> None:
         """Start the span and call the request hooks; count the request last, so that every counted request is finished.
 
         Args:
             scope_or_environ: The server's own dict, for the hooks.
-            is_sure: Whether the span is expected to be recorded.
         """
         settings, request = self._settings, self._request
         self._method = method = known_method(request.method, settings.known_methods)
@@ -116,19 +118,20 @@ class OpenTelemetryRecording(BaseRecording):
         chosen = call(settings.span_details, scope_or_environ) if settings.span_details is not None else None
         if chosen is not None:
             self._naming.choose(chosen[0])
-            self._name = chosen[0]
+            self._name = encodable(chosen[0])
         self._counts = counts = not self._metrics.are_silent()
         if counts:
             scheme = request.scheme if plain else settings.policy.scheme(request)
             self._known = {"http.request.method": method, "url.scheme": scheme}
-        first = FirstAttributes(settings, request, method, None if chosen is None else chosen[1], plain)
+        first = call(first_attributes, settings, request, method, None if chosen is None else chosen[1], plain) or {}
         context, links = incoming_context(request, settings.config, plain)
         self._began = time.time_ns()
         self._span = span = settings.tracer.start_span(
-            self._name, context, SpanKind.SERVER, first.made() if is_sure else first, links, start_time=self._began
+            self._name, context, SpanKind.SERVER, first, links, start_time=self._began
         )
-        self.records = span.is_recording()
         self.context = trace.set_span_in_context(span, context)
+        if counts:
+            self.context = call(context_with_labeler, self.context) or self.context
         for hook in settings.request_hooks:
             with self.running():
                 call(hook, span, scope_or_environ)
@@ -145,14 +148,33 @@ class OpenTelemetryRecording(BaseRecording):
 
     def capture_error(self, error: BaseException, handled: bool) -> None:
         """Record an exception as an event of the span (see ``recorder.Recording``)."""
+        if self._ended:
+            self._capture_late(error)
+            return
         if not handled:
             self._exception = class_name(type(error))
         if not self._span.is_recording():
             return
-        event = record_error(error, self._request, self._settings.policy, self._outcome)
+        event = self._event(error)
         if not handled:
             self._description = event.description
         self._span.record_exception(error, event.attributes)
+
+    def _event(self, error: BaseException) -> ErrorEvent:
+        return record_error(error, self._request, self._settings.policy, self._outcome)
+
+    def _capture_late(self, error: BaseException) -> None:
+        """Record an exception of background work by a span of its own: that of the request has ended without it."""
+        if not self._span.get_span_context().trace_flags.sampled:
+            return
+        parent = trace.set_span_in_context(self._span, self.context)
+        span = self._settings.tracer.start_span(f"{self._name} background", parent)
+        if span.is_recording():
+            event = self._event(error)
+            span.set_attribute("error.type", class_name(type(error)))
+            span.record_exception(error, event.attributes)
+            span.set_status(Status(StatusCode.ERROR, event.description))
+        span.end()
 
     def capture_failure(self, outcome: Outcome) -> None:
         """Mark the request as failed, because of a status that the user counts as a failure."""
@@ -171,22 +193,39 @@ class OpenTelemetryRecording(BaseRecording):
         here = as_trace(self._span)
         return {} if here is None else outgoing_trace(here.trace_id, here.span_id, bool(here.sampled))
 
-    def message_span(self, op: str) -> OtelMessageSpan | None:
+    def response_starting(self, status: int | None, headers: list[Header]) -> None:
+        """Call the response hook, which may change the headers (see ``recorder.Recording``)."""
+        hook = self._settings.response_hook
+        if hook is not None:
+            call(hook, self._span, self._scope_or_environ, status_line(status), headers)
+
+    def response_headers(self) -> list[Header]:
+        """Return the headers that the global response propagator adds."""
+        return added_headers(self._span)
+
+    def message_span(self, op: str, message: Any = None) -> OtelMessageSpan | None:
         """Start a child span for one ASGI message, with the user's hook (see ``recorder.Recording``)."""
         settings, what = self._settings, op.rpartition(".")[2]
+        if what not in settings.message_spans:
+            return None
         hook = settings.message_hooks[what]
         span: Any = None
-        if what in settings.message_spans and self._messages < MOST_MESSAGE_SPANS and self._span.is_recording():
+        if self._messages < MOST_MESSAGE_SPANS and self._span.is_recording():
             self._messages += 1
-            name = f"{self._method} {self._request.kind} {what}"
+            name = encodable(f"{self._method} {self._request.kind} {what}")
             span = settings.tracer.start_span(name, trace.set_span_in_context(self._span, self.context))
-        if span is None and hook is None:
+        elif hook is None:
             return None
-        return OtelMessageSpan(span, hook, self._span, self._scope_or_environ)
+        else:  # never the request's own span, which is not the hook's to change
+            span = NonRecordingSpan(self._span.get_span_context())
+        started = OtelMessageSpan(span, hook, self._scope_or_environ)
+        if message is not None:
+            started.call_hook(message)
+        return started
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Set an attribute of the span."""
-        self._span.set_attribute(key, value)
+        self._span.set_attribute(key, encodable(value))
 
     def set_name(self, name: str) -> None:
         """Name the span."""
@@ -197,16 +236,26 @@ class OpenTelemetryRecording(BaseRecording):
         if not self.finishes_in_context:
             return
         ending: dict[str, Any] = {}
+        self._ended = True
         former = context_api.get_current()
         try:
             context_api.attach(self.context)  # for span processors and exemplars
             ending = self._ending(outcome)
             self._end_span(outcome, ending)
         finally:
-            self._scope_or_environ = None
+            if not self._settings.has_message_hooks:  # messages may still come
+                self._scope_or_environ = None
             if self._counts:
-                call(self._metrics.finish, self._request, outcome, self._known, ending)
+                labels = call(self._labels, outcome)
+                call(self._metrics.finish, self._request, outcome, self._known, {**(labels or {}), **ending})
             context_api.attach(former)
+
+    def _labels(self, outcome: Outcome) -> dict[str, Any]:
+        """Return the attributes that the user adds to the metrics; those of the conventions take precedence."""
+        labels = dict(labels_of_context())
+        if self._settings.metric_attributes is not None:
+            labels.update(call(self._settings.metric_attributes, self._request, outcome) or {})
+        return {key: encodable(value) for key, value in labels.items() if isinstance(value, (str, bool, int, float))}
 
     def _ending(self, outcome: Outcome) -> dict[str, Any]:
         """Return the final attributes that the span and the metrics share."""
@@ -215,25 +264,17 @@ class OpenTelemetryRecording(BaseRecording):
         if outcome.status is not None:
             ending["http.response.status_code"] = outcome.status
         if route is not None:
-            ending["http.route"] = route
+            ending["http.route"] = encodable(route)
         if error is not None:
             ending["error.type"] = error
         return ending
 
     def _end_span(self, outcome: Outcome, ending: dict[str, Any]) -> None:
-        span, settings = self._span, self._settings
+        span = self._span
         try:
-            if settings.response_hook is not None:
-                call(
-                    settings.response_hook,
-                    span,
-                    self._scope_or_environ,
-                    status_line(outcome),
-                    header_pairs(outcome.headers),
-                )
             if span.is_recording():
                 self._complete_span(outcome, ending)
-                found = span_name(self._method, ending.get("http.route"), self._naming.chosen)
+                found = encodable(span_name(self._method, ending.get("http.route"), self._naming.chosen))
                 # A hook or the application may have named the span; only the SDK, not the API, can read the name
                 if found != self._name and getattr(span, "name", self._name) == self._name:
                     span.update_name(found)
@@ -250,25 +291,13 @@ class OpenTelemetryRecording(BaseRecording):
             attributes.update(
                 captured_headers("response", settings.policy.report_headers, headers, settings.response_headers)
             )
-        span.set_attributes(attributes)
+        span.set_attributes(encodable_attributes(attributes))
         if "error.type" in ending:
             span.set_status(Status(StatusCode.ERROR, self._description))
 
     def _error_type(self, outcome: Outcome) -> str | None:
         found = error_type(outcome, self._exception)
         return str(outcome.status) if found is None and self._failure else found
-
-
-class AnnouncedRecording(OpenTelemetryRecording):
-    """A recording that adds headers to the response."""
-
-    __slots__ = ()
-
-    adds_headers = True
-
-    def response_headers(self) -> list[Header]:
-        """Return the headers that the global response propagator adds."""
-        return added_headers(self._span)
 
 
 class Running:

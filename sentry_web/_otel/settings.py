@@ -20,8 +20,8 @@ from .._privacy.policy import Policy
 from .._privacy.rules import Keys
 
 SCOPE_NAME = "sentry_web"
-#: The version of the conventions in which every name that is used here is stable.
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.23.1"
+#: The version of the conventions that ``_conventions`` follows.
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 
 _CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
 _HOOKS = (
@@ -31,6 +31,7 @@ _HOOKS = (
     "response_hook",
     "client_request_hook",
     "client_response_hook",
+    "metric_attributes",
 )
 _HEADERS = {
     "http_capture_headers_server_request": _CAPTURE + "SERVER_REQUEST",
@@ -87,6 +88,8 @@ class OtelSettings:
         "request_hooks",
         "response_hook",
         "message_hooks",
+        "metric_attributes",
+        "has_message_hooks",
         "has_live_hooks",
     )
 
@@ -117,17 +120,21 @@ class OtelSettings:
             *self.config.capture_response_headers,
         )
         excluded = _kinds("exclude_spans", own["exclude_spans"])
-        # A recorder that is passed to a middleware receives messages only if that middleware records them
+        self.message_hooks = {"receive": hooks["client_request_hook"], "send": hooks["client_response_hook"]}
+        # A recorder that is passed to a middleware receives messages only if that middleware records them. A hook gets
+        # the span of its message, and is not called for an excluded one
         asked = protocol is None or options.get("record_send_receive")
-        self.message_spans: frozenset[str] = frozenset(MESSAGES) - excluded if asked else frozenset()
+        wanted = MESSAGES if asked else [what for what in MESSAGES if self.message_hooks[what] is not None]
+        self.message_spans: frozenset[str] = frozenset(wanted) - excluded
         self.span_details = hooks["default_span_details"]
         self.request_hooks = tuple(
             hook for hook in (hooks["server_request_hook"], hooks["request_hook"]) if hook is not None
         )
         self.response_hook = hooks["response_hook"]
-        self.message_hooks = {"receive": hooks["client_request_hook"], "send": hooks["client_response_hook"]}
+        self.metric_attributes = hooks["metric_attributes"]
+        self.has_message_hooks = any(self.message_hooks.values())
         #: Whether a hook needs the server's scope or environ after the start.
-        self.has_live_hooks = self.response_hook is not None or any(self.message_hooks.values())
+        self.has_live_hooks = self.response_hook is not None or self.has_message_hooks
         self.known_methods = _known_methods()
         self.tracer: Any = own["tracer"] or trace.get_tracer(SCOPE_NAME, _version(), own["tracer_provider"], SCHEMA_URL)
         # Not metrics.get_meter(), which accepts no schema URL in the API's oldest releases
@@ -144,10 +151,11 @@ def build_settings(protocol: str | None = None, **options: Any) -> OtelSettings:
 def _config(protocol: str | None, options: dict[str, Any], hooks: Mapping[str, Any]) -> Options:
     """Return the options that are common to all outputs."""
     excluded = options.pop("excluded_urls", None)
-    if excluded is None:
-        specific = os.environ.get(f"OTEL_PYTHON_{(protocol or '').upper()}_EXCLUDED_URLS")
-        excluded = os.environ.get("OTEL_PYTHON_EXCLUDED_URLS") if specific is None else specific
     listed: Any = None
+    if excluded is None:
+        for variable in (f"OTEL_PYTHON_{(protocol or '').upper()}_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS"):
+            if excluded is None and os.environ.get(variable) is not None:
+                excluded = [item.pattern for item in patterns(variable, _listed(variable))]
     if callable(getattr(excluded, "url_disabled", None)):  # opentelemetry.util.http.ExcludeList
         listed, excluded = excluded, None
     config = build_options(mechanism_type=protocol or "asgi", excluded_urls=excluded, **options)
@@ -173,9 +181,12 @@ class _Listed:
 
 def _headers(option: str, value: Any) -> tuple[Pattern[str], ...]:
     """Return the patterns of header names, from the argument or else from the comma-separated variable."""
-    if value is None:
-        value = [part.strip() for part in os.environ.get(_HEADERS[option], "").split(",") if part.strip()]
-    return patterns(option, value)
+    return patterns(_HEADERS[option], _listed(_HEADERS[option])) if value is None else patterns(option, value)
+
+
+def _listed(variable: str) -> list[str]:
+    """Return the items of an environment variable that is a comma-separated list."""
+    return [part.strip() for part in os.environ.get(variable, "").split(",") if part.strip()]
 
 
 def _whole(expressions: tuple[Pattern[str], ...]) -> list[Pattern[str]]:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from .._request import Request, UploadedFile
 from .._request.forwarding import Forwarding
-from .._request.http import build_url, server_address, split_query, without_credentials
+from .._request.http import encode_path, protocol_version, server_address, split_query, without_credentials
 from .header_kinds import HeaderKinds, secret_protocols
 from .nested import TOO_LARGE, hides_value, is_pair_name, nested_json, nested_queries
 from .rules import BUILT_IN, Keys, Rule, is_plausible
@@ -404,14 +404,21 @@ class Policy:
         return forwarded
 
     def address(self, request: Request, direct: bool = False) -> Address:
-        """Return the scheme, host, path and query that the client used, scrubbed.
+        """Return the scheme, host, percent-encoded path and query that the client used, scrubbed.
 
         Args:
             request: The request.
             direct: Whether the request is known to have no forwarding headers.
         """
         scheme, host = (request.scheme, request.host) if direct else self.scheme_and_host(request)
-        return scheme, host, self.scrub_path(request.path), self.report_query(request.query)
+        return scheme, host, self._reported_path(request), self.report_query(request.query)
+
+    def _reported_path(self, request: Request) -> str:
+        """Return the percent-encoded path of a request, without secrets, also where these are encoded."""
+        scrubbed = self.scrub_path(request.path)
+        if scrubbed == request.path:
+            return request.encoded_path
+        return encode_path(scrubbed).replace(encode_path(SUBSTITUTE), SUBSTITUTE)
 
     def scrub_path(self, path: str) -> str:
         """Return a path without the secrets that it contains, as far as they have a name.
@@ -427,15 +434,14 @@ class Policy:
         return parameter[1] + SUBSTITUTE if self.query.is_sensitive(parameter[2]) else parameter[0]
 
     def span_attributes(
-        self, request: Request, whole_url: bool = False, direct: bool = False, address: Address | None = None
+        self, request: Request, direct: bool = False, address: Address | None = None
     ) -> dict[str, str | int]:
-        """Return the request's span attributes, by OpenTelemetry's HTTP conventions (1.23 or later).
+        """Return the request's span attributes, by OpenTelemetry's HTTP conventions.
 
         Attributes that are unknown or may not be sent are left out.
 
         Args:
             request: The request.
-            whole_url: Whether to add ``url.full``.
             direct: As for :meth:`address`.
             address: The result of :meth:`address`, if it is already known.
         """
@@ -453,12 +459,14 @@ class Policy:
         if agent is not None:
             known["user_agent.original"] = agent
         if request.http_version:
-            known["network.protocol.version"] = request.http_version
+            known["network.protocol.version"] = protocol_version(request.http_version)
         if self.user_info:
-            optional = {"client.address": self.client_address(request), "network.peer.address": request.peer}
+            optional = {
+                "client.address": self.client_address(request),
+                "network.peer.address": request.peer,
+                "network.peer.port": request.peer_port,
+            }
             known.update({key: value for key, value in optional.items() if value is not None})
-        if whole_url:
-            known["url.full"] = build_url(scheme, host, path) + (f"?{query}" if query is not None else "")
         return known
 
 

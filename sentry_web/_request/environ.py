@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import compress, repeat
 from typing import Any
 
-from .http import Header
+from .http import Header, encode_path, encoded_as_sent
 from .request import Request, Server
 
 
@@ -24,8 +24,9 @@ class EnvironRequest(Request):
     kind = "http"
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        self.body = self.trace = self._headers = self._index = None
+        self.body = self.trace = self._headers = self._separate = self._index = None
         method = environ.get("REQUEST_METHOD")
+        self.original_method: str = native(method)
         if type(method) is not str or not method.isupper():
             method = native(method).upper()  # upper() returns a copy, even of what is upper case
         self.method: str = method
@@ -50,10 +51,15 @@ class EnvironRequest(Request):
         path = get("SCRIPT_NAME", "").rstrip("/") + get("PATH_INFO", "")  # PEP 3333: no overlap
         if not path.isascii():
             path = decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO"))
-        self.path = path or "/"
+        self.path = path = path or "/"
+        # No standard key; gunicorn and werkzeug call it so, uWSGI and mod_wsgi by the second name
+        as_sent = encoded_as_sent(get("RAW_URI"), path) or encoded_as_sent(get("REQUEST_URI"), path)
+        self.encoded_path = encode_path(path) if as_sent is None else as_sent
         self.query = native(get("QUERY_STRING"))
         self.http_version = get("SERVER_PROTOCOL", "").rpartition("/")[2]
         self.peer = get("REMOTE_ADDR") or None
+        port = get("REMOTE_PORT", "")  # no standard key either
+        self.peer_port = int(port) if self.peer and port.isascii() and port.isdigit() and len(port) <= 5 else None
 
     def may_have(self, names: frozenset[str]) -> bool:
         """See ``Request``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 #: RFC 9110, 4.2: the port that a scheme implies and that a URL therefore leaves out.
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -41,6 +41,27 @@ def encode_path(path: str) -> str:
     """Percent-encode a decoded path (RFC 3986, 3.3)."""
     odd = path.encode("utf-8", "surrogatepass").translate(None, _PLAIN_PATH)
     return quote(path, safe=_PATH_SAFE, errors="replace") if odd else path
+
+
+def encoded_as_sent(target: object, path: str) -> str | None:
+    """The percent-encoded path in a request target as the client sent it (RFC 9112, 3.2).
+
+    Args:
+        target: The target, or the path in it; gateways differ in whether they leave the query in it.
+        path: The decoded path. A gateway may have rewritten it: then the target is of no use.
+
+    Returns:
+        The path, with what must be encoded encoded; ``None`` where it is not that of ``path``.
+    """
+    raw = target.encode("latin-1", "replace") if isinstance(target, str) else target
+    if not isinstance(raw, bytes) or b"%" not in raw:  # without an escape, the decoded path says the same
+        return None
+    raw = raw.partition(b"?")[0]
+    if not raw.startswith(b"/"):
+        raw = b"/" + raw.partition(b"://")[2].partition(b"/")[2]
+    if unquote_to_bytes(raw).decode("utf-8", "replace") != path:
+        return None
+    return quote(raw, safe=_PATH_SAFE + "%")
 
 
 def host_from_server(scheme: str, server: tuple[str, int | None] | None) -> str | None:
@@ -83,9 +104,9 @@ def without_credentials(host: str) -> str:
     return host.rpartition("@")[2]
 
 
-def build_url(scheme: str, host: str | None, path: str) -> str:
-    """The address of a request without its query; only the path where no host is known."""
-    encoded = encode_path(path)
+def build_url(scheme: str, host: str | None, encoded_path: str) -> str:
+    """The address of a request without its query; only the percent-encoded path where no host is known."""
+    encoded = encoded_path
     if not encoded.startswith("/"):
         encoded = "/" + encoded  # ``OPTIONS *`` (RFC 9112, 3.2.4) must not run into the host
     return f"{scheme}://{without_credentials(host)}{encoded}" if host else encoded
@@ -101,6 +122,11 @@ def split_query(query: str) -> list[tuple[str, str, str]]:
         raw_key, equals, raw_value = part.partition("=")
         pairs.append((unquote_plus(raw_key), raw_key, equals + raw_value))
     return pairs
+
+
+def protocol_version(version: str) -> str:
+    """The version of HTTP, ``2`` rather than ``2.0``: there are no minor ones since HTTP/2 (RFC 9113, 3.1)."""
+    return version[:-2] if version in ("2.0", "3.0") else version
 
 
 def parse_status(status: object) -> int | None:
@@ -158,6 +184,17 @@ def header_pairs(headers: object) -> list[Header]:
     """The headers of a response as text; what is no pair is left out."""
     items = headers if isinstance(headers, (list, tuple)) else ()
     return [(text(item[0]), text(item[1])) for item in items if isinstance(item, (list, tuple)) and len(item) == 2]
+
+
+def header_bytes(headers: Iterable[Header]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them: bytes, names in lower case. What latin-1 cannot express is left out."""
+    encoded = []
+    for name, value in headers:
+        try:
+            encoded.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        except UnicodeEncodeError:
+            continue
+    return encoded
 
 
 def outgoing_trace(trace_id: str, span_id: str, sampled: bool) -> dict[str, str]:

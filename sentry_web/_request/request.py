@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .http import Header, build_url, host_from_server, index_headers, join_path
+from .http import Header, build_url, encode_path, host_from_server, index_headers, join_path
 
 Server = tuple[str, int | None]
 #: Attributes that may be read late.
-_READ_LATE = frozenset(("scheme", "path", "query", "http_version", "server", "peer"))
+_READ_LATE = frozenset(("scheme", "path", "encoded_path", "query", "http_version", "server", "peer", "peer_port"))
 
 #: Bytes by which content is recognised that is kept nowhere.
 BEGINNING = 64
@@ -31,15 +31,19 @@ class Request:
         "protocol",
         "kind",
         "method",
+        "original_method",
         "scheme",
         "path",
+        "encoded_path",
         "query",
         "http_version",
         "server",
         "peer",
+        "peer_port",
         "body",
         "trace",
         "_headers",
+        "_separate",
         "_index",
     )
 
@@ -49,10 +53,14 @@ class Request:
     kind: str
     #: Upper-case method; ``"GET"`` for a websocket (RFC 6455, 4.1); empty where there is none.
     method: str
+    #: The method as the client wrote it.
+    original_method: str
     #: ``"http"``, ``"https"``, ``"ws"`` or ``"wss"``, as the server says.
     scheme: str
     #: The decoded path with its mount prefix, joined once.
     path: str
+    #: The same, percent-encoded as the client sent it where the server passes that on (``/a%2Fb`` is not ``/a/b``).
+    encoded_path: str
     #: The raw query string without ``?``, never unquoted as a whole.
     query: str
     #: ``"1.1"``, ``"2"``…; empty where unknown.
@@ -61,6 +69,8 @@ class Request:
     server: Server | None
     #: Address of the direct peer; ``None`` for a unix socket.
     peer: str | None
+    #: Port of the direct peer; ``None`` where the server does not pass it on.
+    peer_port: int | None
     #: What the application has read of the body; ``None`` where it has read nothing.
     body: ReadBody | None
     #: The trace it belongs to, once several outputs had to agree on one; ``None`` where there is only one output.
@@ -79,19 +89,24 @@ class Request:
         http_version: str = "",
         server: Server | None = None,
         peer: str | None = None,
+        peer_port: int | None = None,
     ) -> None:
         self.protocol = protocol
         self.kind = kind
         self.body = self.trace = None
         self._headers: list[Header] | None = None
+        self._separate: list[Header] | None = None
         self._index: dict[str, str] | None = None
+        self.original_method = method
         self.method = method.upper()
         self.scheme = scheme
         self.path = join_path(root_path, path)
+        self.encoded_path = encode_path(self.path)
         self.query = query
         self.http_version = http_version
         self.server = server
         self.peer = peer
+        self.peer_port = peer_port
 
     def __getattr__(self, name: str) -> Any:
         """Called where an attribute has no value yet: subclasses keep what arrived, and read it when they are asked."""
@@ -111,8 +126,20 @@ class Request:
     def headers(self) -> list[Header]:
         """The headers, repeated ones joined; names as the protocol's users know them (``Host`` or ``host``)."""
         if self._headers is None:
-            self._headers, self._index = index_headers(self._read_headers())
-        return self._headers
+            self._index_headers()
+        return self._headers or []
+
+    @property
+    def separate_headers(self) -> list[Header]:
+        """The headers as the server passes them on, repeated ones apart; in WSGI, servers have joined them already."""
+        headers = self.headers
+        return headers if self._separate is None else self._separate
+
+    def _index_headers(self) -> None:
+        given = list(self._read_headers())
+        self._headers, self._index = index_headers(given)
+        if len(self._headers) != len(given):
+            self._separate = given
 
     def may_have(self, names: frozenset[str]) -> bool:
         """Return whether one of these headers, by lower-case name, may be there; cheap where nothing is decoded yet."""
@@ -121,8 +148,8 @@ class Request:
     def header(self, name: str) -> str | None:
         """Return the value of a header by its lower-case name, or ``None``."""
         if self._index is None:
-            self._headers, self._index = index_headers(self._read_headers())
-        return self._index.get(name)
+            self._index_headers()
+        return None if self._index is None else self._index.get(name)
 
     @property
     def host(self) -> str | None:
@@ -132,7 +159,7 @@ class Request:
     @property
     def url(self) -> str:
         """Scheme, host and percent-encoded path, without query and credentials."""
-        return build_url(self.scheme, self.host, self.path)
+        return build_url(self.scheme, self.host, self.encoded_path)
 
     def same_as(self, other: Request) -> bool:
         """Return whether a bridge between the protocols made one of the two requests from the other."""

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from .http import Header, join_path
+from .http import Header, encode_path, encoded_as_sent, join_path
 from .request import Request, Server
 
-_KEYS = ("scheme", "root_path", "path", "query_string", "http_version", "server", "client")
+_KEYS = ("scheme", "root_path", "path", "query_string", "http_version", "server", "client", "raw_path")
 _take: Callable[[Mapping[str, Any]], Any] = itemgetter(*_KEYS)
 
 
@@ -32,28 +32,32 @@ class ScopeRequest(Request):
         self.kind = kind if type(kind) is str else text_or_empty(kind)
         if self.kind == "websocket":
             method = "GET"
-        elif type(method) is not str or not method.isupper():
-            method = text_or_empty(method).upper()  # upper() returns a copy, even of what is upper case
+        self.original_method: str = method if type(method) is str else text_or_empty(method)
+        if type(method) is not str or not method.isupper():
+            method = self.original_method.upper()  # upper() returns a copy, even of what is upper case
         self.method: str = method
         try:
             self._raw: tuple[Any, ...] = _take(scope)  # nearly always
         except KeyError:
             self._raw = tuple(map(get, _KEYS))
         self._single: dict[Any, Any] | None = None
-        self.body = self.trace = self._headers = self._index = None
+        self.body = self.trace = self._headers = self._separate = self._index = None
         headers: Any = get("headers")
         # A copy of the list, which the application may change; nothing is decoded unless somebody asks
         listed = type(headers) is list or isinstance(headers, (list, tuple))
         self._raw_headers: tuple[Any, ...] | None = tuple(headers) if listed else _read_now(headers)
 
     def _read(self) -> None:
-        scheme, root_path, path, query, http_version, server, client = self._raw
+        scheme, root_path, path, query, http_version, server, client, raw_path = self._raw
         self.scheme = text_or_empty(scheme) or ("ws" if self.kind == "websocket" else "http")
-        self.path = join_path(text_or_empty(root_path), text_or_empty(path))
+        path = text_or_empty(path)
+        self.path = join_path(text_or_empty(root_path), path)
+        self.encoded_path = _encoded(self.path, path, raw_path)
         self.query = text_or_empty(query)
         self.http_version = text_or_empty(http_version)
         self.server = _server(server)
         self.peer = _peer(client)
+        self.peer_port = _peer_port(client)
 
     def may_have(self, names: frozenset[str]) -> bool:
         """See :class:`Request`; nothing is decoded for it."""
@@ -134,6 +138,21 @@ def _peer(client: object) -> str | None:
     if isinstance(client, (list, tuple)) and client and isinstance(client[0], str):
         return client[0] or None
     return None
+
+
+def _peer_port(client: object) -> int | None:
+    """The port in ``scope["client"]``, where there is an address."""
+    if isinstance(client, (list, tuple)) and len(client) == 2 and type(client[1]) is int and _peer(client):
+        return client[1]
+    return None
+
+
+def _encoded(full_path: str, path: str, raw_path: object) -> str:
+    """The full path, encoded; ``raw_path`` stands for the part of it that is ``path``, as the client encoded it."""
+    as_sent = encoded_as_sent(raw_path, path)
+    if as_sent is None or not full_path.endswith(path):
+        return encode_path(full_path)
+    return encode_path(full_path[: len(full_path) - len(path)]) + as_sent
 
 
 def message_size(message: Mapping[str, Any]) -> int:

@@ -211,7 +211,7 @@ class SentryRecording(BaseRecording):
         """Return the root span's identity as response headers."""
         return self._root.trace_headers() if self._root is not None else {}
 
-    def message_span(self, op: str) -> MessageSpan | None:
+    def message_span(self, op: str, message: Any = None) -> MessageSpan | None:
         """Start a child span for one ASGI message."""
         if self._root is None or self._messages >= MOST_MESSAGE_SPANS:
             return None

@@ -56,7 +56,7 @@ IGNORED: Mapping[tuple[str, ...], str] = {
     ("spans", "*", "parent_span_id"): _ID,
     ("parent_span_id",): _ID,
     **_attribute("sentry.segment.id", _ID),
-    **_attribute("http.server.time_to_first_byte", _TIME),
+    **_attribute("sentry_web.time_to_first_byte", _TIME),
     **_attribute("thread.id", _THREAD),
     **_attribute("thread.name", _THREAD),
     **_attribute("http.response.body.size", _SIZE),

@@ -96,7 +96,7 @@ class OwnSpan(Act):
 
 def attributes(span: ReadableSpan) -> dict[str, Any]:
     """A span's attributes without those that come from the clock."""
-    return {key: value for key, value in (span.attributes or {}).items() if key != "http.server.time_to_first_byte"}
+    return {key: value for key, value in (span.attributes or {}).items() if key != "sentry_web.time_to_first_byte"}
 
 
 def nothing_current() -> bool:

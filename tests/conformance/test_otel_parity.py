@@ -23,7 +23,7 @@ from sentry_web.testing.strategies import requests, scripts, websocket_scripts
 
 from .properties import ALL_DRIVERS, ASGI_DRIVERS, ONCE, sdk
 from .telemetry import Telemetry, attributes
-from .test_parity import DIRECT, OUTSIDE, says_what_it_starts, settled
+from .test_parity import DIRECT, OUTSIDE, as_bridged, says_what_it_starts, settled
 
 OPTIONS: dict[str, Any] = {"capture_headers": True, "send_default_pii": True, "trusted_proxies": "*"}
 #: What the clock says, of metrics: their sums.
@@ -83,7 +83,7 @@ def streamed(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]
 
 @given(script=scripts(), request=requests(), both=st.booleans())
 def test_all_drivers(script, request, both):
-    script, request = streamed(*settled(script, request))
+    script, request = streamed(*settled(script, as_bridged(request)))
     known = [each for each in ALL_DRIVERS if each is not WSGI and (each not in OUTSIDE or says_what_it_starts(script))]
     assert_same([WSGI, *known], "run", (script, request), both)
 

@@ -108,6 +108,7 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
     "handled": (Input.ERROR, lambda exchange: exchange.handled(ERROR)),
     "swallowed": (Input.ERROR, lambda exchange: exchange.swallowed(ERROR, "a framework")),
     "swallowed and left": (Input.ERROR, lambda exchange: exchange.swallowed(ERROR, "theirs")),
+    "response_starting": (None, lambda exchange: exchange.response_starting(200, [])),
     "enter and leave": (None, lambda exchange: exchange.leave(exchange.enter())),
     "leave nothing": (None, lambda exchange: exchange.leave(None)),
     "message_begins": (None, lambda exchange: exchange.message_begins("send")),
@@ -119,6 +120,7 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
 QUESTIONS = {
     "open",
     "state",
+    "records",
     "records_with",
     "extra_headers",
     "start",

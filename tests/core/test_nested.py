@@ -117,6 +117,7 @@ def test_it_takes_every_input_of_an_exchange() -> None:
             "outcome",
             "over",
             "recordings",
+            "records",
             "records_with",
             "start",
             "state",

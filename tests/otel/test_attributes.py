@@ -1,4 +1,4 @@
-"""``_otel.attributes``: what a span begins with is there for who looks, and costs nothing where nobody does."""
+"""``_otel.attributes``: the attributes of a span at its start."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not instal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
-from sentry_web import instrument_wsgi
 from sentry_web._otel import build_settings
-from sentry_web._otel.attributes import FirstAttributes
+from sentry_web._otel.attributes import encodable, first_attributes
 from sentry_web._privacy.policy import Policy
 from sentry_web._request.scope import ScopeRequest
 from sentry_web.testing import DRIVERS, Script, SendChunk, StartResponse
@@ -24,9 +22,9 @@ from sentry_web.testing.strategies import requests
 ANSWER = Script((StartResponse(), SendChunk(b"hello")))
 
 
-def first(method: str = "GET", more: Any = None, **options: Any) -> FirstAttributes:
-    request = ScopeRequest({"type": "http", "method": "GET", "path": "/books", "headers": [(b"x-shelf", b"7")]})
-    return FirstAttributes(build_settings(**options), request, method, more)
+def first(method: str = "GET", more: Any = None, sent: str = "GET", **options: Any) -> dict[str, Any]:
+    request = ScopeRequest({"type": "http", "method": sent, "path": "/books", "headers": [(b"x-shelf", b"7")]})
+    return first_attributes(build_settings(**options), request, method, more)
 
 
 class Looks(Sampler):
@@ -44,39 +42,50 @@ class Looks(Sampler):
         return "looks"
 
 
-def test_it_is_a_mapping_whoever_reads_it() -> None:
-    attributes = first()
-    expected = {
+def test_the_first_attributes_are_those_of_the_request() -> None:
+    assert first() == {
         "http.request.method": "GET",
         "url.scheme": "http",
         "url.path": "/books",
-        "url.full": "/books",
         "network.protocol.name": "http",
     }
-    assert dict(attributes) == dict(attributes.items()) == {key: attributes[key] for key in attributes} == expected
-    assert len(attributes) == 5
-    assert "url.path" in attributes
-    assert attributes.get("url.fragment") is None
-    assert repr(attributes) == repr(dict(attributes))
-    assert attributes.copy() == dict(attributes)
 
 
 def test_what_the_user_adds_wins() -> None:
     assert first(more={"url.path": "/mine"})["url.path"] == "/mine"
 
 
-def test_a_method_that_nobody_knows_is_told_beside() -> None:
-    told = first("_OTHER")
-    assert (told["http.request.method"], told["http.request.method_original"]) == ("_OTHER", "GET")
+@pytest.mark.parametrize(("known", "sent"), [("_OTHER", "foo"), ("GET", "get"), ("_OTHER", "GET")])
+def test_a_method_that_differs_from_what_was_sent_is_recorded_beside_it(known: str, sent: str) -> None:
+    made = first(known, sent=sent)
+    assert (made["http.request.method"], made["http.request.method_original"]) == (known, sent)
 
 
 def test_captured_headers_are_among_them() -> None:
     assert first(capture_headers=True)["http.request.header.x-shelf"] == ["7"]
 
 
-def test_who_looks_never_sees_us_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("driver", DRIVERS, ids=repr)
+def test_attributes_that_cannot_be_found_cost_the_attributes_alone(
+    driver: Any, telemetry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Policy, "span_attributes", lambda *_: 1 / 0)
-    assert dict(first()) == {}
+    telemetry.incomplete = True
+    driver.run(ANSWER, wrap=telemetry.wrap())
+    (span,) = telemetry.requests
+    assert "url.path" not in span.attributes
+
+
+@given(st.text())
+def test_text_becomes_encodable(text: str) -> None:
+    made = encodable(text)
+    assert made.encode("utf-8").decode("utf-8") == made
+    assert made == text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def test_lists_become_encodable_and_numbers_stay() -> None:
+    assert encodable(["a\ud800", "\ud83d\ude00"]) == ["a\ufffd", "\U0001f600"]
+    assert encodable(7) == 7
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -94,35 +103,9 @@ def test_a_sampler_sees_what_the_span_begins_with(new_telemetry: Any, data: Any)
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
-def test_where_nobody_looks_nothing_is_made(driver: Any, new_telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Any] = []
-    monkeypatch.setattr(Policy, "span_attributes", lambda *args, **more: made.append(args) or {})
-    driver.run(ANSWER, wrap=new_telemetry(ALWAYS_OFF).wrap())
-    assert made == []
-    driver.run(ANSWER, wrap=new_telemetry().wrap())
-    assert len(made) == 1
-
-
-class Some(Looks):
-    """Records these of the spans."""
-
-    def __init__(self, recorded: list[bool]) -> None:
-        super().__init__(lambda attributes: (type(attributes), dict(attributes)))
-        self.recorded = recorded
-
-    def should_sample(self, *args, **more):  # type: ignore[no-untyped-def]
-        result = super().should_sample(*args, **more)
-        return result if self.recorded[len(self.seen) - 1] else SamplingResult(Decision.DROP)
-
-
-def test_the_attributes_are_a_dict_at_once_where_the_last_spans_were_recorded() -> None:
-    """And say the same, whatever they are."""
-    sampler = Some([*[True] * 9, False, True])
-    app = instrument_wsgi(
-        lambda environ, start: [start("200 OK", []), b""][1:], tracer_provider=TracerProvider(sampler)
-    )
-    for _ in sampler.recorded:
-        list(app({"REQUEST_METHOD": "GET", "PATH_INFO": "/books", "QUERY_STRING": "a=b"}, lambda *args: None))
-    kinds = [kind for kind, _ in sampler.seen]
-    assert kinds == [*[FirstAttributes] * 8, dict, dict, FirstAttributes]
-    assert all(told == sampler.seen[0][1] for _, told in sampler.seen)
+def test_a_sampler_always_gets_a_plain_dict(driver: Any, new_telemetry: Any) -> None:
+    sampler = Looks(type)
+    telemetry = new_telemetry(sampler)
+    for _ in range(10):
+        driver.run(ANSWER, wrap=telemetry.wrap())
+    assert sampler.seen == [dict] * 10

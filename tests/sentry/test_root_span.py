@@ -110,7 +110,7 @@ def test_a_cancelled_request_is_no_error(
 @BOTH_MODES
 def test_a_client_that_went_away_is_told(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     script = Script((StartResponse(), SendChunk(b"heard"), SendChunk(b"unheard")), peer=Peer(gone_after=1))
-    assert data_of(root_of(run(driver, script, sdk=sdk)))["http.client.gone"] is True
+    assert data_of(root_of(run(driver, script, sdk=sdk)))["sentry_web.client_gone"] is True
 
 
 @IGNORED_SAYS_THE_SDK
@@ -162,8 +162,8 @@ def test_facts_have_opentelemetrys_names(driver: Driver, run: Any, sdk: dict[str
         "network.protocol.version": "1.1",
     }
     assert {key: data.get(key) for key in expected} == expected
-    assert data["http.server.time_to_first_byte"] >= 0
-    assert {"http.route", "http.client.gone", "client.address"}.isdisjoint(data)
+    assert data["sentry_web.time_to_first_byte"] >= 0
+    assert {"http.route", "sentry_web.client_gone", "client.address"}.isdisjoint(data)
 
 
 def test_what_did_not_happen_is_no_attribute() -> None:

@@ -264,7 +264,7 @@ def describe(root: Root) -> str:
         words.append(f"{data.get('websocket.messages.received')} in, {data.get('websocket.messages.sent')} out")
         if "websocket.close_code" in data:
             words.append(f"closed by the {data['websocket.closed_by']} with {data['websocket.close_code']}")
-    elif "http.client.gone" in data:
+    elif "sentry_web.client_gone" in data:
         words.append("client gone")
     else:
         words.append(f"{data['http.response.body.size']} bytes")

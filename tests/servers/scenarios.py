@@ -77,7 +77,7 @@ def stream(site: Site) -> Facts:
     trace = site.new_trace()
     facts, _ = compared(site, trace, lambda trace: site.fetch(trace, "GET", "/stream"))
     (root,) = site.roots(trace)
-    first = root.data.get("http.server.time_to_first_byte", 0)
+    first = root.data.get("sentry_web.time_to_first_byte", 0)
     return {
         **facts,
         "lasts as long as the stream": root.seconds >= CHUNKS * PAUSE,

@@ -309,6 +309,8 @@ def make_environ(request: RequestSpec, recorder: TranscriptWriter | None = None)
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": wsgi_decoded(request.root_path),
         "PATH_INFO": wsgi_decoded(request.path),
+        # No standard key, but most servers pass the target on as the client sent it
+        "RAW_URI": request.wire_path,
         "QUERY_STRING": request.query.encode("utf-8").decode("latin-1"),
         "SERVER_NAME": request.host,
         "SERVER_PORT": str(request.server_port),
