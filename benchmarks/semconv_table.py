@@ -5,10 +5,11 @@
 puts it there.
 
 The attributes and their requirement levels are those of the conventions for server spans and metrics, semantic
-conventions 1.44 (``semconv.json``). For each, one request goes through each instrumentation around one application; "yes" is written where
-the expected value is on the span (on the metric), a dash where the attribute is missing, and the value itself where
-another one is there. OpenTelemetry's packages are asked for the stable conventions (``OTEL_SEMCONV_STABILITY_OPT_IN``)
-and, as ours, for the headers; ours for addresses (``send_default_pii=True``), which it does not tell by default.
+conventions 1.44 (``tests/otel/semconv.json``). For each, one request goes through each instrumentation around one
+application; "yes" is written where the expected value is on the span (on the metric), a dash where the attribute is
+missing, and the value itself where another one is there. OpenTelemetry's packages are asked for the stable conventions
+(``OTEL_SEMCONV_STABILITY_OPT_IN``) and, as ours, for the headers; ours for addresses (``send_default_pii=True``), which
+it does not record by default.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def settled(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]:
 
 
 def as_bridged(request: RequestSpec) -> RequestSpec:
-    """The request as a bridge passes it on: with a path that is encoded in one way only, since it has the decoded one."""
+    """The request with a path encoded in the one usual way, since a bridge passes on the decoded one alone."""
     path, root_path = (encode_path(unquote(each)) for each in (request.path, request.root_path))
     return replace(request, path=path, root_path=root_path)
 
