@@ -88,7 +88,7 @@ def _current() -> WebIntegration | None:
 
 
 def _choose(entry_point: EntryPoint, app: Any, original: Any) -> Any:
-    """Return the middleware for an application at its entry point; none where the SDK's integration has a place for it."""
+    """Return the middleware for an application at its entry point; none where the SDK's integration has one there."""
     client = sentry_sdk.get_client()
     web = client.get_integration(WebIntegration)
     if web is None:

@@ -157,7 +157,7 @@ class _ImportWatch(MetaPathFinder):
                 yield find
 
     def _watch(self, loader: Any, name: str) -> None:
-        """Shadow ``exec_module`` of this one loader: in a loader of ours, what reads the module's source would miss it."""
+        """Shadow ``exec_module`` of this one loader; a loader of ours would hide the module's source from tools."""
         execute = loader.exec_module
 
         def exec_module(module: Any) -> None:

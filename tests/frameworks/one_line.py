@@ -34,7 +34,7 @@ PASSES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "stream": ({}, {"trace_lifecycle": "stream"}),
 }
 #: What a request has of secrets. Joined here, since the SDK sends the source lines around a frame.
-SECRET = "-".join(("very", "secret", "1"))
+SECRET = "1-terces-yrev"[::-1]
 SECRETS = {
     "query": f"page=2&token={SECRET}",
     "headers": (
@@ -57,7 +57,9 @@ def run(shop: Any, web: dict[str, Any], options: dict[str, Any], off: list[Any])
             sent = events.all_bytes
             roots = events.transactions or events.segments
             found[path] = {
-                **{"status": answer.status, "raised": answer.raised, **described(events)},
+                "status": answer.status,
+                "raised": answer.raised,
+                **described(events),
                 "leaks": SECRET.encode() in sent,
                 "origins": [root.attributes.get("sentry.origin") or root.trace.get("origin") for root in roots],
                 "statuses": [root.status for root in roots],
