@@ -7,10 +7,11 @@ small is missing, and nothing breaks.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 import sentry_sdk.client
@@ -21,6 +22,32 @@ from sentry_sdk.tracing_utils import Baggage
 
 #: A value with a remark for Sentry's UI ("filtered"). Newer releases only import it into ``utils``.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _given_options(function: Callable[..., Any], *names: str) -> tuple[str, ...]:
+    """Return those of these parameters that a function has."""
+    known = signature(function).parameters
+    return tuple(name for name in names if name in known)
+
+
+#: How functions of the SDK are told of the client's options; from 3.0 on they ask the client by themselves.
+_EVENT_OPTIONS = _given_options(sentry_sdk.utils.event_from_exception, "client_options")
+_STACK_OPTIONS = _given_options(sentry_sdk.utils.current_stacktrace, "include_local_variables", "max_value_length")
+
+
+def event_from_exception(
+    error: BaseException, options: Mapping[str, Any], mechanism: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Return the SDK's event of an exception, and its hint."""
+    build: Callable[..., tuple[Any, Any]] = sentry_sdk.utils.event_from_exception
+    return build(error, mechanism=mechanism, **dict.fromkeys(_EVENT_OPTIONS, options))
+
+
+def current_stacktrace(options: Mapping[str, Any]) -> Any:
+    """Return the stack trace of the caller, as the client's options say."""
+    __tracebackhide__ = True
+    build: Callable[..., Any] = sentry_sdk.utils.current_stacktrace
+    return build(**{name: options[name] for name in _STACK_OPTIONS if name in options})
 
 
 def _imported(name: str) -> Any:

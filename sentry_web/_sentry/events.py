@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sentry_sdk
-from sentry_sdk.utils import event_from_exception
 
 from .._naming.naming import Names
 from .._privacy.policy import Address, Filtered, Policy
 from .._request import Name, Outcome, Request
 from .._request.http import build_url
 from ..recorder import Captured
-from .compat import AnnotatedValue, transaction_name
+from .compat import AnnotatedValue, event_from_exception, transaction_name
 
 _TEXT = frozenset((str,))
 #: Parts of a request's data that are dictionaries.
@@ -207,7 +206,7 @@ def capture_error(error: BaseException, options: dict[str, Any], mechanism: str,
         mechanism: The type of the event's mechanism.
         handled: Whether the application has handled the exception.
     """
-    event, hint = event_from_exception(error, client_options=options, mechanism={"type": mechanism, "handled": handled})
+    event, hint = event_from_exception(error, options, {"type": mechanism, "handled": handled})
     sentry_sdk.capture_event(event, hint=hint)
 
 

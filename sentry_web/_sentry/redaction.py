@@ -12,7 +12,7 @@ from typing import Any
 
 import sentry_sdk
 from sentry_sdk.scope import Scope
-from sentry_sdk.utils import current_stacktrace, safe_repr
+from sentry_sdk.utils import safe_repr
 
 from .._core.guard import call
 from .._privacy.policy import SUBSTITUTE, Oversized, Policy
@@ -253,10 +253,7 @@ def _add_own_stack(event: dict[str, Any]) -> None:
     options = sentry_sdk.get_client().options
     if not options.get("attach_stacktrace") or event.get("type") or not _STACKS.isdisjoint(event):
         return
-    stacktrace = current_stacktrace(
-        include_local_variables=options.get("include_local_variables", True),
-        max_value_length=options.get("max_value_length"),
-    )
+    stacktrace = compat.current_stacktrace(options)
     event["threads"] = {"values": [{"stacktrace": stacktrace, "crashed": False, "current": True}]}
 
 

@@ -76,7 +76,7 @@ def sensitive_keys(sensitive: Iterable[str] = (), harmless: Iterable[str] = ()) 
 def build_policy(options: Mapping[str, Any], forwarding: Forwarding, keys: Keys | None = None) -> Policy:
     """Return the privacy policy of a client.
 
-    It follows ``data_collection`` if the user has set that option, else ``send_default_pii``.
+    It follows ``data_collection`` if the user has set that option, or the SDK has no other; else ``send_default_pii``.
 
     Args:
         options: The options of the client.
@@ -85,7 +85,7 @@ def build_policy(options: Mapping[str, Any], forwarding: Forwarding, keys: Keys 
     """
     rule = partial(_rule, keys=sensitive_keys() if keys is None else keys)
     collection = options.get("data_collection")
-    if isinstance(collection, Mapping) and collection.get("provided_by_user"):
+    if isinstance(collection, Mapping) and collection.get("provided_by_user", True):
         return Policy(
             user_info=bool(collection.get("user_info")),
             headers=rule((collection.get("http_headers") or {}).get("request")),

@@ -169,3 +169,14 @@ def test_a_request_is_reported_without_each_of_them(
     assert len(reported.errors) == len(reported.messages) == 1
     assert len(reported.transactions + reported.segments) == 1
     assert len(reported.sessions) == 1
+
+
+def test_a_message_and_an_error_have_the_applications_stack(driver: Driver) -> None:
+    with recording(attach_stacktrace=True) as events:
+        driver.run(Script((CaptureMessage("here"), Raise())), RequestSpec(path="/books/7"), Wrap.ours())
+    (message,) = events.messages
+    assert message.message == "here"
+    frames = message["threads"]["values"][0]["stacktrace"]["frames"]
+    assert "act" in [frame["function"] for frame in frames]
+    (error,) = events.errors
+    assert error["exception"]["values"][-1]["stacktrace"]["frames"][-1]["vars"]
