@@ -41,6 +41,26 @@ def call(function: Callable[..., Result], *args: Any) -> Result | None:
         return None
 
 
+#: The functions whose failures :func:`attempt` has logged.
+_logged: set[str] = set()
+
+
+def attempt(function: Callable[..., Result], *args: Any) -> Result | None:
+    """Call a function as :func:`call` does, and log no more than its first failure in this process.
+
+    This is for what reads the neighbours' objects, such as a framework's routes: where it fails for one request, it
+    fails for thousands.
+    """
+    try:
+        return function(*args)
+    except Exception:  # noqa: BLE001 - as call() does
+        name = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', type(function))}"
+        if name not in _logged:
+            _logged.add(name)
+            report(function)
+        return None
+
+
 def pass_on(take: Callable[[BaseException], Any]) -> None:
     """Call a function with the exception that is being handled.
 

@@ -48,10 +48,12 @@ class EnvironRequest(Request):
     def _read(self) -> None:
         get = self._strings.get  # strings, all of them
         self.scheme = get("wsgi.url_scheme") or "http"
-        path = get("SCRIPT_NAME", "").rstrip("/") + get("PATH_INFO", "")  # PEP 3333: no overlap
-        if not path.isascii():
-            path = decode(get("SCRIPT_NAME")).rstrip("/") + decode(get("PATH_INFO"))
-        self.path = path = path or "/"
+        prefix, path = get("SCRIPT_NAME", "").rstrip("/"), get("PATH_INFO", "")  # PEP 3333: no overlap
+        if not (prefix + path).isascii():
+            prefix, path = decode(prefix), decode(path)
+        if path and prefix and not path.startswith("/"):
+            path = "/" + path  # against PEP 3333, from applications that shift the path by themselves
+        self.path = path = prefix + path or "/"
         # No standard key; gunicorn and werkzeug call it so, uWSGI and mod_wsgi by the second name
         as_sent = encoded_as_sent(get("RAW_URI"), path) or encoded_as_sent(get("REQUEST_URI"), path)
         self.encoded_path = encode_path(path) if as_sent is None else as_sent

@@ -834,5 +834,11 @@ FAULTS: tuple[Fault, ...] = (
     fault("copied_dicts", "a copied marker is another exchange", Replace("Exchange.__copy__", is_another)),
     fault("copied_dicts", "the marker is pickled", Replace("Exchange.__reduce_ex__", object_reduced)),
     fault("copied_dicts", "a copied stream is not watched", Replace("_Tee.__deepcopy__", copies_the_stream)),
+    fault(
+        "head_transfers",
+        "a body in answer to HEAD counts",
+        Edit("Exchange.body_sent", "self._is_bodiless()", "False"),
+    ),
+    fault("paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
 )

@@ -20,6 +20,7 @@ from django import dispatch as django_dispatch
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import Map, Rule
 
+from sentry_web._core import guard
 from sentry_web._naming import frameworks
 from sentry_web._naming.frameworks import (
     NOTHING,
@@ -524,6 +525,28 @@ def test_bottle_with_a_path_that_its_route_cannot_build_has_the_route_alone() ->
     assert found(scope_or_environ) == ("/u/<name>", VIEW)
 
 
+@pytest.mark.parametrize(
+    ("rule", "path", "route"),
+    [
+        ("/u/<:re:[0-9]+>", "/m/u/1", "/m/u/<:re:[0-9]+>"),
+        ("/files/<:re:.*>", "/m/files/a/b", "/m/files/<:re:.*>"),
+        ("/<:re:.*>", "/m/a", "/<:re:.*>"),  # where the prefix ends, nothing says
+    ],
+)
+def test_bottle_with_a_wildcard_without_a_name_is_found_by_the_beginning_of_its_rule(
+    rule: str, path: str, route: str
+) -> None:
+    outer, inner = bottle.Bottle(), bottle.Bottle()
+    inner.route(rule, callback=lambda: "hello")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outer.mount("/m", inner)
+    environ = make_environ(RequestSpec(path=path))
+    routes: list[Any] = []
+    outer(environ, lambda *args: routes.append(found(environ)[0]))
+    assert routes == [route]
+
+
 def test_bottle_leaves_its_route() -> None:
     assert found({"bottle.route": Thing(rule="/u/<id>", callback=view)}) == ("/u/<id>", VIEW)
     assert found({"bottle.route": Thing(rule="/u/<id>")}) == ("/u/<id>", "/u/<id>")
@@ -763,3 +786,31 @@ def test_a_circle_and_a_crowd_come_to_an_end() -> None:
     assert [owner for owner, _ in layers_of(circle)] == [circle]
     crowd = Thing(routes=[Thing(path="/", app=Thing()) for _ in range(1000)])
     assert len(list(layers_of(crowd))) == 200
+
+
+# --- readers that fail -----------------------------------------------------------------------------------------------
+
+
+class BadRoute:
+    """The route of a release of a framework that nobody knows yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+def failing(*args: Any) -> Any:
+    raise RuntimeError("a router of another release")
+
+
+@pytest.mark.parametrize("requests", [1, 50])
+def test_a_reader_that_raises_costs_its_own_finding_and_one_log_record(
+    requests: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_logged", set())
+    wrapped = WrappedApplication()
+    wrapped.routers.append(("", failing))
+    mapping = {"bottle.route": BadRoute(), "path": "/a", "endpoint": view}
+    for _ in range(requests):
+        assert frameworks.find([mapping], wrapped, "", [failing]).endpoint == VIEW
+        assert frameworks.find([{"bottle.route": BadRoute()}]) is frameworks.NOTHING
+    assert [record.args[0] for record in caplog.records if record.args] == ["failing", "look"]

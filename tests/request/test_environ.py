@@ -204,3 +204,18 @@ def test_what_strangers_send_does_not_fill_the_memory(monkeypatch):
     assert len(names) == len(environ)
     assert len(environ_module._HEADERS) <= environ_module._MOST
     assert long not in environ_module._HEADERS
+
+
+@pytest.mark.parametrize(
+    ("script_name", "path_info", "path"),
+    [
+        ("/woof/woof", "bark/", "/woof/woof/bark/"),
+        ("/woof/woof/", "/bark/", "/woof/woof/bark/"),
+        ("/woof/woof", "", "/woof/woof"),
+        ("", "*", "*"),
+        ("/caf\xc3\xa9", "\xc3\xa9", "/café/é"),
+        ("", "", "/"),
+    ],
+)
+def test_prefix_and_path_are_joined_by_one_slash(script_name: str, path_info: str, path: str) -> None:
+    assert EnvironRequest({"SCRIPT_NAME": script_name, "PATH_INFO": path_info}).path == path

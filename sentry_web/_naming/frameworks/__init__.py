@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ..._core.guard import attempt
 from ._found import NOTHING, Found, Listener, RouteFinder, dotted_name
 from ._mounts import base_of, full_path, mount_of
 from ._wrapped import WrappedApplication, layers_of
@@ -108,6 +109,8 @@ def find(
 ) -> Found:
     """Return the route and endpoint that the frameworks behind the middleware have found for a request.
 
+    One that raises, for a release of a framework that nobody knows yet, costs no more than its own finding.
+
     Args:
         scopes_or_environs: The scopes or environs of the request, the innermost first.
         wrapped: The applications that were found behind the middleware at its construction.
@@ -116,15 +119,15 @@ def find(
     """
     wrapped = wrapped or _NOTHING_WRAPPED
     for find_route in reported:
-        found = find_route(base)
+        found = attempt(find_route, base)
         if found is not None:
             return found
     for mapping in scopes_or_environs:
-        found = _ask_routers(mapping, wrapped, base) if wrapped.routers else None
+        found = attempt(_ask_routers, mapping, wrapped, base) if wrapped.routers else None
         if found is not None:
             return found
         for look in () if mapping.keys().isdisjoint(WRITTEN) else _looks():
-            found = look(mapping, wrapped, base)
+            found = attempt(look, mapping, wrapped, base)
             if found is not None:
                 return found
     return NOTHING
@@ -134,7 +137,7 @@ def _ask_routers(mapping: Mapping[str, Any], wrapped: WrappedApplication, base: 
     """Return what the routers below the middleware find; it may itself be below mounts that the scope tells of."""
     mount, below = mount_of(mapping, base), base_of(mapping)[len(base) :]
     for prefix, router in wrapped.routers:
-        found = router(mapping, mount) if prefix == below else None
+        found = attempt(router, mapping, mount) if prefix == below else None
         if found is not None:
             return found
     return None

@@ -45,7 +45,7 @@ def full_path(scope_or_environ: Mapping[str, Any]) -> str:
     """Return prefix and path, joined once."""
     path = path_below(scope_or_environ)
     prefix = base_of(scope_or_environ)
-    return prefix + path if prefix else path
+    return prefix + ("" if path.startswith("/") else "/") + path if prefix else path
 
 
 def join(mount: str, route: str) -> str:

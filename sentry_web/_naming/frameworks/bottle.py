@@ -28,6 +28,15 @@ def _mounted_at(environ: Mapping[str, Any], route: Any) -> str:
     router = getattr(environ.get("bottle.app"), "router", None)  # of the inner application, not of the outer one
     if router is None:
         return ""
-    part: str = router.build(route.rule, **(environ.get("route.url_args") or {}))
     path = path_below(environ)
+    try:
+        part: str = router.build(route.rule, **(environ.get("route.url_args") or {}))
+    except Exception:  # noqa: BLE001 - Bottle raises its own: it keeps no values of wildcards without a name
+        return _before(path, route.rule)
     return path[: -len(part)] if path.endswith(part) else ""
+
+
+def _before(path: str, rule: str) -> str:
+    """Return the part of a path before the beginning of a rule, up to the rule's first wildcard."""
+    beginning = rule.partition("<")[0].partition(":")[0]
+    return path[: max(0, path.find(beginning))]
