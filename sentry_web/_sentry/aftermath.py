@@ -15,6 +15,7 @@ from sentry_sdk.scope import add_global_event_processor
 
 from .._core.aftermath import aftermath_of, aftermath_of_chain, exchanges_left
 from .._core.guard import call
+from .events import OWN
 from .redaction import RedactingProcessor, blank
 
 #: Loggers of servers, by the first part of their names, that log an exception's text without the exception.
@@ -51,7 +52,8 @@ def _examine(event: Any, hint: Mapping[str, Any]) -> bool:
     error = given if isinstance(given, BaseException) else sys.exc_info()[1]
     if error is None:
         return True
-    if aftermath_of(error) and _is_repeated(event, hint, error is given):
+    # An exception object that is raised in one request after the other has left all of them
+    if OWN not in hint and aftermath_of(error) and _is_repeated(event, hint, error is given):
         return False
     for processor in aftermath_of_chain(error):
         if isinstance(processor, RedactingProcessor) and processor(event, hint) is None:

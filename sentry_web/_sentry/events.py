@@ -18,6 +18,8 @@ from .._request.http import build_url
 from ..recorder import Captured
 from .compat import AnnotatedValue, event_from_exception, transaction_name
 
+#: The key in the hint of an event by which this output knows its own reports again.
+OWN = "sentry_web"
 _TEXT = frozenset((str,))
 #: Parts of a request's data that are dictionaries.
 _NESTED = frozenset(("headers", "cookies", "env"))
@@ -207,7 +209,7 @@ def capture_error(error: BaseException, options: dict[str, Any], mechanism: str,
         handled: Whether the application has handled the exception.
     """
     event, hint = event_from_exception(error, options, {"type": mechanism, "handled": handled})
-    sentry_sdk.capture_event(event, hint=hint)
+    sentry_sdk.capture_event(event, hint={**hint, OWN: True})
 
 
 def failure_message(request: Request, outcome: Outcome, name: Name) -> str:

@@ -839,6 +839,8 @@ FAULTS: tuple[Fault, ...] = (
         "a body in answer to HEAD counts",
         Edit("Exchange.body_sent", "self._is_bodiless()", "False"),
     ),
-    fault("paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")),
+    fault(
+        "paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")
+    ),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
 )
