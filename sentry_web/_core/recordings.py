@@ -9,6 +9,7 @@ from .._options import Options
 from .._request import Outcome, Request
 from .._request.http import Header
 from ..recorder import Captured, CapturedInside, MessageSpan, Recorder, Recording
+from .context import current
 from .guard import call
 
 
@@ -144,7 +145,7 @@ def _finish(exchange: Any, ending: Sequence[ActiveRecording]) -> None:
         if active.config.asks_late:
             call(_report_response, exchange, active)
     for active in ending:
-        if call(_finishes_alone, active):
+        if current() is exchange or call(_finishes_alone, active):  # within the application all contexts are entered
             call(active.recording.finish, outcome)
         else:
             call(call_each, exchange, [active], "finish", outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
@@ -158,7 +159,8 @@ class OpenTelemetryRecording(BaseRecording):
         event = self._event(error)
         if not handled:
             self._description = event.description
-        self._span.record_exception(error, event.attributes)
+        # Not record_exception(): it adds attributes of its own, under Logfire with input that pydantic has refused
+        self._span.add_event("exception", event.attributes)
 
     def _event(self, error: BaseException) -> ErrorEvent:
         return record_error(error, self._request, self._settings.policy, self._outcome)
@@ -172,7 +174,7 @@ class OpenTelemetryRecording(BaseRecording):
         if span.is_recording():
             event = self._event(error)
             span.set_attribute("error.type", class_name(type(error)))
-            span.record_exception(error, event.attributes)
+            span.add_event("exception", event.attributes)
             span.set_status(Status(StatusCode.ERROR, event.description))
         span.end()
 
@@ -237,6 +239,7 @@ class OpenTelemetryRecording(BaseRecording):
             return
         ending: dict[str, Any] = {}
         self._ended = True
+        labels: Mapping[str, Any] = (call(labels_of_context) or {}) if self._counts else {}
         former = context_api.get_current()
         try:
             context_api.attach(self.context)  # for span processors and exemplars
@@ -246,13 +249,18 @@ class OpenTelemetryRecording(BaseRecording):
             if not self._settings.has_message_hooks:  # messages may still come
                 self._scope_or_environ = None
             if self._counts:
-                labels = call(self._labels, outcome)
-                call(self._metrics.finish, self._request, outcome, self._known, {**(labels or {}), **ending})
+                labels = call(self._labels, outcome, labels) or {}
+                call(self._metrics.finish, self._request, outcome, self._known, {**labels, **ending})
             context_api.attach(former)
 
-    def _labels(self, outcome: Outcome) -> dict[str, Any]:
-        """Return the attributes that the user adds to the metrics; those of the conventions take precedence."""
-        labels = dict(labels_of_context())
+    def _labels(self, outcome: Outcome, innermost: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the attributes that the user adds to the metrics; those of the conventions take precedence.
+
+        Args:
+            outcome: The outcome of the request.
+            innermost: What the labeler of the application's own context has, for one that is younger than the request.
+        """
+        labels = dict(labels_of_context() or innermost)
         if self._settings.metric_attributes is not None:
             labels.update(call(self._settings.metric_attributes, self._request, outcome) or {})
         return {key: encodable(value) for key, value in labels.items() if isinstance(value, (str, bool, int, float))}

@@ -6,7 +6,8 @@ What is of use elsewhere belongs to ``sentry_web.testing``. Nothing here asks wh
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -28,6 +29,15 @@ class Run(NamedTuple):
 def driver(request: pytest.FixtureRequest) -> Driver:
     """Each driver in turn; a test that needs fewer parametrises ``driver`` itself."""
     return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(autouse=True)
+def conventions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Judge all spans and metrics of each test by OpenTelemetry's conventions, but where a module is not ``JUDGED``."""
+    yield
+    module: Any = sys.modules.get(f"{__package__}.telemetry")
+    violations = [] if module is None else module.judged()
+    assert violations == [] or not getattr(request.module, "JUDGED", True)
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The `trace_ignore_status_codes` parameter is ignored in span streaming"),
 ]
 
+#: What is reported has gaps, since functions fail.
+JUDGED = False
 FUNCTIONS = functions()
 
 #: What may not fail: through these, and nothing else, the application's own calls and the server's go.
@@ -155,7 +157,7 @@ UNREACHED = {
     "_otel.propagation._is_silent": "where no header tells of a trace or proxy: see tests/otel/test_propagation.py",
     "_otel.propagation.RequestGetter.__init__": "made at import, for the process",
     "_otel.propagation.added_headers": "needs a global response propagator: see tests/otel/test_propagation.py",
-    "_otel.recording.AnnouncedRecording.response_headers": "the same",
+    "_otel.recording.OpenTelemetryRecording.response_headers": "the same",
     "_otel.propagation.RequestGetter.keys": "asked by few propagators: see tests/otel/test_propagation.py",
     "_otel.propagation._ListSetter.set": "needs a global response propagator: see tests/otel/test_propagation.py",
     "_core.entry._report_route": "tests/frameworks/test_faults.py breaks it too",

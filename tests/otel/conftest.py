@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,14 @@ def helpers() -> Any:
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(autouse=True)
+def conventions() -> Iterator[None]:
+    """Judge all spans and metrics of each test by OpenTelemetry's conventions."""
+    yield
+    module: Any = sys.modules.get("sentry_web_tests_telemetry")
+    assert module is None or module.judged() == []
 
 
 @pytest.fixture

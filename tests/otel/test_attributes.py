@@ -70,7 +70,7 @@ def test_attributes_that_cannot_be_found_cost_the_attributes_alone(
     driver: Any, telemetry: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Policy, "span_attributes", lambda *_: 1 / 0)
-    telemetry.incomplete = True
+    telemetry.judge.active = False  # what is required is missing
     driver.run(ANSWER, wrap=telemetry.wrap())
     (span,) = telemetry.requests
     assert "url.path" not in span.attributes
