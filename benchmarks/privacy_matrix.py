@@ -1,4 +1,4 @@
-"""What leaves the process when a request fails: 30 places of a secret, three instrumentations, both protocols.
+"""What leaves the process when a request fails: a hundred places of a secret, three instrumentations, both protocols.
 
 ``python benchmarks/privacy_matrix.py`` needs ``sentry_web[testing]``, ``opentelemetry-sdk``,
 ``opentelemetry-instrumentation-wsgi`` and ``-asgi``. It prints the table of ``privacy_matrix.md`` and, with
@@ -157,14 +157,15 @@ def matrix() -> str:
 
 
 def write(table: str) -> None:
-    """Put the table into ``privacy_matrix.md`` and between the markers in the README."""
+    """Put the table into ``privacy_matrix.md``, and its head and last line between the markers in the README."""
     (HERE / "privacy_matrix.md").write_text(table + "\n", "utf-8")
     readme = HERE.parent / "README.md"
     before, _, rest = readme.read_text("utf-8").partition(MARKER)
     _, marker, after = rest.partition(MARKER)
     if not marker:
         raise SystemExit(f"README.md lacks two markers {MARKER}")
-    readme.write_text(f"{before}{MARKER}\n{table}\n{MARKER}{after}", "utf-8")
+    head, rule, *_, total = table.splitlines()
+    readme.write_text("\n".join([before + MARKER, head, rule, total, MARKER + after]), "utf-8")
 
 
 def main() -> None:

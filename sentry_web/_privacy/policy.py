@@ -58,6 +58,7 @@ _LONGEST_QUERY, _MOST_PAIRS = 16 * 1024, 1000
 _MAY_NEST = re.compile(r"[@%?#{\[]").search
 #: How a text begins that is JSON or a URL.
 _MAY_BE_NESTED = re.compile(r"\s*[{\[/?]|[a-zA-Z][a-zA-Z0-9+.-]{0,20}://").match
+_NESTS = re.compile(r"[@?#{\[]").search
 #: How deep URLs are searched within URLs.
 _DEEPEST_URL = 3
 #: A parameter of a path segment (RFC 3986, 3.3), such as ``;jsessionid=…``.
@@ -229,7 +230,7 @@ class Policy:
         """Return whether a query value contains a URL with a secret, or JSON with a sensitive key."""
         if not _MAY_NEST(raw_value):
             return False
-        value = unquote_plus(raw_value.removeprefix("="))
+        value = decode_query_value(raw_value)
         if _userinfo().search(value) is not None:
             return True
         nested = nested_json(value)
@@ -255,7 +256,7 @@ class Policy:
                     yield raw_value[1:], key
                 if not _MAY_NEST(raw_value):
                     continue
-                value = unquote_plus(raw_value[1:])
+                value = decode_query_value(raw_value)
                 yield from userinfo_of(value)
                 nested = nested_json(value)
                 if nested is not None:
@@ -495,6 +496,16 @@ def _without_tokens(value: str) -> Text:
 def is_long(query: str) -> bool:
     """Return whether a query is too long to be searched."""
     return len(query) > _LONGEST_QUERY or query.count("&") >= _MOST_PAIRS
+
+
+def decode_query_value(raw_value: str) -> str:
+    """Return a raw value with its ``=`` decoded, again if nothing could be nested in what comes out."""
+    value = unquote_plus(raw_value.removeprefix("="))
+    for _ in range(_DEEPEST_URL):
+        if "%" not in value or _NESTS(value):
+            break
+        value = unquote_plus(value)
+    return value
 
 
 def userinfo_of(text: str) -> Iterator[Secret]:

@@ -177,7 +177,7 @@ class Secrets:
             self._add(value, "secret")
         if scheme.lower() not in _OPAQUE:
             for quoted, plain in _parameter().findall(self._first(value, "=")):
-                self._add(quoted or plain)
+                self._add((quoted or plain).strip(":"))  # RFC 8941, 3.3.5: a byte sequence
         self._add_url(value)
 
     def _add_url(self, value: str) -> None:

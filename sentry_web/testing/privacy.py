@@ -18,7 +18,7 @@ import sentry_sdk
 from sentry_web.testing.check.subject import subject_of
 from sentry_web.testing.drivers import Driver, Wrap
 from sentry_web.testing.events import Events
-from sentry_web.testing.places import PLACES, Place, traces_of
+from sentry_web.testing.places import PROMISED, Place, traces_of
 from sentry_web.testing.request import RequestSpec
 from sentry_web.testing.transport import recording
 
@@ -120,7 +120,7 @@ def privacy_report(
     subject = subject_of(app, kind="app", name=name, sdk={}, paths=tuple(paths))
     settings = dict(_settings_of(sentry_sdk.get_client()) if sdk is None else sdk)
     asked = tuple(dict.fromkeys(subject.paths)) or ("/",)
-    places = [place for place in PLACES if place.answer is None]  # response headers are set by the application itself
+    places = [place for place in PROMISED if place.answer is None]  # response headers are set by the application itself
     leaks = [
         Leak(place.name, path, where)
         for place in places

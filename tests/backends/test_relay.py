@@ -28,7 +28,7 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
-from sentry_web.testing.places import PLACES
+from sentry_web.testing.places import PROMISED
 
 processing = pytest.importorskip("sentry_relay.processing", reason="sentry-relay is not installed")
 sentry_relay_consts = pytest.importorskip("sentry_relay.consts", reason="sentry-relay is not installed")
@@ -60,7 +60,7 @@ def corpus(driver: Any, **options: Any) -> list[dict[str, Any]]:
     # sentry-sdk 3 gives messages a stack trace by default, which would hold the variables of these tests.
     options = {"integrations": [LoggingIntegration()], "attach_stacktrace": False, **options}
     found = []
-    for place in PLACES:
+    for place in PROMISED:
         value = "81.123.134.145" if place.holds == "address" else "WXRTZPLKMNBVCXQS"
         request = place.plant(
             RequestSpec(path="/orders/17", query="page=2", headers=(("User-Agent", "agent/1.0"),)), value
@@ -102,7 +102,7 @@ PII = pytest.mark.parametrize("options", [{}, {"data_collection": {"user_info": 
 def test_relay_finds_no_fault(driver, options):
     normalizer = processing.StoreNormalizer(project_id=1, protocol_version="7", remove_other=True)
     events = corpus(driver, **options)
-    assert len(events) >= 2 * len(PLACES)
+    assert len(events) >= 2 * len(PROMISED)
     for event in events:
         normal = normalizer.normalize_event(event)
         assert list(faults(normal.get("_meta") or {})) == []
@@ -140,7 +140,7 @@ ATTRIBUTE_TYPES: dict[str, Any] = {
 def streamed(driver: Any) -> list[dict[str, Any]]:
     """The streamed spans of a failing request with a secret in each of the places."""
     found = []
-    for place in PLACES:
+    for place in PROMISED:
         value = "81.123.134.145" if place.holds == "address" else "WXRTZPLKMNBVCXQS"
         request = place.plant(RequestSpec(path="/orders/17", query="page=2"), value)
         with recording(traces_sample_rate=1.0, trace_lifecycle="stream", release="shop@1.0") as events:
@@ -180,7 +180,7 @@ def test_relay_finds_no_fault_with_streamed_spans(driver):
     config = processing.convert_datascrubbing_config(DEFAULT_SCRUBBING)
     spans = streamed(driver)
     segments = [span for span in spans if span["is_segment"]]
-    assert len(segments) == len(PLACES)
+    assert len(segments) == len(PROMISED)
     for segment in segments:
         children = [span for span in spans if span["trace_id"] == segment["trace_id"] and not span["is_segment"]]
         assert len(children) == 1

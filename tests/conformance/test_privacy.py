@@ -35,7 +35,7 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
-from sentry_web.testing.places import PLACES, Place
+from sentry_web.testing.places import PROMISED, Place
 
 from .properties import ALL_DRIVERS, TRACED, sdk
 from .saying import FORMS, WAYS, Say
@@ -78,7 +78,7 @@ def planted(draw: st.DrawFn) -> tuple[Secret, ...]:
     """Secrets in up to four places that do not get in each other's way."""
     taken: set[str] = set()
     chosen = []
-    for place in draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=4, unique=True)):
+    for place in draw(st.lists(st.sampled_from(PROMISED), min_size=1, max_size=4, unique=True)):
         family = place.name.partition(":")[0]
         key = "body" if place.is_body else family if family in ONE_HEADER else place.name
         if key not in taken:
@@ -134,7 +134,7 @@ def request_of(secrets: tuple[Secret, ...]) -> RequestSpec:
     return request
 
 
-PASSWORD = next(place for place in PLACES if place.name == "Authorization: Basic (password)")
+PASSWORD = next(place for place in PROMISED if place.name == "Authorization: Basic (password)")
 
 
 def leaked(sent: bytes, secrets: tuple[Secret, ...]) -> list[str]:
@@ -183,7 +183,7 @@ def fixed(place: Place, odd: str = "\"é'\\ %/+&=🜚") -> Secret:
 
 
 @pytest.mark.parametrize(("driver", "mode"), [(WSGI, TRACED[0]), (ASGI3, TRACED[-1])], ids=repr)
-@pytest.mark.parametrize("place", PLACES, ids=repr)
+@pytest.mark.parametrize("place", PROMISED, ids=repr)
 def test_each_place_in_every_way(driver, place, mode):
     """All ways of sending at once, each in some of the forms: what one of them leaks shows."""
     secret = fixed(place)
@@ -196,7 +196,7 @@ def test_each_place_in_every_way(driver, place, mode):
     assert leaked(sent, (secret,)) == []
 
 
-@pytest.mark.parametrize("place", PLACES, ids=repr)
+@pytest.mark.parametrize("place", PROMISED, ids=repr)
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_attached_stacks_hold_none(driver, place):
     """The SDK adds them to messages after all processors; the frames of this test hold the value too."""
@@ -279,7 +279,7 @@ def test_short_and_common_values_are_not_replaced(driver, run):
 
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_only_the_secret_is_replaced(driver, run):
-    secret = fixed(PLACES[3])
+    secret = fixed(PROMISED[3])
     steps = (StartResponse(200), CaptureMessage(f"user 17: {secret.value}, page 2"))
     _, events = run(driver, Script(steps), secret.place.plant(ROOT, secret.value))
     assert events.messages[0].message == "user 17: [Filtered], page 2"
@@ -289,7 +289,7 @@ def test_only_the_secret_is_replaced(driver, run):
 
 
 def test_an_address_is_sent_where_personal_data_is_asked_for(driver):
-    secret = fixed(next(place for place in PLACES if place.name == "address of the peer"))
+    secret = fixed(next(place for place in PROMISED if place.name == "address of the peer"))
     with recording(data_collection={"user_info": True}) as events:
         driver.run(script_of((secret,), ()), request_of((secret,)), Wrap.ours())
     assert secret.value.encode() in events.all_bytes
@@ -302,7 +302,7 @@ def test_an_address_is_sent_where_personal_data_is_asked_for(driver):
 def test_defect_59_nothing_of_the_row_leaves_with_an_unhandled_error(driver, mode):
     """Cookie, bearer token, X-Auth-Token, query token and the client's address, by the frames' scope or environ."""
     names = ("cookie with any name", "Authorization: Bearer", "X-Auth-Token", "query: token", "address of the peer")
-    secrets = tuple(fixed(place) for place in PLACES if place.name in names)
+    secrets = tuple(fixed(place) for place in PROMISED if place.name in names)
     with sdk(mode) as events:
         driver.run(Script((Raise(),)), request_of(secrets), Wrap.ours())
     (error,) = events.errors

@@ -29,4 +29,4 @@ def test_basic_credentials_are_read_back() -> None:
 
 
 def test_every_place_has_a_name_of_its_own() -> None:
-    assert len({place.name for place in PLACES}) == len(PLACES) >= 30
+    assert len({place.name for place in PLACES}) == len(PLACES) >= 80
