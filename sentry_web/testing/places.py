@@ -284,7 +284,7 @@ PLACES: tuple[Place, ...] = (
     Place("query: a URL with a token, encoded", _query("next", "%2Fin%3Fpage%3D2%26token%3D{}")),
     Place("query: a URL with a token in its fragment", _query("next", "/callback#access_token={}")),
     Place("query: JSON", _query("filter", '{{"page": 2, "password": "{}"}}')),
-    Place("path: ;jsessionid=", _path_segment(";jsessionid={}")),
+    Place("path: ;jsessionid=", _path_segment("/books;jsessionid={}")),
     Place("path: /reset/<token>", _path_segment("/reset/{}"), promised=False),
     # --- bodies by another name
     Place("JSON, called a form", _body(_FORM, _json), holds="text", is_body=True),
