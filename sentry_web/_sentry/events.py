@@ -84,6 +84,8 @@ class RequestProcessor:
         initial = self.initial_name
         if not name or name in self._names_before:  # Bottle's integration sets an empty one if it finds no route
             return False
+        if name.startswith("generic ") and name.endswith(" request"):  # Starlette's, below a mount or without a route
+            return False
         return initial is None or (name, source) != (initial.value, initial.source)
 
     def __call__(self, event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -123,19 +125,25 @@ class RequestProcessor:
         """Set the event's transaction name to that of the request, unless the user or an integration has set one."""
         info = event.get("transaction_info") or {}
         if self.is_chosen(event.get("transaction"), info.get("source")):
-            event["transaction_info"] = {**info, "source": self.source_of_chosen(info.get("source"))}
+            name = self.chosen(event["transaction"], info.get("source"))
+            event["transaction"] = name.value
+            event["transaction_info"] = {**info, "source": name.source}
             return
         name = self.chosen_on(sentry_sdk.get_isolation_scope()) or self._naming.find()
         event["transaction"] = name.value
         event["transaction_info"] = {"source": name.source}
 
-    def source_of_chosen(self, source: str | None) -> str:
-        """Return the source of a name that the user or an integration has set.
+    def chosen(self, name: str, source: str | None) -> Name:
+        """Return a name that the user or an integration has set, with its source.
 
-        If only the name was set, ``source`` is still that of the initial name; then it is ``custom``.
+        If only the name was set, ``source`` is still that of the initial name; then it is ``custom``. An integration's
+        route lacks the prefix of the mount below which its framework is.
         """
         initial = self.initial_name
-        return "custom" if source is None or (initial is not None and source == initial.source) else source
+        if source is None or (initial is not None and source == initial.source):
+            return Name(name, "custom")
+        route = self._naming.find_route() if source == "route" and name.startswith("/") else None
+        return Name(name if route is None or not route.endswith(name) else route, source)
 
     def chosen_on(self, isolation: Any) -> Name | None:
         """Return the name on the isolation scope, which the SDK ignores if the current scope has a span."""

@@ -242,7 +242,7 @@ class SentryRecording(BaseRecording):
             return
         name = self._naming.find()
         if processor.is_chosen(root.name, root.source):
-            root.set_name(Name(root.name, processor.source_of_chosen(root.source)))
+            root.set_name(processor.chosen(root.name, root.source))
         else:
             root.set_name(processor.chosen_on(self._scopes.isolation) or name)
         root.set_attributes(self._attributes(processor, outcome, name))

@@ -20,7 +20,8 @@ from sentry_sdk.integrations.flask import FlaskIntegration
 from sentry_sdk.integrations.starlette import StarletteIntegration
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
@@ -163,3 +164,51 @@ def test_flask_behind_another_middleware_is_named_by_its_view(start: Any) -> Non
     assert site.post("/books/1") == 200
     (root,) = events.roots
     assert root.name == f"{__name__}.FlaskShop.book"
+
+
+BY_ROUTE = {"transaction_style": "url"} if HAS_STYLES else {}
+
+
+def serve_wsgi(app: Any, path: str) -> None:
+    Client(app).get(path).close()
+
+
+def serve_asgi(app: Any, path: str) -> None:
+    async def send() -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            await client.get(path)
+
+    asyncio.run(send())
+
+
+def mounted_flask() -> Any:
+    inner = flask.Flask("old")
+    inner.add_url_rule("/hello/<name>", view_func=lambda name: sentry_sdk.capture_message("here") or name)
+    return SentryWsgiMiddleware(DispatcherMiddleware(flask.Flask("outer"), {"/old": inner}), transaction_style="url")
+
+
+def mounted_starlette() -> Any:
+    async def hello(request: Any) -> Any:
+        sentry_sdk.capture_message("here")
+        return PlainTextResponse("hello")
+
+    inner = Starlette(routes=[Route("/hello/{name}", hello)])
+    return SentryAsgiMiddleware(Starlette(routes=[Mount("/old", inner)]), transaction_style="url")
+
+
+@pytest.mark.parametrize(
+    ("integration", "mounted", "serve", "route"),
+    [
+        (FlaskIntegration, mounted_flask, serve_wsgi, "/old/hello/<name>"),
+        (StarletteIntegration, mounted_starlette, serve_asgi, "/old/hello/{name}"),
+    ],
+    ids=["Flask", "Starlette"],
+)
+def test_a_route_that_an_integration_names_has_the_prefix_of_its_mount(
+    integration: Any, mounted: Any, serve: Any, route: str, start: Any
+) -> None:
+    events = start(integration(**BY_ROUTE))
+    serve(mounted(), "/old/hello/zoe")
+    assert [root.name for root in events.roots] == [route]
+    assert [message.name for message in events.messages] == [route]

@@ -73,6 +73,9 @@ FRAMEWORKS = (
     ),
     Framework("routing_args", ("routes",), written=("wsgiorg.routing_args",)),
     Framework("starlette", ("starlette",), written=("endpoint", "route")),
+    # Channels' two routers; the outer one comes first, since it knows the kind of scope that the inner one is for
+    Framework("channels", ("channels.routing",), application=("channels.routing", "ProtocolTypeRouter")),
+    Framework("channels", ("channels.routing",), application=("channels.routing", "URLRouter")),
     Framework("django", ("django",), signals=(("django.core.signals", "watch"),)),
     Framework(
         "blacksheep", ("blacksheep.server.application",), application=("blacksheep.server.application", "Application")

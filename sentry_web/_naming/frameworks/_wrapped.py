@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Router = Callable[[Mapping[str, Any], str], Found | None]
 
 #: The attributes in which middlewares, bound methods, partials, decorated functions and routers keep what they wrap.
-_INWARD = ("app", "wsgi_app", "asgi_app", "application", "__self__", "func", "__wrapped__", "router")
+_INWARD = ("app", "wsgi_app", "asgi_app", "application", "inner", "__self__", "func", "__wrapped__", "router")
 _MOST = 200  # objects to inspect; an application has a few layers, but a router may have thousands of routes
 
 
@@ -51,7 +51,13 @@ def layers_of(app: Any) -> Iterator[tuple[Any, str]]:
 
 
 def _mounted(here: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the prefixes and applications of werkzeug's ``DispatcherMiddleware`` and of Starlette's ``Mount``."""
+    """Yield the prefixes and applications of werkzeug's ``DispatcherMiddleware`` and of Starlette's ``Mount``.
+
+    Django Channels' ``ProtocolTypeRouter`` has one application for each kind of scope.
+    """
+    kinds = _static(here, "application_mapping")
+    for inner in kinds.values() if isinstance(kinds, dict) else ():
+        yield "", inner
     mounts = _static(here, "mounts")
     for mount, inner in mounts.items() if isinstance(mounts, dict) else ():
         yield str(mount).rstrip("/"), inner

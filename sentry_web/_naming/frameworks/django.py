@@ -85,7 +85,11 @@ def _found(match: Any, scope_or_environ: Mapping[str, Any], base: str) -> Found:
 
 def route_of(match: Any) -> str:
     """Return the template of a match of ``path()`` or ``re_path()``, such as ``/books/{number}``."""
-    route = str(match.route)
+    return template_of(str(match.route))
+
+
+def template_of(route: str) -> str:
+    """Return the template of a route as Django writes it."""
     if any(character in route for character in "^$(\\"):
         route = _without_regex(route)
     return join("", _CONVERTER.sub(r"{\1}", route))
