@@ -87,7 +87,7 @@ class Naming:
         self._inside: tuple[Any, ...] | None = ()
         self._wrapped = wrapped
         #: Whether a route can come only from a framework that writes into the scope or environ.
-        self._only_written = wrapped is None or not wrapped.routers
+        self._only_written = wrapped is None or not (wrapped.routers or wrapped.fallbacks)
         self._base = (
             frameworks.base_of(scope_or_environ)
             if scope_or_environ.get("SCRIPT_NAME") or scope_or_environ.get("root_path")

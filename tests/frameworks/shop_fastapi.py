@@ -78,7 +78,7 @@ NAMES = {
     "/books/1": ("shop_fastapi.book", "/books/{number}"),
     "/annex/shelves/2": ("shop_fastapi.shelf", "/annex/shelves/{number}"),
     "/broken": ("shop_fastapi.broken", "/broken"),
-    "/guarded": (None, None),  # before the route is chosen
+    "/guarded": ("shop_fastapi.guarded", "/guarded"),  # the middleware raises before the route is chosen
     "/torn": ("shop_fastapi.torn", "/torn"),
     "/later": ("shop_fastapi.later", "/later"),
     "/talk/3": ("shop_fastapi.talk", "/talk/{room}"),

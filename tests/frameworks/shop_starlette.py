@@ -85,7 +85,7 @@ NAMES = {
     "/books/1": ("shop_starlette.book", "/books/{number:int}"),
     "/annex/shelves/2": ("shop_starlette.Shelf", "/{wing}/shelves/{number:int}"),
     "/broken": ("shop_starlette.broken", "/broken"),
-    "/guarded": (None, None),  # before the route is chosen
+    "/guarded": ("shop_starlette.guarded", "/guarded"),  # the middleware raises before the route is chosen
     "/torn": ("shop_starlette.torn", "/torn"),
     "/later": ("shop_starlette.later", "/later"),
     "/talk/3": ("shop_starlette.talk", "/talk/{room}"),

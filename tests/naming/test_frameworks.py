@@ -745,6 +745,151 @@ def test_blacksheeps_router_is_asked() -> None:
 # --- behind ----------------------------------------------------------------------------------------------------------
 
 
+# --- Django Channels -------------------------------------------------------------------------------------------------
+
+
+class UrlRouter:
+    """Channels' ``URLRouter``: its mark, and its routes, which are Django's."""
+
+    _path_routing = True
+
+    def __init__(self, *routes: Any) -> None:
+        self.routes = routes
+
+
+class ProtocolTypeRouter:
+    """Channels' router by the kind of scope."""
+
+    def __init__(self, mapping: dict[str, Any]) -> None:
+        self.application_mapping = mapping
+
+
+class Consumer:
+    @classmethod
+    def as_asgi(cls) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+        app.consumer_class = cls  # type: ignore[attr-defined]
+        return app
+
+
+class DjangoHandler:
+    async def get_response_async(self, request: Any) -> None: ...
+
+
+def channels_route(pattern: Any, callback: Any) -> Any:
+    return Thing(pattern=pattern, callback=callback)
+
+
+@pytest.fixture
+def channels_behind(monkeypatch: pytest.MonkeyPatch) -> WrappedApplication:
+    """An application of Channels, as its documentation has it, with routers inside routers."""
+    from django.urls.resolvers import RegexPattern, RoutePattern
+
+    module = types.ModuleType("channels.routing")
+    module.ProtocolTypeRouter, module.URLRouter = ProtocolTypeRouter, UrlRouter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "channels.routing", module)
+    inner = UrlRouter(channels_route(RoutePattern("<slug:room>/", is_endpoint=True), Consumer.as_asgi()))
+    sockets = UrlRouter(
+        channels_route(RoutePattern("ws/chat/<int:id>/", is_endpoint=True), Consumer.as_asgi()),
+        channels_route(RegexPattern(r"^ws/user/(?P<name>\w+)/$", is_endpoint=True), Thing(inner=view)),
+        channels_route(RoutePattern("rooms/", is_endpoint=False), inner),
+    )
+    polls = UrlRouter(
+        channels_route(RoutePattern("poll/<int:id>", is_endpoint=True), Consumer.as_asgi()),
+        channels_route(RegexPattern("", is_endpoint=False), DjangoHandler()),
+    )
+    app = ProtocolTypeRouter({"http": polls, "websocket": Thing(application=Thing(inner=sockets))})
+    return frameworks.attach_to(app, Heard().listener)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "name"),
+    [
+        ("websocket", "/ws/chat/42/", ("/ws/chat/{id}/", f"{HERE}.Consumer")),
+        ("websocket", "/ws/user/zoe/", ("/ws/user/{name}/", f"{HERE}.Thing")),
+        ("websocket", "/rooms/attic/", ("/rooms/{room}/", f"{HERE}.Consumer")),
+        ("websocket", "/rooms/", (None, None)),
+        ("websocket", "/ws/chat/forty-two/", (None, None)),
+        ("http", "/ws/chat/42/", (None, None)),  # for Django, which has no such view
+        ("http", "/poll/7", ("/poll/{id}", f"{HERE}.Consumer")),
+    ],
+)
+def test_channels_routers_are_asked(channels_behind: WrappedApplication, kind: str, path: str, name: Any) -> None:
+    assert found({"type": kind, "path": path}, channels_behind) == name
+    assert found({"type": kind, "path": f"/below{path}", "root_path": "/below"}, channels_behind, "/below") == name
+
+
+def test_a_router_of_channels_without_kinds_answers_for_all(channels_behind: WrappedApplication) -> None:
+    from django.urls.resolvers import RoutePattern
+
+    router = UrlRouter(channels_route(RoutePattern("poll/<id>", is_endpoint=True), view))
+    behind = frameworks.attach_to(Thing(app=router, inner=router), Heard().listener)
+    assert len(behind.routers) == 1
+    assert found({"type": "http", "path": "/poll/7"}, behind) == ("/poll/{id}", VIEW)
+
+
+def test_routers_of_channels_that_hold_one_another_come_to_an_end(channels_behind: WrappedApplication) -> None:
+    from django.urls.resolvers import RoutePattern
+
+    router = UrlRouter()
+    router.routes = (channels_route(RoutePattern("", is_endpoint=False), router),)
+    assert found({"type": "websocket", "path": "/x"}, frameworks.attach_to(router, Heard().listener)) == (None, None)
+
+
+# --- Starlette, behind a middleware that copies the scope ------------------------------------------------------------
+
+
+class Copies:
+    """A middleware that hands on a copy of the scope, as hypercorn's ProxyFixMiddleware does."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+
+async def page(request: Any) -> None: ...
+
+
+async def files(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def starlette_app() -> Any:
+    from starlette.applications import Starlette
+    from starlette.routing import Mount, Route, Router, WebSocketRoute
+
+    inner = [Route("/chat/{id}/", page), WebSocketRoute("/chat/{id}/", view)]  # type: ignore[arg-type]
+    return Starlette(routes=[Mount("/ws", app=Router(inner)), Mount("/{kind}", routes=[Mount("/files", app=files)])])  # type: ignore[arg-type]
+
+
+def fastapi_app() -> Any:
+    import fastapi
+
+    outer, inner = fastapi.APIRouter(prefix="/ws"), fastapi.APIRouter()
+    inner.add_api_route("/chat/{id}/", page)
+    inner.add_api_websocket_route("/chat/{id}/", view)
+    outer.include_router(inner)
+    app = fastapi.FastAPI()
+    app.include_router(outer)
+    return app
+
+
+@pytest.mark.parametrize("app", [starlette_app, fastapi_app])
+@pytest.mark.parametrize(("kind", "endpoint"), [("http", "page"), ("websocket", "view")])
+def test_starlettes_routers_are_asked_where_it_has_written_into_a_copy(app: Any, kind: str, endpoint: str) -> None:
+    behind = frameworks.attach_to(Copies(Copies(app())), Heard().listener)
+    for base in ("", "/below"):
+        scope = {"type": kind, "method": "GET", "path": f"{base}/ws/chat/42/", "root_path": base, "headers": []}
+        assert found(scope, behind, base) == ("/ws/chat/{id}/", f"{HERE}.{endpoint}")
+        assert found({**scope, "path": f"{base}/ws/nowhere"}, behind, base) == (None, None)
+
+
+def test_an_application_that_starlette_mounts_is_named_by_its_mounts() -> None:
+    behind = frameworks.attach_to(Copies(starlette_app()), Heard().listener)
+    scope = {"type": "http", "method": "GET", "path": "/old/files/a/b", "root_path": "", "headers": []}
+    assert found(scope, behind) == ("/{kind}/files", f"{HERE}.files")
+    assert found({"type": "lifespan"}, behind) == (None, None)
+
+
 class Layer:
     __slots__ = ("app",)
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..._core.guard import attempt
 from ._found import NOTHING, Found, Listener, RouteFinder, dotted_name
 from ._mounts import base_of, full_path, mount_of
-from ._wrapped import WrappedApplication, layers_of
+from ._wrapped import Router, WrappedApplication, layers_of
 
 __all__ = [
     "FRAMEWORKS",
@@ -72,7 +72,7 @@ FRAMEWORKS = (
         signals=(("flask", "watch_flask"), ("quart", "watch_quart")),
     ),
     Framework("routing_args", ("routes",), written=("wsgiorg.routing_args",)),
-    Framework("starlette", ("starlette",), written=("endpoint", "route")),
+    Framework("starlette", ("starlette",), written=("endpoint", "route"), application=("starlette.routing", "Router")),
     # Channels' two routers; the outer one comes first, since it knows the kind of scope that the inner one is for
     Framework("channels", ("channels.routing",), application=("channels.routing", "ProtocolTypeRouter")),
     Framework("channels", ("channels.routing",), application=("channels.routing", "URLRouter")),
@@ -126,20 +126,24 @@ def find(
         if found is not None:
             return found
     for mapping in scopes_or_environs:
-        found = attempt(_ask_routers, mapping, wrapped, base) if wrapped.routers else None
+        found = attempt(_ask, wrapped.routers, mapping, base) if wrapped.routers else None
         if found is not None:
             return found
         for look in () if mapping.keys().isdisjoint(WRITTEN) else _looks():
             found = attempt(look, mapping, wrapped, base)
             if found is not None:
                 return found
+    for mapping in scopes_or_environs if wrapped.fallbacks else ():
+        found = attempt(_ask, wrapped.fallbacks, mapping, base)
+        if found is not None:
+            return found
     return NOTHING
 
 
-def _ask_routers(mapping: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Found | None:
+def _ask(routers: Sequence[tuple[str, Router]], mapping: Mapping[str, Any], base: str) -> Found | None:
     """Return what the routers below the middleware find; it may itself be below mounts that the scope tells of."""
     mount, below = mount_of(mapping, base), base_of(mapping)[len(base) :]
-    for prefix, router in wrapped.routers:
+    for prefix, router in routers:
         found = attempt(router, mapping, mount) if prefix == below else None
         if found is not None:
             return found

@@ -15,9 +15,10 @@ from ._found import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
-    #: A function of the scope or environ and the mount prefix that returns the route a router would choose.
-    Router = Callable[[Mapping[str, Any], str], Found | None]
+#: A function of the scope or environ and the mount prefix that returns the route a router would choose.
+Router: TypeAlias = "Callable[[Mapping[str, Any], str], Found | None]"
 
 #: The attributes in which middlewares, bound methods, partials, decorated functions and routers keep what they wrap.
 _INWARD = ("app", "wsgi_app", "asgi_app", "application", "inner", "__self__", "func", "__wrapped__", "router")
@@ -27,11 +28,13 @@ _MOST = 200  # objects to inspect; an application has a few layers, but a router
 class WrappedApplication:
     """The routers and views of the applications behind a middleware."""
 
-    __slots__ = ("routers", "views")
+    __slots__ = ("routers", "fallbacks", "views")
 
     def __init__(self) -> None:
         #: Routers of frameworks that write nothing into the scope or environ, with their mount prefixes.
         self.routers: list[tuple[str, Router]] = []
+        #: Routers of frameworks that write into the scope, for one that a middleware has copied before.
+        self.fallbacks: list[tuple[str, Router]] = []
         #: Flask's views by endpoint.
         self.views: dict[str, Mapping[Any, Any]] = {}
 

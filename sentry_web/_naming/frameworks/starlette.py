@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ._found import Found, dotted_name
+from ._found import Found, Listener, dotted_name
 from ._mounts import join, mount_of, path_below, templated
-from ._wrapped import WrappedApplication
+from ._wrapped import WrappedApplication, layers_of
 
 _DEEPEST = 20  # mounts inside mounts
 
@@ -29,6 +31,44 @@ def look(scope: Mapping[str, Any], wrapped: WrappedApplication, base: str) -> Fo
     if path is None:
         return Found(None, name) if name else None
     return Found(join(_prefix(scope, route), path), name)
+
+
+def attach(app: Any, prefix: str, wrapped: WrappedApplication, listener: Listener) -> None:
+    """Note a router; it is asked where a middleware in front of it has copied the scope, so that its notes are lost."""
+    wrapped.fallbacks.append((prefix, functools.partial(_ask, app, wrapped)))
+
+
+def _ask(router: Any, wrapped: WrappedApplication, scope: Mapping[str, Any], mount: str) -> Found | None:
+    """Return the route that a router would choose, also through the routers below it."""
+    noted = {**scope, "router": router, "fastapi": {}}  # FastAPI's routes note what they match there
+    for _ in range(_DEEPEST if scope.get("type") in ("http", "websocket") else 0):
+        route = _chosen(router, noted)
+        if route is None:
+            return None
+        router = _router_of(route) if _is_mount(route) else None
+        if router is None:
+            return look(noted, wrapped, "")
+    return None
+
+
+def _chosen(router: Any, scope: dict[str, Any]) -> Any:
+    """Return the first route that matches completely, and note in the scope what Starlette would."""
+    for route in router.routes:
+        # FastAPI's included routers (since 0.12x) answer for all of their routes at once
+        inside = getattr(route, "effective_route_contexts", None)
+        for each in (route,) if inside is None else inside():
+            match, child_scope = each.matches(scope)
+            if match.name == "FULL":
+                scope.update(child_scope)
+                if inside is not None:
+                    scope["route"] = each = getattr(each, "starlette_route", None) or each
+                return each
+    return None
+
+
+def _router_of(route: Any) -> Any:
+    kind = sys.modules["starlette.routing"].Router
+    return next((layer for layer, _ in layers_of(route.app) if isinstance(layer, kind)), None)
 
 
 def _is_mount(route: Any) -> bool:
