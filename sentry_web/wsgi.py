@@ -226,6 +226,8 @@ class _Parts:
             raise StopIteration
         try:
             exchange.body_sent(len(part) if isinstance(part, bytes) else 0)
+            if exchange.body_is_whole():  # not everybody asks for a part that cannot come, or closes (test clients)
+                exchange.body_ended()
         except Exception:  # noqa: BLE001 - as call() does
             report(exchange.body_sent)
         return part

@@ -718,3 +718,44 @@ def test_parts_that_are_not_exactly_bytes_count_as_far_as_they_are(events: Event
     assert list(SentryWsgiMiddleware(app)(make_environ(RequestSpec()), Server())) == [b"abc", b"no bytes", b"de"]
     (transaction,) = events.transactions
     assert transaction["contexts"]["trace"]["data"]["http.response.body.size"] == 5
+
+
+class Streamed:
+    """A response of two parts that announces its length, and notes that it is closed."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "4")])
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"ab"
+        yield b"cd"
+
+    def close(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+def test_a_response_that_has_been_sent_whole_is_reported_before_it_is_closed(events: Events) -> None:
+    response = SentryWsgiMiddleware(Streamed())(make_environ(RequestSpec()), Server())
+    parts = iter(response)
+    assert next(parts) == b"ab"
+    assert events.transactions == []
+    assert next(parts) == b"cd"  # nobody asks for more, nobody closes
+    (transaction,) = events.transactions
+    assert transaction.status == "ok"
+    response.close()
+    assert len(events.transactions) == 1
+
+
+def test_a_failing_close_is_reported_though_the_transaction_was_sent(events: Events) -> None:
+    response = SentryWsgiMiddleware(Streamed(RuntimeError("closing")))(make_environ(RequestSpec()), Server())
+    assert list(response) == [b"ab", b"cd"]
+    with pytest.raises(RuntimeError, match="closing"):
+        response.close()
+    (error,) = events.errors
+    assert error.exception == ("RuntimeError", "closing")
+    assert error.trace["trace_id"] == events.transactions[0].trace["trace_id"]

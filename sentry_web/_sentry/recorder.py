@@ -111,6 +111,7 @@ class SentryRecording(BaseRecording):
         "_messages",
         "context_values",
         "finishes_in_context",
+        "ends_with_response",
     )
 
     def __init__(self, request: Request, naming: Names, config: Options, settings: ClientSettings, client: Any) -> None:
@@ -130,6 +131,8 @@ class SentryRecording(BaseRecording):
         self.context_values = _speedups.context_values(self._scopes.isolation, self._scopes.current)
         #: Whether there is a root span or a session to finish.
         self.finishes_in_context = False
+        #: What a WSGI application does after its body is no background work, but what close() does: no one waits for it.
+        self.ends_with_response = request.protocol == "wsgi"
 
     def open(self, captured: Captured, outcome: Outcome, scope_or_environ: Any) -> None:
         """Prepare the scopes, then start the session and the root span."""

@@ -112,9 +112,11 @@ def test_defect_09_error_in_mid_stream_fails_the_request(driver, sdk, run):
 @pytest.mark.parametrize("driver", able(BACKGROUND), ids=repr)
 def test_defect_10_background_work_is_not_duration(driver, sdk, run):
     _, events = run(driver, BACKGROUND, sdk=sdk)
-    (root,) = roots(events)
+    # WSGI: what close() does after the body is a transaction of its own; test clients never close
+    root, *later = sorted(roots(events), key=lambda each: str(each["start_timestamp"]))
     assert seconds(root) < 0.25
-    assert child_names(events) == ["background"]
+    assert child_names(events) + [each.name for each in later] == ["background"]
+    assert {each.trace["trace_id"] for each in later} <= {root.trace["trace_id"]}
 
 
 @BOTH_MODES

@@ -118,6 +118,7 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
 }
 #: What only asks, or comes before all states.
 QUESTIONS = {
+    "body_is_whole",
     "open",
     "state",
     "records",
