@@ -62,7 +62,7 @@ class Exchange(ContextStack):
         "traces_messages",
         "adds_headers",
         "_ends_with_response",
-        "_announced",
+        "_length",
     )
 
     def __init__(
@@ -88,7 +88,7 @@ class Exchange(ContextStack):
         self._body: Body | None = None
         self.traces_messages = False  #: whether ``message_begins`` may answer spans
         self.adds_headers = False  #: whether outputs see the response's headers, or add any
-        self._announced: int | None = None  #: the length that the response announces, once it is asked for
+        self._length: int | None = None  #: the length that the response announces, once it is asked for
         self._ends_with_response = False  #: whether a recording ends with the last body byte
 
     def start(self, recorders: Sequence[Recorder], scope_or_environ: Any, configs: Sequence[Options] = ()) -> None:
@@ -220,9 +220,9 @@ class Exchange(ContextStack):
 
     def body_is_whole(self) -> bool:
         """Return whether as much has been sent as the response announced (Content-Length)."""
-        if self._announced is None:
-            self._announced = content_length(self.outcome.headers)
-        return 0 < self._announced <= self.outcome.body_size
+        if self._length is None:
+            self._length = content_length(self.outcome.headers)
+        return 0 < self._length <= self.outcome.body_size
 
     def body_ending(self) -> None:
         """Note that the last part is being handed over: hypercorn reports a disconnect while it takes it."""

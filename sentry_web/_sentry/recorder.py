@@ -131,7 +131,7 @@ class SentryRecording(BaseRecording):
         self.context_values = _speedups.context_values(self._scopes.isolation, self._scopes.current)
         #: Whether there is a root span or a session to finish.
         self.finishes_in_context = False
-        #: What a WSGI application does after its body is no background work, but what close() does: no one waits for it.
+        #: After the body of WSGI there is only ``close()``, which test clients never call.
         self.ends_with_response = request.protocol == "wsgi"
 
     def open(self, captured: Captured, outcome: Outcome, scope_or_environ: Any) -> None:
