@@ -27,6 +27,8 @@ from sentry_web._request import environ
 _ELSEWHERE = ("testing", "cli", "demo", "_middlewares")
 #: Packages of vendors that are not there.
 _NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
+#: Modules that cannot be imported with every sentry-sdk: 3.x has no transactions.
+_NOT_WITH_THIS_SDK = () if importlib.util.find_spec("sentry_sdk.tracing") else ("sentry_web._sentry.transactions",)
 
 
 class InternalError(RuntimeError):
@@ -50,7 +52,11 @@ def functions() -> dict[str, Function]:
     """Every function, method, property, lambda and nested function of the core, by name."""
     names = [info.name for info in pkgutil.walk_packages(sentry_web.__path__, "sentry_web.")]
     left_out = (*_ELSEWHERE, *_NOT_INSTALLED)
-    modules = [importlib.import_module(name) for name in names if name.split(".")[1] not in left_out]
+    modules = [
+        importlib.import_module(name)
+        for name in names
+        if name.split(".")[1] not in left_out and name not in _NOT_WITH_THIS_SDK
+    ]
     outer = [function for module in modules for function in _of_module(module)]
     return {function.name: function for each in outer for function in _with_nested(each)}
 

@@ -19,6 +19,7 @@ from typing import Any
 import probe
 from alone import hide_other_frameworks
 
+from sentry_web.testing import RequestSpec
 from sentry_web.testing.transport import recording
 
 OURS = (
@@ -58,7 +59,7 @@ def answers(shop: Any, *, wrapped: bool) -> dict[str, Any]:
     app = shop.make()
     with recording(traces_sample_rate=1.0) if wrapped else contextlib.nullcontext():
         app = probe.middleware(shop)(app) if wrapped else app
-        return {path: probe.ask(shop, app, path) for path in probe.paths_of(shop)}
+        return {path: probe.ask(shop, app, RequestSpec(path=path)) for path in probe.paths_of(shop)}
 
 
 def main() -> None:
