@@ -108,7 +108,12 @@ class Exchange(ContextStack):
         for position, (recorder, config) in enumerate(zip(recorders, configs)):
             if former + len(recorders) > 1:
                 recordings.settle_trace(self.request, recorders[position:], self.recordings)
-            call(self.start_one, recorder, config, scope_or_environ)
+            if recorder.leads and self.recordings:  # inside of what leads before it, and decides on its parent
+                entered = self.enter()
+                call(self.start_one, recorder, config, scope_or_environ)
+                self.leave(entered)
+            else:
+                call(self.start_one, recorder, config, scope_or_environ)
 
     def announce(self) -> None:
         """Call ``on_request`` for each recording that has started, once."""

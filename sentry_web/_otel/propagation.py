@@ -13,7 +13,7 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter, Setter
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .._core.guard import call
@@ -93,12 +93,16 @@ def is_suppressed() -> bool:
     return bool(current) and any(current.get(key) for key in _SUPPRESSED)
 
 
-def incoming_context(request: Request, config: Options, plain: bool = False) -> tuple[Context, Sequence[Link]]:
-    """Return the parent context of a request's span, and the span's links.
+def incoming_context(
+    request: Request, config: Options, plain: bool = False
+) -> tuple[Context, Sequence[Link], SpanKind]:
+    """Return the parent context of a request's span, the span's links, and its kind.
 
-    The trace is that of the headers, or else the current one (for a request made within the process). If
-    ``continue_traces`` rejects the incoming trace, the span is only linked to it. If the outputs have agreed on a
-    trace, that one is continued.
+    The trace is that of the headers, or else the current one (for a request made within the process). A local span of
+    the headers' own trace that has not ended is the parent in the place of the remote one: it is the span of a
+    middleware outside of this one, for the same request. Inside of such a span, and of any server span that has not
+    ended, the kind is INTERNAL. If ``continue_traces`` rejects the incoming trace, the span is only linked to it. If
+    the outputs have agreed on a trace, that one is continued.
 
     Args:
         request: The request.
@@ -110,15 +114,34 @@ def incoming_context(request: Request, config: Options, plain: bool = False) -> 
     if not (plain and _is_silent(propagate.get_global_textmap())):
         extracted = call(propagate.extract, request, here, _PLAIN_GETTER if plain else _GETTER)
         context = here if extracted is None else extracted
+    local = trace.get_current_span(here)
+    kind = SpanKind.SERVER
+    if context is not here and _is_around(local, trace.get_current_span(context)):
+        context, kind = trace.set_span_in_context(local, context), SpanKind.INTERNAL
+        return context, (), kind
     links: Sequence[Link] = ()
     if context is not here and not call(_continues, config, request):
         remote = trace.get_current_span(context).get_span_context()
         links = [Link(remote)] if remote.is_valid else ()
         context = here
+    if context is here and local.is_recording() and getattr(local, "kind", None) is SpanKind.SERVER:
+        kind = SpanKind.INTERNAL
     settled = request.trace
     if settled is not None and trace_of(trace.get_current_span(context)) != settled.trace_id:
         context = trace.set_span_in_context(NonRecordingSpan(_span_context(settled)), context)
-    return context, links
+    return context, links, kind
+
+
+def _is_around(local: Any, remote: Any) -> bool:
+    """Return whether a span is that of a middleware outside of this one, which has continued the same remote span.
+
+    The span of a client within the process, which has sent the headers, is itself the remote one. A local span that is
+    not sampled does not record, and does not say whether it has ended.
+    """
+    place, other = local.get_span_context(), remote.get_span_context()
+    if place.is_remote or not place.is_valid or place.trace_id != other.trace_id or place.span_id == other.span_id:
+        return False
+    return bool(local.is_recording()) or type(local) is NonRecordingSpan
 
 
 #: The propagator that was checked last, and the result of :func:`_is_silent` for it.
@@ -141,7 +164,7 @@ def _is_silent(propagator: Any) -> bool:
 
 def incoming_trace(request: Request, config: Options) -> Trace | None:
     """Return the trace that the span of a request would continue, or ``None`` for a new one."""
-    context, _ = incoming_context(request, config)
+    context = incoming_context(request, config)[0]
     return as_trace(trace.get_current_span(context))
 
 

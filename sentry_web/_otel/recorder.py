@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import context as context_api
+from opentelemetry import trace
 
 from .._naming.naming import Names
 from .._request import Outcome, Request, Trace
@@ -29,9 +30,9 @@ class OpenTelemetryRecorder(BaseRecorder):
         TypeError: If a value has the wrong type, or an option is unknown.
     """
 
-    __slots__ = ("_settings", "_metrics")
+    __slots__ = ("key", "_settings", "_metrics")
 
-    key = "opentelemetry"
+    key: str
     #: OpenTelemetry's samplers decide by the trace's parent; a trace from another output would bypass their decision.
     leads = True
     #: Every server span records its own exceptions.
@@ -40,6 +41,10 @@ class OpenTelemetryRecorder(BaseRecorder):
     def __init__(self, settings: OtelSettings | None = None, **options: Any) -> None:
         self._settings = build_settings(None, **options) if settings is None else settings
         self._metrics = Metrics(self._settings.meter)
+        destination = self._settings.destination
+        is_global = destination is None or destination is trace.get_tracer_provider()
+        #: Middlewares that report to different tracer providers are different outputs.
+        self.key = "opentelemetry" if is_global else f"opentelemetry {id(destination):x}"
 
     def active(self, protocol: str) -> bool:
         """Return whether instrumentation is not suppressed in the current context."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Status, StatusCode
 
 from .._conventions import (
     captured_headers,
@@ -125,11 +125,9 @@ class OpenTelemetryRecording(BaseRecording):
             scheme = request.scheme if plain else settings.policy.scheme(request)
             self._known = {"http.request.method": method, "url.scheme": scheme}
         first = call(first_attributes, settings, request, method, None if chosen is None else chosen[1], plain) or {}
-        context, links = incoming_context(request, settings.config, plain)
+        context, links, kind = incoming_context(request, settings.config, plain)
         self._began = time.time_ns()
-        self._span = span = settings.tracer.start_span(
-            self._name, context, SpanKind.SERVER, first, links, start_time=self._began
-        )
+        self._span = span = settings.tracer.start_span(self._name, context, kind, first, links, start_time=self._began)
         self.context = trace.set_span_in_context(span, context)
         if counts:
             self.context = call(context_with_labeler, self.context) or self.context

@@ -78,6 +78,7 @@ class OtelSettings:
     __slots__ = (
         "config",
         "policy",
+        "destination",
         "tracer",
         "meter",
         "known_methods",
@@ -137,6 +138,8 @@ class OtelSettings:
         self.has_live_hooks = self.response_hook is not None or self.has_message_hooks
         self.known_methods = _known_methods()
         self.tracer: Any = own["tracer"] or trace.get_tracer(SCOPE_NAME, _version(), own["tracer_provider"], SCHEMA_URL)
+        #: Where the spans go, if not to the global tracer provider.
+        self.destination: Any = own["tracer"] or own["tracer_provider"]
         # Not metrics.get_meter(), which accepts no schema URL in the API's oldest releases
         meters = own["meter_provider"] or metrics.get_meter_provider()
         self.meter: Any = own["meter"] or meters.get_meter(SCOPE_NAME, _version(), SCHEMA_URL)

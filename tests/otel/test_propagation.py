@@ -16,6 +16,7 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import get_current
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from sentry_web._options import build_options
@@ -54,7 +55,7 @@ def test_a_malformed_header_begins_a_new_trace(header: str) -> None:
 def test_a_settled_trace_wins_over_the_headers(trace_id: str, sampled: bool | None) -> None:
     request = request_of(CALLED)
     request.trace = Trace(trace_id, SPAN, sampled)
-    context, _ = incoming_context(request, build_options())
+    context = incoming_context(request, build_options())[0]
     place = trace.get_current_span(context).get_span_context()
     assert f"{place.trace_id:032x}" == trace_id
     assert place.is_remote
@@ -145,7 +146,7 @@ def test_a_propagator_is_spared_only_where_it_is_known_to_have_nothing_to_say(
     request = ScopeRequest({"type": "http"})
     for _ in range(2):
         here = get_current()
-        assert incoming_context(request, build_options(), plain=True) == (here, ())
+        assert incoming_context(request, build_options(), plain=True) == (here, (), SpanKind.SERVER)
     assert Asked.times == 2 * times
 
 
