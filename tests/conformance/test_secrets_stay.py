@@ -1,0 +1,293 @@
+"""Secrets that public reports and trials found leaving, and reports that were blanked without need.
+
+Each test is one kind of input, through WSGI and ASGI where both can express it: what is sent contains no planted value,
+and whatever is no secret arrives.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sentry_sdk
+
+from sentry_web import SentryWsgiMiddleware
+from sentry_web.testing import (
+    ASGI3,
+    WSGI,
+    CaptureMessage,
+    Driver,
+    Raise,
+    ReadBody,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+    recording,
+)
+from sentry_web.testing.drivers import make_environ
+
+pytestmark = pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
+
+SECRET = "Hunter2-Zx81"
+READS = Script((ReadBody(), StartResponse(), SendChunk(b"hello"), CaptureMessage("here"), Raise()))
+both = pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
+def sent(driver: Driver, request: RequestSpec, sdk: dict[str, Any] | None = None, **options: Any) -> Any:
+    """What was sent for a request whose body is read, and which fails."""
+    with recording(traces_sample_rate=1.0, **(sdk or {})) as events:
+        driver.run(READS, request, Wrap.ours(**options))
+        assert len(events.errors) == 1
+        return events
+
+
+def posted(body: bytes, *headers: tuple[str, str]) -> RequestSpec:
+    return RequestSpec("POST", "/orders/7", headers=headers, body=(body,))
+
+
+BODY = json.dumps({"book": "Dune", "password": SECRET}).encode()
+#: Bodies that are called something else, or nothing.
+MISLABELLED: dict[str, RequestSpec] = {
+    "curl -d": posted(BODY, FORM),
+    "SNS": posted(BODY, ("Content-Type", "text/plain; charset=UTF-8")),
+    "text/json": posted(BODY, ("Content-Type", "text/json")),
+    "no type": posted(BODY),
+    "NDJSON": posted(b'{"a": 1}\n' + BODY + b"\n", ("Content-Type", "application/x-ndjson")),
+    "gzip": posted(gzip.compress(BODY), ("Content-Type", "application/json"), ("Content-Encoding", "gzip")),
+    "latin-1 form": posted(f"name=J%F6rg&password={SECRET}".encode(), FORM),
+    "form without a type": posted(f"name=maria&password={SECRET}".encode()),
+    "raw, called a form": posted(SECRET.encode(), FORM),
+    "broken, called a form": posted(BODY[:-1], FORM),
+}
+
+
+@both
+@pytest.mark.parametrize("name", MISLABELLED)
+def test_mislabelled_bodies_keep_their_secrets(driver: Driver, name: str) -> None:
+    assert SECRET.encode() not in sent(driver, MISLABELLED[name]).all_bytes
+
+
+@both
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"fill": "x" * 70_000, "password": SECRET}).encode(),
+        gzip.compress(json.dumps({"fill": "x" * 70_000, "password": SECRET}).encode()),
+        json.dumps({**{f"key{number}": 1 for number in range(3_000)}, "password": SECRET}).encode(),
+    ],
+    ids=["long", "long, compressed", "many keys"],
+)
+def test_oversized_bodies_cost_the_event_its_variables(driver: Driver, body: bytes) -> None:
+    events = sent(driver, posted(body, ("Content-Type", "application/json")))
+    assert SECRET.encode() not in events.all_bytes
+    frames = [frame for error in events.errors[0]["exception"]["values"] for frame in error["stacktrace"]["frames"]]
+    assert frames
+    assert not any("vars" in frame for frame in frames)
+
+
+@both
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Sec-WebSocket-Protocol", f"graphql-transport-ws, bearer, {SECRET}"),
+        ("X-Amzn-Oidc-Data", SECRET),
+        ("DPoP", SECRET),
+        ("Cookie", f"{SECRET}f8a9"),
+        ("X-Forwarded-Email", SECRET),
+        ("X-MS-CLIENT-PRINCIPAL", SECRET),
+        ("Referer", f"https://shop.example/?X-Amz-Credential={SECRET}&page=2"),
+        ("Referer", f"https://shop.example/?X-Goog-Signature={SECRET}&page=2"),
+    ],
+    ids=lambda header: f"{header[0]}",
+)
+def test_unusual_headers_keep_their_secrets(driver: Driver, header: tuple[str, str]) -> None:
+    assert SECRET.encode() not in sent(driver, RequestSpec(headers=(header,))).all_bytes
+
+
+@both
+@pytest.mark.parametrize("name", ["CloudFront-Viewer-Address", "X-Azure-SocketIP", "X-Azure-ClientIP", "Fly-Client-IP"])
+def test_unusual_headers_keep_their_addresses(driver: Driver, name: str) -> None:
+    assert b"81.2.69.160" not in sent(driver, RequestSpec(headers=((name, "81.2.69.160"),))).all_bytes
+
+
+@both
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"next=https%3A%2F%2Fshop.example%2F%3Ftoken%3D{SECRET}",
+        f"filter=%7B%22password%22%3A%22{SECRET}%22%7D",
+        f"X-Amz-Credential={SECRET}",
+        f"accessToken={SECRET}",
+    ],
+)
+def test_values_within_values_keep_their_secrets(driver: Driver, query: str) -> None:
+    assert SECRET.encode() not in sent(driver, RequestSpec(query=f"page=2&{query}")).all_bytes
+
+
+def fails_with(value: Any, wrap: str) -> Any:
+    """An application that fails with a value in a local variable."""
+
+    def wsgi(environ: Any, start_response: Any) -> Any:
+        environ["wsgi.input"].read()
+        event = value
+        raise RuntimeError(f"out of {len(event)}")
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        event = value
+        raise RuntimeError(f"out of {len(event)}")
+
+    return wsgi if wrap == "wsgi" else asgi
+
+
+@both
+@pytest.mark.parametrize("content", [BODY, json.dumps({"password": SECRET, "fill": "x" * 100}).encode()])
+def test_gateway_bodies_in_base64_are_replaced(driver: Driver, content: bytes) -> None:
+    """Mangum puts API Gateway's event, with the body in base64, into ``scope["aws.event"]``."""
+    encoded = base64.b64encode(content).decode()
+    app = fails_with({"body": encoded, "isBase64Encoded": True}, driver.protocol.value.rstrip("23"))
+    with recording() as events:
+        driver.run_app(app, posted(content, ("Content-Type", "application/json")), Wrap.ours())
+        assert len(events.errors) == 1
+        assert encoded[16:60].encode() not in events.all_bytes
+
+
+def test_bodies_without_a_length_on_http_2_are_seen_in_wsgi() -> None:
+    """hypercorn passes an HTTP/2 request on with neither a length nor a transfer coding."""
+    environ = make_environ(posted(BODY, ("Content-Type", "application/json")))
+    environ.pop("CONTENT_LENGTH", None)
+    environ["SERVER_PROTOCOL"] = "HTTP/2"
+    app = SentryWsgiMiddleware(fails_with("", "wsgi"))
+    with recording() as events:
+        with pytest.raises(RuntimeError):
+            app(environ, lambda *args: None)
+        (error,) = events.errors
+    assert error["request"]["data"] == {"book": "Dune", "password": "[Filtered]"}
+    assert SECRET.encode() not in events.all_bytes
+
+
+# --- what is no secret stays -----------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("key", ["shippingMethod", "author", "className", "Idempotency-Key", "X-Cache-Key", "side"])
+def test_harmless_names_keep_their_values(driver: Driver, key: str) -> None:
+    value = "Ulysses-Tower-9"
+    events = sent(driver, RequestSpec(query=f"{key}={value}", headers=((key, value),)))
+    request = events.messages[0]["request"]
+    assert request["query_string"] == f"{key}={value}"
+    assert {name.lower(): text for name, text in request["headers"].items()}[key.lower()] == value
+
+
+@both
+@pytest.mark.parametrize("mode", ["allowlist", "off"])
+def test_what_data_collection_omits_does_not_blank_the_report(driver: Driver, mode: str) -> None:
+    collection = {"http_headers": {"request": {"mode": mode}}, "url_query_params": {"mode": mode}}
+    request = RequestSpec(
+        path="/orders/7", query="section=orders-7", headers=(("Host", "shop.example"), ("X-Section", "orders"))
+    )
+    events = sent(driver, request, sdk={"data_collection": collection})
+    event = events.messages[0]
+    assert event["request"]["url"] == "http://shop.example/orders/7"
+    assert event["transaction"] == "/orders/7"
+
+
+@both
+def test_cookies_of_words_do_not_blank_the_report(driver: Driver) -> None:
+    """A stranger writes the names of routes, keywords of SQL and the runtime's name into cookies."""
+    cookie = "a=shop.order; b={{ default }}; c=/orders/7; d=SELECT * FROM orders; e=CPython; last_section=orders"
+    events = sent(driver, RequestSpec(path="/orders/7", headers=(("Cookie", cookie),)))
+    event = events.messages[0]
+    assert event["transaction"] == "/orders/7"
+    assert event["request"]["url"].endswith("/orders/7")
+    assert "[Filtered]" not in json.dumps(event["contexts"])
+
+
+@both
+def test_a_strangers_forwarded_is_not_believed_beside_the_proxys_own(driver: Driver) -> None:
+    headers = (
+        ("Host", "shop.example"),
+        ("Forwarded", "for=9.9.9.9;host=evil.example;proto=http"),
+        ("X-Forwarded-For", "8.8.8.8"),
+        ("X-Forwarded-Proto", "https"),
+    )
+    request = RequestSpec(headers=headers, client=("10.0.0.1", 1234))
+    events = sent(driver, request, sdk={"send_default_pii": True})
+    assert events.messages[0]["user"]["ip_address"] == "8.8.8.8"
+    assert events.messages[0]["request"]["url"] == "https://shop.example/"
+
+
+@both
+def test_documentation_networks_are_not_trusted_as_proxies(driver: Driver) -> None:
+    """``ipaddress.is_private`` is true for them, on some releases of Python."""
+    request = RequestSpec(headers=(("X-Forwarded-For", "8.8.8.8"),), client=("203.0.113.9", 1234))
+    events = sent(driver, request, sdk={"send_default_pii": True})
+    assert events.messages[0]["user"]["ip_address"] == "203.0.113.9"
+
+
+# --- where it is searched --------------------------------------------------------------------------------------------
+
+
+class Shown:
+    """An object in charge of its own text."""
+
+    def __sentry_repr__(self) -> str:
+        return f"Shown({SECRET})"
+
+
+def raises_with(value: Any) -> None:
+    try:
+        raise RuntimeError("out of it")
+    except RuntimeError:
+        sentry_sdk.capture_exception()
+
+
+def with_mechanism() -> None:
+    sentry_sdk.capture_event(
+        {"exception": {"values": [{"type": "E", "value": "v", "mechanism": {"type": "m", "data": {"a": SECRET}}}]}}
+    )
+
+
+def in_span_op() -> None:
+    with sentry_sdk.start_span(op=f"op {SECRET}", name="span"):
+        pass
+
+
+WAYS: dict[str, Callable[[], None]] = {
+    "__sentry_repr__": lambda: raises_with(Shown()),
+    "mechanism.data": with_mechanism,
+    "breadcrumb category": lambda: (
+        sentry_sdk.add_breadcrumb(category=SECRET, message="crumb"),
+        sentry_sdk.capture_message("here"),
+        None,
+    )[-1],
+    "logger": lambda: (sentry_sdk.capture_event({"message": "here", "logger": f"log.{SECRET}"}), None)[-1],
+    "span op": in_span_op,
+}
+
+
+@both
+@pytest.mark.parametrize("way", WAYS)
+def test_every_searched_part_of_a_report_is_clean(driver: Driver, way: str) -> None:
+    def wsgi(environ: Any, start_response: Any) -> Any:
+        WAYS[way]()
+        start_response("200 OK", [])
+        return [b""]
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        WAYS[way]()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    request = RequestSpec(query=f"token={SECRET}")
+    with recording(traces_sample_rate=1.0) as events:
+        driver.run_app(wsgi if driver is WSGI else asgi, request, Wrap.ours())
+        assert SECRET.encode() not in events.all_bytes
+        assert events.transactions + events.segments
