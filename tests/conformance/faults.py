@@ -622,6 +622,29 @@ def stays_active(original: Any) -> Any:
     return finish
 
 
+# --- what leaves -----------------------------------------------------------------------------------------------------
+
+
+def as_it_came(original: Any) -> Any:
+    return lambda data, *args: data
+
+
+def hunts_what_is_omitted(original: Any) -> Any:
+    """Take for a secret what an allowlist leaves out."""
+    return lambda self, key: original(self, key) or (self.mode == "allowlist" and not self._names(key))
+
+
+def prefers_forwarded(original: Any) -> Any:
+    def addresses(header: Any) -> Any:
+        return original({"forwarded": header("forwarded")}.get) or original(header)
+
+    return addresses
+
+
+def believes_ipaddress(original: Any) -> Any:
+    return lambda address: address.is_private
+
+
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
@@ -843,4 +866,39 @@ FAULTS: tuple[Fault, ...] = (
         "paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")
     ),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
+    # What leaves
+    fault(
+        "mislabelled_bodies",
+        "JSON is what is called so",
+        Edit("_parse", "is_json or (first and first[0] in _JSON_BEGINS)", "is_json"),
+    ),
+    fault("mislabelled_bodies", "nothing is decompressed", Replace("_decompress", as_it_came)),
+    fault(
+        "oversized_bodies", "what is not searched counts as searched", Replace("Policy.is_searchable", answers(True))
+    ),
+    fault("unusual_headers_keep_their_secrets", "subprotocols are no tokens", Replace("secret_protocols", answers([]))),
+    fault("unusual_headers_keep_their_secrets", "headers have no kinds", Replace("_kind_of", answers("other"))),
+    fault("unusual_headers_keep_their_addresses", "headers have no kinds", Replace("_kind_of", answers("other"))),
+    fault("values_within_values", "JSON in a text is text", Replace("nested_json", answers(None))),
+    fault("values_within_values", "a URL in a value has no query", Replace("nested_queries", answers([]))),
+    fault("gateway_bodies", "bodies are not known in base64", Replace("Secrets._add_base64", does_nothing)),
+    fault(
+        "bodies_without_a_length",
+        "a request without a length has no body",
+        Edit("watch_input", "str(environ.get('SERVER_PROTOCOL', 'HTTP/1')).startswith('HTTP/1')", "True"),
+    ),
+    fault(
+        "harmless_names",
+        "short terms match anywhere",
+        Edit(
+            "Keys._holds_term",
+            "self._words.isdisjoint(form.split())",
+            "(not any(word in form for word in self._words))",
+        ),
+    ),
+    fault(
+        "what_data_collection_omits", "what is omitted is hunted", Replace("Rule.is_sensitive", hunts_what_is_omitted)
+    ),
+    fault("strangers_forwarded", "Forwarded goes first", Replace("forwarded_addresses", prefers_forwarded)),
+    fault("documentation_networks", "ipaddress says who is private", Replace("_is_private", believes_ipaddress)),
 )
