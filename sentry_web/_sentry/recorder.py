@@ -18,6 +18,7 @@ from .._request.http import header_pairs
 from ..recorder import MOST_MESSAGE_SPANS, BaseRecorder, BaseRecording, Captured, MessageSpan
 from . import _speedups, aftermath, compat, tracing
 from .aftermath import LifespanProcessor
+from .attributes import segment_attributes
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
 from .root_span import RootSpan, Start
@@ -256,6 +257,8 @@ class SentryRecording(BaseRecording):
         policy = self._settings.policy
         attributes: dict[str, Any] = policy.span_attributes(self._request, address=processor.address)
         attributes.update(outcome_attributes(self._request, outcome, name))
+        if self._settings.streaming:
+            attributes.update(segment_attributes(self._request, policy, processor.address))
         wanted = self._config.capture_response_headers
         if wanted:
             headers = header_pairs(outcome.headers)

@@ -21,6 +21,7 @@ from .._privacy.secrets import Secrets, holds_no_secret
 from .._request import Outcome, Request
 from .._request.http import header_pairs
 from . import compat
+from .attributes import scope_attributes
 from .compat import AnnotatedValue
 from .events import annotated
 
@@ -64,7 +65,7 @@ class RedactingProcessor:
         name_event: Sets the transaction name of an event.
     """
 
-    __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for", "_clean_name")
+    __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for", "_clean_name", "_scope")
 
     def __init__(
         self, request: Request, policy: Policy, outcome: Outcome, name_event: Callable[[dict[str, Any]], None]
@@ -78,6 +79,8 @@ class RedactingProcessor:
         self._cached_for: tuple[int, Any] = (0, None)
         #: A segment's name without secrets.
         self._clean_name: str | None = None
+        #: What all telemetry has, without secrets; and the redactor that has seen to it.
+        self._scope: tuple[Redactor, dict[str, Any]] | None = None
 
     def __call__(self, event: dict[str, Any], hint: Any) -> dict[str, Any] | None:
         """Redact an event in place. This fails closed: an event that cannot be redacted is blanked, or not sent.
@@ -124,6 +127,18 @@ class RedactingProcessor:
                 else:
                     span.name = value
         self._redact_trace_header(redactor, span)
+        return True
+
+    def complete(self, telemetry: Any) -> bool:
+        """Add the attributes of the request's scope to a streamed span, a log or a metric that has none of its own."""
+        redactor = self._redactor()
+        if self._scope is None or self._scope[0] is not redactor:
+            self._scope = redactor, redactor.redact(scope_attributes(self._request, self._policy))
+        added = self._scope[1]
+        if isinstance(telemetry, dict):
+            telemetry["attributes"] = {**added, **telemetry["attributes"]}
+        else:
+            telemetry.set_attributes({key: added[key] for key in added.keys() - telemetry.get_attributes().keys()})
         return True
 
     def redact_record(self, record: dict[str, Any]) -> None:
@@ -324,4 +339,5 @@ def _redact_telemetry(scope: Scope, telemetry: Any) -> bool:
                 processor.redact_record(telemetry)
             else:
                 processor.redact_span(telemetry)
+            call(processor.complete, telemetry)
     return True

@@ -1,0 +1,61 @@
+"""Attributes of streamed spans, logs and metrics, by the names that the SDK's own middlewares give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._privacy.policy import Address, Policy
+from .._request import Request
+from .._request.http import build_url
+from . import compat
+
+_LOCAL = frozenset(("127.0.0.1", "::1", "localhost"))
+
+
+def scope_attributes(request: Request, policy: Policy) -> dict[str, Any]:
+    """Return the attributes that everything has which is sent in the course of a request.
+
+    The SDK's middlewares set them on the isolation scope. Here they are made when something is sent.
+    """
+    attributes: dict[str, Any] = {"sentry.is_localhost": is_local(request, policy)}
+    agent = request.header("user-agent")
+    reported = policy.report_headers([("user-agent", agent)]) if agent else {}
+    attributes.update({"user_agent.original": str(value) for value in reported.values()})
+    address = policy.client_address(request)
+    if address is not None:
+        attributes["user.ip_address"] = address
+    return attributes
+
+
+def segment_attributes(request: Request, policy: Policy, address: Address) -> dict[str, Any]:
+    """Return what a segment has of its request beyond OpenTelemetry's conventions: headers, and the whole URL.
+
+    Args:
+        request: The request.
+        policy: The policy that decides what may be sent.
+        address: The scrubbed target of the request.
+    """
+    scheme, host, path, query = address
+    attributes: dict[str, Any] = {"url.full": build_url(scheme, host, path) + ("" if query is None else f"?{query}")}
+    if query is not None:
+        attributes["http.query"] = str(query)
+    headers: dict[str, Any] = {name.lower(): value for name, value in policy.report_headers(request.headers).items()}
+    cookies = policy.report_cookies(request.header("cookie")) if "cookie" in headers else None
+    if cookies:  # events have them apart from the headers
+        headers["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    for name, value in headers.items():
+        # A list since 3.0, as OpenTelemetry's conventions have it
+        attributes[f"http.request.header.{name}"] = str(value) if compat.HAS_TRANSACTIONS else [str(value)]
+    return attributes
+
+
+def is_local(request: Request, policy: Policy) -> bool:
+    """Return whether a request comes from this machine, by address or host, as Relay's filter for localhost asks."""
+    address = policy.forwarding.client_address(request.peer, request.header)
+    hosts = [request.header("host") or (request.server or ("",))[0], request.header("x-forwarded-host") or ""]
+    return address in _LOCAL or any(_is_local_host(host) for host in hosts)
+
+
+def _is_local_host(host: str) -> bool:
+    domain = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return domain in _LOCAL or domain.endswith(".localhost")
