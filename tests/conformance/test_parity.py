@@ -62,6 +62,7 @@ REMOVED = {
     "started": "the clock",
     "sentry_web.time_to_first_byte": "the clock",
     "sentry.timestamp.sequence": "the clock",
+    "network.peer.port": "a bridge does not pass it on",
     # Where it ran
     "thread.id": "a bridge runs WSGI in a thread",
     "thread.name": "a bridge runs WSGI in a thread",
