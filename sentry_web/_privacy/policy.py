@@ -51,7 +51,7 @@ _CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 _MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
 #: Maximum number of headers that are looked at, and sent.
-MOST_HEADERS = 500
+MOST_HEADERS = 200
 #: A query with more characters or pairs is not looked at, and not sent.
 _LONGEST_QUERY, _MOST_PAIRS = 16 * 1024, 1000
 #: What the value of a query key must contain for a secret to be nested in it: a URL, JSON, or an encoded character.
@@ -272,9 +272,10 @@ class Policy:
             kind = type(node)
             if kind is dict:
                 by_name = hides_value(node, self.fields)
-                pending += [(item, above or self._sensitive_name(key, by_name)) for key, item in node.items()]
+                named = [(item, above or self._sensitive_name(key, by_name)) for key, item in node.items()]
+                pending += named if above else [pair for pair in named if pair[1] or _may_hold_secret(pair[0])]
             elif kind is list:
-                pending += [(item, above) for item in node]
+                pending += [(item, above) for item in node if above or _may_hold_secret(item)]
             elif kind is str:
                 nested = nested_json(node) if _MAY_BE_NESTED(node) else None
                 if above is not None or nested is TOO_LARGE:
@@ -282,15 +283,11 @@ class Policy:
                 if isinstance(nested, (dict, list)):
                     pending.append((nested, above))
                 elif above is None:
-                    yield from self._text_secrets(node)
+                    yield from self.url_secrets(node)
             elif above is not None and isinstance(node, UploadedFile):
                 yield node.filename, "secret"
             elif above is not None and node is not None and kind is not bool:
                 yield as_digits(node), above
-
-    def _text_secrets(self, text: str) -> Iterator[Secret]:
-        """Yield the secrets of a text that is no secret itself, but may be a URL."""
-        return self.url_secrets(text) if _MAY_BE_NESTED(text) else iter(())
 
     def _sensitive_name(self, key: str, by_name: set[str] | None) -> str | None:
         """Return the name by which a field's value is a secret, or ``None`` if it is none."""
@@ -491,6 +488,12 @@ def _without_tokens(value: str) -> Text:
     if value in tokens:
         return Filtered(SUBSTITUTE)
     return Filtered(", ".join(SUBSTITUTE if item.strip() in tokens else item.strip() for item in value.split(",")))
+
+
+def _may_hold_secret(value: Any) -> bool:
+    """Return whether a value without a sensitive key may contain a secret; most are plain texts and numbers."""
+    kind = type(value)
+    return kind is dict or kind is list or (kind is str and _MAY_BE_NESTED(value) is not None)
 
 
 def is_long(query: str) -> bool:

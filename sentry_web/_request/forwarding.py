@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     GetHeader = Callable[[str], str | None]
 
 
+#: Characters that are read of a forwarding header; no chain of proxies is so long.
+_LONGEST = 4096
+
+
 @functools.cache
 def _pair() -> Pattern[str]:
     """RFC 7239, 4: forwarded-pair = token "=" ( token / quoted-string ).
@@ -112,7 +116,7 @@ class Forwarding:
         if not (forwarded or scheme or host) or not self.trusts(peer):
             return None, None
         if forwarded and not (scheme or host or (named is None and header("x-forwarded-for"))):
-            elements = parse_forwarded(forwarded)
+            elements = parse_forwarded(_nearest(forwarded))
             nearest = elements[-1] if elements else []
             scheme, host = _last(nearest, "proto"), _last(nearest, "host")
         scheme, host = (_rightmost(scheme) or "").lower(), _rightmost(host)
@@ -158,9 +162,15 @@ def claimed_addresses(header: GetHeader) -> list[str]:
 
 
 def _addresses(name: str, value: str) -> list[str]:
+    value = _nearest(value)
     if name == "forwarded":
         return [found for element in parse_forwarded(value) for key, found in element if key == "for"]
     return [entry for entry in value.split(",") if entry.strip()]
+
+
+def _nearest(value: str) -> str:
+    """The end of a list that is too long to be read as a whole: what the nearest proxies wrote."""
+    return value if len(value) <= _LONGEST else value[-_LONGEST:].partition(",")[2]
 
 
 def parse_forwarded(value: str) -> list[list[tuple[str, str]]]:
