@@ -7,8 +7,9 @@ time nothing is checked again. Nothing is read from the environment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property, partial
+from importlib import import_module
 from re import Pattern
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -301,3 +302,78 @@ _TOKEN = set("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 _SET_BY_POSITION = {"http_methods_to_capture", "mechanism_type", "span_origin"}
 #: Options whose attribute has another name.
 _ATTRIBUTES = {"http_methods_to_capture": "methods", "trusted_proxies": "forwarding"}
+
+
+# --- Options as text, for environment variables ----------------------------------------------------------------------
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _switch(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    return known[text.lower()]
+
+
+def _number(text: str) -> int | None:
+    return None if text.lower() == "none" else int(text)
+
+
+def _proxies(text: str) -> Any:
+    return text if text == "*" else int(text) if text.isdigit() else _words(text)
+
+
+def _codes(text: str) -> frozenset[int]:
+    spans = [(first, last or first) for first, _, last in (word.partition("-") for word in _words(text))]
+    return frozenset(code for first, last in spans for code in range(int(first), int(last) + 1))
+
+
+def _imported(text: str) -> Any:
+    module, _, name = text.partition(":")
+    return getattr(import_module(module), name)
+
+
+#: How each option is written in an environment variable: the form for people, and what reads it.
+AS_TEXT: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "transaction_style": ("`endpoint` or `url`", str),
+    "excluded_urls": ("regular expressions, separated by commas", str),
+    "trusted_proxies": ("`*`, a number of hops, or networks separated by commas", _proxies),
+    "proxy_header": ("a name", str),
+    "sensitive_keys": ("names, separated by commas", _words),
+    "harmless_keys": ("names, separated by commas", _words),
+    "continue_traces": ("`true` or `false`", _switch),
+    "failed_request_status_codes": ("codes and ranges, separated by commas: `429,500-599`", _codes),
+    "capture_body": ("`never`, `errors` or `always`", str),
+    "capture_response_headers": ("regular expressions, separated by commas", _words),
+    "record_send_receive": ("`true` or `false`", _switch),
+    "route_resolver": ("`module:function`", _imported),
+    "on_request": ("`module:function`", _imported),
+    "on_response": ("`module:function`", _imported),
+    "max_path_names": ("a number, or `none`", _number),
+    "trace_response_headers": ("`server-timing`, `traceresponse`, separated by commas", _words),
+    "speedups": ("`true` or `false`", _switch),
+}
+PREFIX = "SENTRY_WEB_"
+
+
+def options_of(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options that environment variables give: ``SENTRY_WEB_`` and the option's name in capitals.
+
+    Args:
+        environment: The variables; empty ones count as missing.
+
+    Raises:
+        ValueError: For a value that is not allowed; the message names the variable.
+    """
+    options = {}
+    for name, (form, read) in AS_TEXT.items():
+        variable = PREFIX + name.upper()
+        text = environment.get(variable, "").strip()
+        if text:
+            try:
+                options[name] = read(text)
+                build_options(**{name: options[name]})
+            except (LookupError, TypeError, ValueError, ImportError, AttributeError):
+                raise ValueError(bad(variable, text, form)) from None
+    return options

@@ -37,7 +37,7 @@ EDGES: dict[str, set[str]] = {
     },
     # One line in place of a middleware: the entry points of frameworks, and the SDK's own middlewares.
     "integration": {"_core", "_core.guard", "_middlewares", "_middlewares.entry_points", "_options", "_sentry"},
-    "_middlewares.entry_points": {"_core.guard"},
+    "_middlewares.entry_points": {"_core.guard", "_naming"},
     # The composition root: the one place that knows both protocols and the outputs.
     "_middlewares": {"_options", "_sentry", "asgi", "wsgi"},
     # OpenTelemetry is an extra: its output is loaded when one of the functions is called.
@@ -66,7 +66,10 @@ EDGES: dict[str, set[str]] = {
     # Built on top of the public names; imported by nobody but each other, as said here.
     "testing": {""},
     "demo": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "testing"},
-    "cli": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "demo", "testing"},
+    "cli": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "cli.exec", "demo", "testing"},
+    # What each process of `sentry-web exec` runs first: no command of ours.
+    "cli.exec": {"_core.guard", "_middlewares.entry_points", "_options", "integration"},
+    "cli.startup": {"cli.exec"},
     # What the demo uses of the command line.
     "cli.cards": {"cli.readings"},
     "cli.readings": set(),
@@ -90,7 +93,18 @@ VENDORS: dict[str, set[str]] = {
     "opentelemetry": {"_otel"},
     "pytest": {"testing"},
     "rich": {"cli", "cli.cards", "demo"},
-    "sentry_sdk": {"_sentry", "cli", "cli.cards", "cli.readings", "cli.sdk", "demo", "integration", "testing"},
+    "sentry_sdk": {
+        "_sentry",
+        "cli",
+        "cli.cards",
+        "cli.exec",
+        "cli.readings",
+        "cli.sdk",
+        "demo",
+        "integration",
+        "testing",
+    },
+    "sitecustomize": {"cli.startup"},  # the user's own
     "starlette": {"cli", "demo", "resolvers"},
     "uvicorn": {"cli", "cli.servers", "demo"},
     "websockets": {"demo"},

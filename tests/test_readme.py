@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from sentry_sdk.envelope import Envelope
 
+from sentry_web._options import AS_TEXT, PREFIX
+
 README = Path(__file__).parent.parent / "README.md"
 SECRET = "1-terces-yrev"[::-1]
 #: What the README leaves to the reader: a view that fails, and a request to it.
@@ -111,3 +113,22 @@ def test_the_outside_lines_work() -> None:
     names: dict[str, Any] = {"application": lambda *args: []}
     exec(code, names)
     assert type(names["application"]).__name__ == "SentryAsgiMiddleware"
+
+
+BEGIN, END = "<!-- environment -->\n", "<!-- /environment -->\n"
+
+
+def environment_table() -> str:
+    """The table of environment variables, from the options."""
+    rows = [f"| `{PREFIX}{name.upper()}` | {form} |\n" for name, (form, _) in AS_TEXT.items()]
+    return "| variable | value |\n|---|---|\n" + "".join(rows)
+
+
+def test_the_table_of_environment_variables_is_that_of_the_options() -> None:
+    assert BEGIN + environment_table() + END in README.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":  # writes it
+    text = README.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    README.write_text(head + BEGIN + environment_table() + END + rest.partition(END)[2], encoding="utf-8")

@@ -7,13 +7,16 @@ soon as something imports it. A patch stays for the life of the process, and ask
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from importlib.abc import MetaPathFinder
 from typing import Any, NamedTuple
 
 from .._core.guard import call
+from .._naming.frameworks import layers_of
 
 
 class EntryPoint(NamedTuple):
@@ -47,6 +50,12 @@ ENTRY_POINTS = (
     EntryPoint("litestar.app", "Litestar", "asgi", "litestar", instrumented_by_sdk=False),
     EntryPoint("quart.app", "Quart", "asgi", "quart"),
     EntryPoint("blacksheep.server.application", "Application", "asgi"),
+)
+
+#: Where servers take an application that may be of no framework.
+SERVERS = (
+    EntryPoint("uvicorn.config", "Config", "asgi"),
+    EntryPoint("gunicorn.app.base", "BaseApplication", "wsgi"),
 )
 
 #: Returns the middleware that serves requests to an application in its place, or ``None`` for the application itself.
@@ -90,6 +99,8 @@ def instrument(choose: Choose) -> None:
     """
     for entry_point in ENTRY_POINTS:
         _IMPORTS.when_imported(entry_point.module, functools.partial(_patch, entry_point, choose))
+    for server, patch in zip(SERVERS, (_patch_uvicorn, _patch_gunicorn)):
+        _IMPORTS.when_imported(server.module, functools.partial(patch, server, choose))
 
 
 def _patch(entry_point: EntryPoint, choose: Choose, module: Any) -> None:
@@ -121,6 +132,50 @@ def _asgi_entry(original: Any, entry_point: EntryPoint, choose: Choose) -> Any:
         return await middleware(scope, receive, send)
 
     return __call__
+
+
+def _patch_uvicorn(server: EntryPoint, choose: Choose, module: Any) -> None:
+    load = module.Config.load
+
+    @functools.wraps(load)
+    def loaded(self: Any) -> Any:
+        result = load(self)
+        self.loaded_app = call(_entered, server, choose, self.loaded_app) or self.loaded_app
+        return result
+
+    module.Config.load = loaded
+
+
+def _patch_gunicorn(server: EntryPoint, choose: Choose, module: Any) -> None:
+    wsgi = module.BaseApplication.wsgi
+
+    @functools.wraps(wsgi)
+    def loaded(self: Any) -> Any:
+        app = wsgi(self)
+        asgi = inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None))  # noqa: B004
+        return app if asgi else call(_entered, server, choose, app) or app  # uvicorn's worker loads what it serves
+
+    module.BaseApplication.wsgi = loaded
+
+
+def _entered(server: EntryPoint, choose: Choose, app: Any) -> Any:
+    """Return an application with an entry point; ``None`` where it is, or has inside, one of a known framework."""
+    known = [getattr(sys.modules.get(point.module), point.name, None) for point in ENTRY_POINTS]
+    kinds = tuple(kind for kind in known if isinstance(kind, type))
+    if any(issubclass(type(layer), kinds) for layer, _ in layers_of(app)):
+        return None
+    entry = _wsgi_entry(_call, server, choose) if server.protocol == "wsgi" else _asgi_entry(_await, server, choose)
+    return types.MethodType(entry, app)
+
+
+def _call(app: Any, environ: Any, start_response: Any) -> Any:
+    __traceback_hide__ = True
+    return app(environ, start_response)
+
+
+async def _await(app: Any, scope: Any, receive: Any, send: Any) -> Any:
+    __traceback_hide__ = True
+    return await app(scope, receive, send)
 
 
 class _ImportWatch(MetaPathFinder):
@@ -169,3 +224,8 @@ class _ImportWatch(MetaPathFinder):
 
 
 _IMPORTS = _ImportWatch()
+
+
+def when_imported(name: str, function: Callable[[Any], None]) -> None:
+    """Call the function with a module: now, or once it is imported."""
+    _IMPORTS.when_imported(name, function)

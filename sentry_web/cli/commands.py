@@ -206,6 +206,28 @@ def check(
     sys.exit(0 if verdict.ok else 1)
 
 
+@main.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def exec_command(command: tuple[str, ...]) -> None:
+    """Run a command, such as a server with your application, with Sentry and without a changed line.
+
+    \b
+    SENTRY_DSN=… sentry-web exec -- gunicorn shop:app
+    SENTRY_DSN=… sentry-web exec -- uvicorn shop:app
+    SENTRY_DSN=… sentry-web exec -- python manage.py runserver
+
+    SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE, SENTRY_TRACES_SAMPLE_RATE, SENTRY_SEND_DEFAULT_PII and
+    SENTRY_TRACE_LIFECYCLE set up sentry-sdk; SENTRY_WEB_ and the name of an option of a middleware in capitals set that
+    option. Where the application calls sentry_sdk.init itself, that counts, and the integration is added.
+    """
+    from sentry_web.cli.exec import ExecError, execute
+
+    try:
+        execute(list(command))
+    except ExecError as error:
+        _refuse(str(error))
+
+
 def _loaded(target: str, *, factory: bool = False) -> Any:
     """What the target names; where there is no such thing, the process ends with exit status 2."""
     from sentry_web.cli.target import TargetError, load

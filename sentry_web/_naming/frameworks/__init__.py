@@ -35,6 +35,7 @@ __all__ = [
     "dotted_name",
     "find",
     "full_path",
+    "layers_of",
     "unwrap",
     "watch",
 ]
