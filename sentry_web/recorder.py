@@ -359,6 +359,19 @@ class Recorder(Protocol):
         """
         ...
 
+    def silence(self, request: Request, naming: Names, outcome: Outcome) -> Recording | None:
+        """Return what keeps the spans from being recorded that the application opens in an excluded request.
+
+        Args:
+            request: The request, whose URL is in ``excluded_urls``.
+            naming: Finds the request's name, for what the application reports by itself.
+            outcome: How the request goes on.
+
+        Returns:
+            A recording that reports nothing, for its context; ``None``: the output has nothing to keep silent.
+        """
+        ...
+
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> Recording | None:
@@ -398,6 +411,10 @@ class BaseRecorder:
         """Return ``None``: the output has no context."""
         return None
 
+    def silence(self, request: Request, naming: Names, outcome: Outcome) -> Recording | None:
+        """Return ``None``: there is nothing to keep silent."""
+        return None
+
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> Recording | None:
@@ -405,7 +422,7 @@ class BaseRecorder:
         return None
 
 
-_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "surroundings", "start")
+_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "surroundings", "silence", "start")
 
 
 def check_recorders(recorders: Any) -> tuple[Recorder, ...]:

@@ -179,7 +179,7 @@ def test_what_a_recorder_inherits() -> None:
         (Named(), "expected an iterable of recorders"),
         ([Named], "expected a recorder, not its class"),
         ([Named(), Nameless()], "Nameless.*a recorder has key; derive it from sentry_web.BaseRecorder"),
-        ([object()], "a recorder has key, leads, shares_errors, active, incoming, surroundings, start"),
+        ([object()], "a recorder has key, leads, shares_errors, active, incoming, surroundings, silence, start"),
     ],
 )
 def test_what_is_no_recorder_is_refused_by_name(recorders: Any, message: str) -> None:

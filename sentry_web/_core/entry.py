@@ -152,27 +152,30 @@ class Entry:
         if not outputs:
             return None
         request = self._read(scope_or_environ)
+        excluded: list[_Output] = []
         if self._excludes:
-            outputs = [(recorder, config) for recorder, config in outputs if not config.excludes(request.url)]
-        if exchange is None and around is not None and outputs:
+            excluded = [output for output in outputs if output[1].excludes(request.url)]
+            outputs = [output for output in outputs if output not in excluded]
+        if exchange is None and around is not None:
             exchange = self._bridged(request, scope_or_environ)
             if exchange is not None:
                 outputs = [output for output in outputs if not exchange.records_with(output[0])]
-        if not outputs:
-            return None
-        if frameworks.are_unwatched():
+                excluded = [output for output in excluded if not exchange.records_with(output[0])]
+        if outputs and frameworks.are_unwatched():
             call(frameworks.watch, _LISTENER)
-        recorders, configs = [output[0] for output in outputs], [output[1] for output in outputs]
-        if exchange is not None:
-            if exchange.leaked:  # only the outputs that have started are in their own contexts by now
-                exchange.before.copy().run(exchange.start, recorders, scope_or_environ, configs)
-            else:
-                exchange.start(recorders, scope_or_environ, configs)
-            return NestedExchange(exchange)
-        exchange = Exchange(request, self._config, self._wrapped, scope_or_environ, around)
+        nested = exchange is not None
+        if exchange is None:
+            exchange = Exchange(request, self._config, self._wrapped, scope_or_environ, around)
+        silenced = bool(excluded) and exchange.silence([recorder for recorder, _ in excluded])
+        if not outputs and not silenced:
+            return None
         scope_or_environ[self._marker] = exchange
-        exchange.start(recorders, scope_or_environ, configs)
-        return exchange
+        recorders, configs = [output[0] for output in outputs], [output[1] for output in outputs]
+        if outputs and exchange.leaked:  # only the outputs that have started are in their own contexts by now
+            exchange.before.copy().run(exchange.start, recorders, scope_or_environ, configs)
+        elif outputs:
+            exchange.start(recorders, scope_or_environ, configs)
+        return NestedExchange(exchange) if nested else exchange
 
     def _outputs_for(self, exchange: Exchange | None) -> list[_Output]:
         """Return the outputs that have something to do, and do not record this exchange yet."""

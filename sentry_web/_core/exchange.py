@@ -33,6 +33,10 @@ _AFTER_START, _AFTER_BODY, _AFTER_LAST, _AFTER_ERROR, _AFTER_GONE, _AFTER_CLOSE 
 _MOST_DISCONNECTS = 20  # of one request: an application may go on writing to a client that has gone
 
 
+#: The options of an output that excludes the request.
+_SILENT = Options()
+
+
 class Exchange(ContextStack):
     """One request on its way through the application, recorded by every output.
 
@@ -114,6 +118,16 @@ class Exchange(ContextStack):
                 self.leave(entered)
             else:
                 call(self.start_one, recorder, config, scope_or_environ)
+
+    def silence(self, recorders: Sequence[Recorder]) -> bool:
+        """Keep these outputs from recording what the application opens; return whether any of them needs that."""
+        former = len(self.recordings)
+        for recorder in recorders:
+            recording = call(recorder.silence, self.request, self.naming, self.outcome)
+            if recording is not None:
+                self.add_context_of(recording)
+                self.recordings = (*self.recordings, ActiveRecording(recorder.key, recording, _SILENT, Captured()))
+        return len(self.recordings) > former
 
     def announce(self) -> None:
         """Call ``on_request`` for each recording that has started, once."""

@@ -23,7 +23,7 @@ from .._request.http import Header
 
 #: The context keys by which instrumentations suppress each other (``suppress_instrumentation()``). They have no public
 #: names; a release that lacks a name does not support that kind of suppression.
-_SUPPRESSED = [
+SUPPRESSED = [
     key
     for key in (
         getattr(context_api, "_SUPPRESS_INSTRUMENTATION_KEY", None),
@@ -90,7 +90,7 @@ _SETTER = _ListSetter()
 def is_suppressed() -> bool:
     """Return whether instrumentation is suppressed in the current context."""
     current = context_api.get_current()
-    return bool(current) and any(current.get(key) for key in _SUPPRESSED)
+    return bool(current) and any(current.get(key) for key in SUPPRESSED)
 
 
 def incoming_context(
@@ -160,6 +160,12 @@ def _is_silent(propagator: Any) -> bool:
         silent = bool(parts) and all(type(part) in _W3C for part in parts)
         _JUDGED[0] = (propagator, silent)
     return silent
+
+
+def incoming_span(request: Request) -> SpanContext:
+    """Return the span that the headers of a request name; an invalid one if they name none."""
+    extracted = call(propagate.extract, request, Context(), _GETTER)
+    return trace.get_current_span(extracted or Context()).get_span_context()
 
 
 def incoming_trace(request: Request, config: Options) -> Trace | None:

@@ -16,6 +16,7 @@ from .metrics import Metrics
 from .propagation import incoming_trace, is_suppressed
 from .recording import OpenTelemetryRecording
 from .settings import OtelSettings, build_settings
+from .silence import SilentRecording
 
 
 class OpenTelemetryRecorder(BaseRecorder):
@@ -57,6 +58,10 @@ class OpenTelemetryRecorder(BaseRecorder):
     def surroundings(self) -> Callable[[], Any]:
         """Return a function that attaches the present context elsewhere."""
         return functools.partial(context_api.attach, context_api.get_current())
+
+    def silence(self, request: Request, naming: Names, outcome: Outcome) -> SilentRecording | None:
+        """Return the context of an excluded request (see ``recorder.Recorder``)."""
+        return SilentRecording(request) if request.kind in ("http", "websocket") else None
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any

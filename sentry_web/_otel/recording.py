@@ -35,6 +35,8 @@ from .settings import OtelSettings
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
+    from .silence import SilentRecording
+
 #: Bytes of a request body that are kept; they are searched only for secrets, when an exception is recorded.
 BODY_LIMIT = 10_000
 
@@ -316,7 +318,7 @@ class Running:
 
     __slots__ = ("_recording", "_former")
 
-    def __init__(self, recording: OpenTelemetryRecording) -> None:
+    def __init__(self, recording: OpenTelemetryRecording | SilentRecording) -> None:
         self._recording = recording
 
     def __enter__(self) -> None:

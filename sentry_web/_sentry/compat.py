@@ -228,3 +228,28 @@ def trace_header_of(segment: Any) -> dict[str, str]:
     fix = getattr(segment, "_get_baggage", None)
     items = getattr(fix(), "sentry_items", None) if fix is not None else None
     return items if isinstance(items, dict) else {}
+
+
+def start_unsampled_span(scope: Scope, name: str, source: str, streaming: bool) -> None:
+    """Make a span that is not sampled the active one of a scope, in the scope's trace; its children are not either.
+
+    The SDK makes such spans by itself only after it has asked the user's sampler, which may want the span.
+
+    Args:
+        scope: The scope.
+        name: The name of the span.
+        source: What the name is made of.
+        streaming: Whether spans are sent one by one.
+    """
+    trace: Any = scope.get_active_propagation_context()
+    if streaming:
+        kind = getattr(sys.modules.get("sentry_sdk.traces"), "NoOpStreamedSpan", None)
+        if kind is not None:
+            kind(name=name, scope=scope, trace_id=trace.trace_id, parent_span_id=trace.parent_span_id)
+        return
+    kind = getattr(sys.modules.get("sentry_sdk.tracing"), "Transaction", None)
+    if kind is not None:
+        span = kind(
+            name=name, source=source, sampled=False, trace_id=trace.trace_id, parent_span_id=trace.parent_span_id
+        )
+        scope.span = span

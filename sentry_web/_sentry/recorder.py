@@ -80,6 +80,14 @@ class SentryRecorder(BaseRecorder):
         """Return a function that makes the present scopes the current ones elsewhere."""
         return surrounding_scopes()
 
+    def silence(self, request: Request, naming: Names, outcome: Outcome) -> SilentRecording:
+        """Fork the scopes, and leave the trace of an excluded request out (see ``recorder.Recorder``)."""
+        client = sentry_sdk.get_client()
+        recording = SilentRecording(request, naming, self._config, self._settings.get(client), client)
+        if request.kind in ("http", "websocket"):
+            recording.open_silent(outcome)
+        return recording
+
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
     ) -> SentryRecording:
@@ -137,14 +145,8 @@ class SentryRecording(BaseRecording):
 
     def open(self, captured: Captured, outcome: Outcome, scope_or_environ: Any) -> None:
         """Prepare the scopes, then start the session and the root span."""
-        config, request, policy = self._config, self._request, self._settings.policy
-        names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
-        self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
-        redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
-        self._aftermath = redaction
-        self._scopes.add_processors(self._processor, redaction)
-        self._scopes.isolation.clear_breadcrumbs()
-        self._scopes.isolation.set_tag("protocol", request.protocol)
+        self._add_processors(captured, outcome)
+        config, request = self._config, self._request
         trace, self._linked = trace_to_continue(request, lambda: call(_may_continue, config, request) or False)
         self._scopes.continue_trace(trace)
         if self._settings.sessions and compat.tracks_sessions(self._scopes.isolation):
@@ -153,6 +155,16 @@ class SentryRecording(BaseRecording):
         if self._is_traced():
             with self.running():
                 call(self._start_root, scope_or_environ)
+
+    def _add_processors(self, captured: Captured, outcome: Outcome) -> None:
+        config, request, policy = self._config, self._request, self._settings.policy
+        names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
+        self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
+        redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
+        self._aftermath = redaction
+        self._scopes.add_processors(self._processor, redaction)
+        self._scopes.isolation.clear_breadcrumbs()
+        self._scopes.isolation.set_tag("protocol", request.protocol)
 
     def open_lifespan(self) -> None:
         """Prepare the scopes of a lifespan, which has neither request data nor a span."""
@@ -272,6 +284,30 @@ def _origin(config: Options, request: Request) -> str:
     """Return ``span_origin``, or where it is not given, what Sentry shows as made by this package."""
     given = config.span_origin
     return f"auto.http.sentry_web.{request.protocol}" if given == Options.span_origin else given
+
+
+class SilentRecording(SentryRecording):
+    """An excluded request: nothing is recorded of it, nor what it opens; what it reports by itself is completed."""
+
+    __slots__ = ()
+
+    #: What servers log of its exceptions is nobody's report yet.
+    aftermath = None
+
+    def open_silent(self, outcome: Outcome) -> None:
+        """Prepare the scopes, without a session and a root span."""
+        self._add_processors(Captured(), outcome)
+        self._scopes.leave_out(tracing.incoming_trace(self._request))
+        if self._settings.tracing and self._processor is not None:
+            name = self._processor.initial_name = self._naming.initial()
+            compat.start_unsampled_span(self._scopes.current, name.value, name.source, self._settings.streaming)
+
+    def capture_error(self, error: BaseException, handled: bool) -> None:
+        """Send nothing."""
+
+    def trace(self) -> Trace | None:
+        """Return ``None``: another output, which does not exclude the request, decides by itself."""
+        return None
 
 
 def _may_continue(config: Options, request: Request) -> bool:

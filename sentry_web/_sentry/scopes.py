@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
+from uuid import uuid4
 
 import sentry_sdk
 from sentry_sdk import Scope
@@ -48,6 +49,12 @@ class RequestScopes:
             self.isolation.set_new_propagation_context()
         compat.share_propagation_context(self.isolation, self.current)
         self.current.span = None  # a request inside another one, in process, is no child of the other one's span
+
+    def leave_out(self, trace: dict[str, str]) -> None:
+        """Continue a trace, or begin one where the headers name none, without sampling it."""
+        named = tracing.trace_of_headers(trace)
+        trace_id, span_id = (named.trace_id, named.span_id) if named is not None else (uuid4().hex, uuid4().hex[16:])
+        self.continue_trace({"sentry-trace": f"{trace_id}-{span_id}-0"})
 
     def running(self) -> Running:
         """Return a context manager that makes these the current scopes."""

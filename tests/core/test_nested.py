@@ -119,6 +119,7 @@ def test_it_takes_every_input_of_an_exchange() -> None:
             "recordings",
             "records",
             "records_with",
+            "silence",
             "start",
             "state",
             "start_one",
