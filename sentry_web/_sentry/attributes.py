@@ -20,7 +20,8 @@ def scope_attributes(request: Request, policy: Policy) -> dict[str, Any]:
     attributes: dict[str, Any] = {"sentry.is_localhost": is_local(request, policy)}
     agent = request.header("user-agent")
     reported = policy.report_headers([("user-agent", agent)]) if agent else {}
-    attributes.update({"user_agent.original": str(value) for value in reported.values()})
+    if reported:
+        attributes["user_agent.original"] = str(reported["user-agent"])
     address = policy.client_address(request)
     if address is not None:
         attributes["user.ip_address"] = address

@@ -60,9 +60,10 @@ def _chosen(router: Any, scope: dict[str, Any]) -> Any:
             match, child_scope = each.matches(scope)
             if match.name == "FULL":
                 scope.update(child_scope)
-                if inside is not None:
-                    scope["route"] = each = getattr(each, "starlette_route", None) or each
-                return each
+                if inside is None:
+                    return each
+                scope["route"] = getattr(each, "starlette_route", None) or each
+                return scope["route"]
     return None
 
 
