@@ -401,8 +401,8 @@ def takes_for_an_error(kind: str) -> Callable[[Any], Any]:
     """Judge exceptions whose class has this name to be errors."""
 
     def make(original: Any) -> Any:
-        def judge(error: BaseException, lost: BaseException | None = None) -> Any:
-            verdict = original(error, lost)
+        def judge(error: BaseException, *args: Any, **kwargs: Any) -> Any:
+            verdict = original(error, *args, **kwargs)
             return type(verdict).ERROR if type(error).__name__ == kind else verdict
 
         return judge
@@ -411,12 +411,44 @@ def takes_for_an_error(kind: str) -> Callable[[Any], Any]:
 
 
 def misses_disconnects(original: Any) -> Any:
-    """Judge without a look at what the server raised out of ``send``."""
+    """Judge without a look at what the server raised out of ``send`` and ``read``."""
 
-    def judge(error: BaseException, lost: BaseException | None = None) -> Any:
-        return original(error)
+    def judge(error: BaseException, lost: Any = (), *args: Any, **kwargs: Any) -> Any:
+        return original(error, (), *args, **kwargs)
 
     return judge
+
+
+def takes_contexts_for_causes(original: Any) -> Any:
+    """Take whatever is raised in the handler of a disconnect for the disconnect."""
+
+    def judge(error: BaseException, *args: Any) -> Any:
+        return original(error, *args) or (error.__context__ is not None and original(error.__context__, *args))
+
+    return judge
+
+
+def passes_everything(original: Any) -> Any:
+    """Drop no event."""
+    return lambda self, event, hint: event
+
+
+# --- what users of the SDK's middlewares rely on ---------------------------------------------------------------------
+
+
+def obeys_the_flag(original: Any) -> Any:
+    """Take the sampled flag of a ``traceparent`` for Sentry's decision."""
+    return lambda value, decided=False: original(value, decided=True)
+
+
+def settles_once(original: Any) -> Any:
+    """Make the settings of a client once."""
+
+    def get(self: Any, client: Any) -> Any:
+        cached = self._cached
+        return cached[2] if cached is not None and cached[0]() is client else original(self, client)
+
+    return get
 
 
 # --- the readers of a request ----------------------------------------------------------------------------------------
@@ -866,6 +898,50 @@ FAULTS: tuple[Fault, ...] = (
         "paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")
     ),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
+    # Who has gone, and who says so
+    fault(
+        "client_that_leaves_amid_its_body",
+        "an OSError out of read is an error",
+        Replace("classify", misses_disconnects),
+    ),
+    fault(
+        "client_that_leaves_amid", "a wrapped one is an error", Edit("_classify_one", "error.__cause__ is None", "True")
+    ),
+    fault(
+        "client_that_leaves_a_websocket",
+        "it is an error",
+        Replace("classify", takes_for_an_error("WebSocketDisconnect")),
+    ),
+    fault("failure_in_the_handler", "it is none", Replace("_is_disconnect", takes_contexts_for_causes)),
+    fault(
+        "goes_on_writing",
+        "only the last one counts",
+        Edit("Exchange.client_gone", "(*self._disconnects, error)", "(error,)"),
+    ),
+    fault(
+        "error_page_that_nobody_receives",
+        "it is the status",
+        Edit("Exchange.response_started", "self.outcome.client_gone", "False"),
+    ),
+    fault("servers_own_signal", "it is an error", Replace("takes_over_socket", answers(False))),
+    fault("same_exception_is_an_error", "it is a signal anywhere", Replace("takes_over_socket", answers(True))),
+    fault("refused_lifespan", "its record is an event", Replace("Exchange.refused", does_nothing)),
+    fault(
+        "lifespan_that_an_integration_sees", "it is an event", Replace("LifespanProcessor.__call__", passes_everything)
+    ),
+    fault("server_logs", "each record is an event", Replace("_is_repeated", answers(False))),
+    fault("middleware_around_ours", "its words are not redacted", Replace("aftermath_of_chain", answers([]))),
+    # What users of the SDK's middlewares rely on
+    fault("w3c_flag", "it overrides the user's rate", Replace("sentry_trace_from_traceparent", obeys_the_flag)),
+    fault("changed_options", "they are read once a client", Replace("SettingsCache.get", settles_once)),
+    fault("stream_attributes", "a segment lacks its request", Replace("segment_attributes", answers({}))),
+    fault("stream_attributes", "child spans lack the scope's", Replace("RedactingProcessor.complete", answers(True))),
+    fault(
+        "mounted_name",
+        "an integration's route counts as it is",
+        Edit("RequestProcessor.chosen", "source == 'route'", "False"),
+    ),
+    fault("copied_scope", "routers are not asked", Replace("_chosen", answers(None))),
     # What leaves
     fault(
         "mislabelled_bodies",

@@ -1,0 +1,152 @@
+"""What users of sentry-sdk's own middlewares rely on: sampling, options at run time, attributes, names below mounts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk.integrations.asgi import SentryAsgiMiddleware as SdkAsgi
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from sentry_web.testing import (
+    CaptureMessage,
+    ChildSpan,
+    RequestSpec,
+    Script,
+    SendChunk,
+    StartResponse,
+    Wrap,
+    recording,
+)
+from sentry_web.testing.drivers.asgi import make_scope
+from sentry_web.testing.steps import Act
+
+STREAM_MODE = {"trace_lifecycle": "stream"}
+BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM_MODE], ids=["transactions", "stream"])
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("rate", [0, 1])
+@pytest.mark.parametrize("flag", ["00", "01"])
+def test_the_w3c_flag_does_not_override_the_users_own_rate(driver, flag, rate, sdk, run):
+    script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
+    request = RequestSpec(headers=(("traceparent", f"00-{TRACE}-{SPAN}-{flag}"),))
+    _, events = run(driver, script, request, {**sdk, "traces_sample_rate": rate})
+    assert len(events.roots) == rate
+    assert events.messages[0].trace["trace_id"] == TRACE
+
+
+def made_once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that puts one and the same middleware around each application."""
+    made: list[Any] = []
+
+    def wrap(app: Any) -> Any:
+        made[:] = made or [make(app)]
+        made[0].app = app
+        return made[0]
+
+    return wrap
+
+
+def test_changed_options_of_the_client_are_obeyed(driver):
+    ours = Wrap.ours()
+    wrap = Wrap(wsgi=made_once(ours.wsgi), asgi=made_once(ours.asgi))
+    with recording(traces_sample_rate=None) as events:
+        for rate in (None, 1.0, None):
+            sentry_sdk.get_client().options["traces_sample_rate"] = rate
+            driver.run(Script((StartResponse(), SendChunk())), wrap=wrap)
+        assert len(events.roots) == 1
+
+
+@pytest.mark.skipif(find_spec("sentry_sdk.traces") is None, reason="not with this sentry-sdk: no streamed spans")
+def test_the_stream_attributes_are_those_of_the_sdk(driver, run):
+    script = Script((StartResponse(), ChildSpan("child"), SendChunk()))
+    request = RequestSpec(path="/books/7", query="page=2&token=s3cr3t-8f3a", headers=(("User-Agent", "curl/8.0"),))
+    _, events = run(driver, script, request, STREAM_MODE)
+    (segment,) = events.segments
+    assert segment.attributes["url.full"] == "http://shop.example/books/7?page=2&token=[Filtered]"
+    assert segment.attributes["http.request.header.user-agent"] in ("curl/8.0", ["curl/8.0"])
+    for span in events.spans:
+        assert span.attributes["user_agent.original"] == "curl/8.0"
+        assert span.attributes["sentry.is_localhost"] is False
+
+
+class NameAsIntegrationsDo(Act):
+    """Name the transaction by its route, without the prefix of the mount."""
+
+    def act(self, recorder: Any) -> None:
+        sentry_sdk.get_current_scope().set_transaction_name("/hello/{name}", source="route")
+
+
+async def hello(request: Any) -> Any:
+    NameAsIntegrationsDo().act(None)
+    sentry_sdk.capture_message("here")
+    return PlainTextResponse("hello")
+
+
+def get(app: Any, path: str) -> None:
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None: ...
+
+    asyncio.run(app(make_scope(RequestSpec(path=path)), receive, send))
+
+
+MOUNTED = Starlette(routes=[Mount("/old", routes=[Route("/hello/{name}", hello)])])
+
+
+@BOTH_MODES
+def test_the_mounted_name_has_its_prefix(sdk):
+    with recording(traces_sample_rate=1.0, **sdk) as events:
+        get(Wrap.ours().asgi(MOUNTED), "/old/hello/zoe")
+    assert [each.name for each in (*events.roots, *events.messages)] == ["/old/hello/{name}"] * 2
+
+
+class Copies:
+    """A middleware that hands on a copy of the scope, as hypercorn's ProxyFixMiddleware does."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(dict(scope), receive, send)
+
+
+async def page(request: Any) -> Any:
+    return PlainTextResponse("page")
+
+
+def test_the_name_in_a_copied_scope_is_the_routes():
+    app = Copies(Starlette(routes=[Mount("/old", routes=[Route("/page/{number}", page)])]))
+    with recording(traces_sample_rate=1.0) as events:
+        get(Wrap.ours(transaction_style="url").asgi(app), "/old/page/7")
+    assert [root.name for root in events.roots] == ["/old/page/{number}"]
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_lifespan_that_an_integration_sees_is_reported_by_us_alone(refuses):
+    """The Django integration puts the SDK's middleware around the application that refuses."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if not refuses:
+            await receive()
+        raise ValueError("no lifespan")
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def serve() -> None:
+        with pytest.raises(ValueError, match="no lifespan"):
+            await Wrap.ours().asgi(SdkAsgi(app))({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, None)
+
+    with recording() as events:
+        asyncio.run(serve())
+    assert [error.mechanism["type"] for error in events.errors] == ([] if refuses else ["asgi"])
