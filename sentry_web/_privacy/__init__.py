@@ -4,6 +4,7 @@
 ``policy``        which headers, cookies, query, body and address may be sent
 ``rules``         which keys have sensitive values
 ``header_kinds``  the classification of headers by name
+``nested``        values within values: JSON, URLs, pairs
 ``secrets``       the secret values of one request
 ``likeness``      whether a value looks like a secret
 ``canonical``     one form of a text for all its escapes
