@@ -20,6 +20,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from operator import itemgetter
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -677,6 +678,30 @@ def believes_ipaddress(original: Any) -> Any:
     return lambda address: address.is_private
 
 
+def with_whole_url(original: Any) -> Any:
+    def span_attributes(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return {**original(self, request, *args, **kwargs), "url.full": request.url}
+
+    return span_attributes
+
+
+def without_original_method(original: Any) -> Any:
+    return lambda *args: {key: value for key, value in original(*args).items() if not key.endswith("_original")}
+
+
+def below_no_root(original: Any) -> Any:
+    return lambda self, route: route or self._resolved
+
+
+def itself(original: Any) -> Any:
+    """Return the first argument."""
+    return lambda value, *args: value
+
+
+def read_only(original: Any) -> Any:
+    return lambda *args: MappingProxyType(original(*args))
+
+
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
@@ -860,6 +885,76 @@ FAULTS: tuple[Fault, ...] = (
         *[Replace(name, given(capture_headers=True)) for name in OTEL_OPTIONS],
     ),
     fault(56, "an ended request stays active", Replace("Metrics.finish", stays_active)),
+    fault("has_no_whole_url", "server spans have url.full", Replace("Policy.span_attributes", with_whole_url)),
+    fault("path_keeps_its_encoding", "the path is decoded", Replace("encoded_as_sent", answers(None))),
+    fault("original_method", "no original method", Replace("first_attributes", without_original_method)),
+    fault("versions_of_http_only", "clients make up series", Replace("known_version", itself)),
+    fault("port_of_the_peer", "ASGI: the port is left out", Replace("_peer_port", answers(None))),
+    fault(
+        "repeated_request_headers",
+        "repeated headers are joined",
+        Edit("first_attributes", "request.separate_headers", "request.headers"),
+    ),
+    fault("synthetic_traffic", "bots are people", Replace("synthetic_type", answers(None))),
+    fault("with_the_applications_root", "a route without the root", Replace("Naming._below_root", below_no_root)),
+    fault(
+        "names_of_our_own",
+        "a name in the conventions' namespace",
+        Edit("outcome_attributes", '"sentry_web.client_gone"', '"http.client.gone"'),
+    ),
+    fault("every_string_can_be_encoded", "lone surrogates leave", Replace("_without_surrogates", itself)),
+    fault("gets_a_plain_dict", "a sampler gets another mapping", Replace("first_attributes", read_only)),
+    fault(
+        "end_with_the_last_byte",
+        "the span lasts as long as the background work",
+        Edit("ActiveRecording.ends_now", "self.recording.ends_with_response", "False"),
+    ),
+    fault(
+        "of_background_work_is_a_span",
+        "a late exception is lost",
+        Replace("OpenTelemetryRecording._capture_late", does_nothing),
+    ),
+    fault(
+        "answered_first_and_raised_then",
+        "the cause of a 500 comes too late",
+        Edit("ActiveRecording.ends_now", "not says_so or bool(self.captured)", "True"),
+    ),
+    fault("response_hook_can_change", "the hook comes too late", Replace("Exchange.response_starting", does_nothing)),
+    fault(
+        "message_hook_can_change",
+        "the hook is called when the message has gone",
+        Edit("OpenTelemetryRecording.message_span", "message is not None", "False"),
+    ),
+    fault(
+        "never_gets_the_request_span",
+        "a message hook gets the request's span",
+        Edit(
+            "OpenTelemetryRecording.message_span",
+            "settings.tracer.start_span(name, trace.set_span_in_context(self._span, self.context))",
+            "self._span",
+        ),
+    ),
+    fault(
+        "handshake_has_the_propagators_headers",
+        "only responses to requests have the headers",
+        Replace("_WITH_HEADERS", lambda original: frozenset(("http.response.start",))),
+    ),
+    fault(
+        "attributes_of_a_callable",
+        "metric_attributes is not called",
+        Edit("OpenTelemetryRecording._labels", "self._settings.metric_attributes is not None", "False"),
+    ),
+    fault("attributes_of_the_labeler", "the labeler is not read", Replace("labels_of_context", answers({}))),
+    fault(
+        "wrong_variable_is_named",
+        "the error names an option that was not given",
+        Edit(
+            "settings:_headers",
+            "patterns(_HEADERS[option], _listed(_HEADERS[option]))",
+            "patterns(option, _listed(_HEADERS[option]))",
+        ),
+    ),
+    fault("be_given_by_position", "positions count for nothing", Edit("_named", "dict(zip(names, positional))", "{}")),
     # What it was
     fault(41, "headers are decoded again and again", Replace("ScopeRequest.__init__", before(decodes_headers))),
     fault(41, "headers are decoded without a client", Replace(ASGI, before(decodes_headers_idly))),

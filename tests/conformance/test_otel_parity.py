@@ -37,7 +37,7 @@ def told(telemetry: Telemetry) -> str:
             "name": span.name,
             "kind": span.kind.name,
             "status": (span.status.status_code.name, span.status.description),
-            # asgiref's bridge does not pass the port on; tests/otel/test_conventions_kept.py looks for it
+            # asgiref's bridge does not pass the port on; test_defects_conventions.py looks for it
             "attributes": {key: value for key, value in attributes(span).items() if key != "network.peer.port"},
             "events": [
                 (event.name, {key: value for key, value in event.attributes.items() if key != "exception.stacktrace"})

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 
 from sentry_web import instrument_asgi, instrument_wsgi
@@ -36,6 +36,8 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.steps import Act
 
+from .telemetry import Telemetry
+
 ANSWER = Script((StartResponse(), SendChunk(b"hello")))
 DIRECT = [WSGI, ASGI3, ASGI2]
 ASGI = [ASGI3, ASGI2]
@@ -52,6 +54,18 @@ class Now(Act):
 
     def act(self, recorder: Any) -> None:
         self.does()
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    """A ``Telemetry`` that records everything."""
+    return Telemetry()
+
+
+@pytest.fixture
+def new_telemetry() -> Any:
+    """The class itself."""
+    return Telemetry
 
 
 # --- attributes ------------------------------------------------------------------------------------------------------
@@ -189,6 +203,22 @@ def test_every_string_can_be_encoded(driver: Any, telemetry: Any) -> None:
     for text in (str(dict(span.attributes)), str(span.status.description), str(dict(span.events[0].attributes))):
         text.encode("utf-8")
     str(telemetry.metrics()).encode("utf-8")
+
+
+@each_driver
+def test_a_sampler_gets_a_plain_dict(driver: Any, new_telemetry: Any) -> None:
+    seen: list[Any] = []
+
+    class Looks(Sampler):
+        def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None, *rest, **more):  # type: ignore[no-untyped-def]
+            seen.append(type(attributes))
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+
+        def get_description(self) -> str:
+            return "looks"
+
+    driver.run(ANSWER, wrap=new_telemetry(Looks()).wrap())
+    assert seen == [dict]
 
 
 # --- the end of a request --------------------------------------------------------------------------------------------
