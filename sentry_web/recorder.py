@@ -182,6 +182,10 @@ class Recording(Protocol):
         """
         ...
 
+    def running_closed(self) -> AbstractContextManager[Any]:
+        """Return what is entered where :meth:`running` fails: nothing is sent then that may hold a secret."""
+        ...
+
     def capture_error(self, error: BaseException, handled: bool) -> None:
         """Report an exception. Called once for each exception object, inside the recordings' contexts.
 
@@ -272,6 +276,10 @@ class BaseRecording:
     aftermath: Any = None
 
     def running(self) -> AbstractContextManager[Any]:
+        """Return a context manager that does nothing."""
+        return nullcontext()
+
+    def running_closed(self) -> AbstractContextManager[Any]:
         """Return a context manager that does nothing."""
         return nullcontext()
 
@@ -389,6 +397,13 @@ class Recorder(Protocol):
         """
         ...
 
+    def closed(self) -> Recording | None:
+        """Return what stands in for a recording that could not be started.
+
+        It records nothing, and holds back what would be sent of the request without it; ``None``: there is nothing.
+        """
+        ...
+
 
 class BaseRecorder:
     """A recorder that records nothing: the base class of an output. It leaves ``key`` to be set."""
@@ -421,8 +436,12 @@ class BaseRecorder:
         """Return ``None``: nothing is recorded."""
         return None
 
+    def closed(self) -> Recording | None:
+        """Return ``None``: where :meth:`start` has failed, the output has nothing to hold back."""
+        return None
 
-_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "surroundings", "silence", "start")
+
+_MEMBERS = ("key", "leads", "shares_errors", "active", "incoming", "surroundings", "silence", "start", "closed")
 
 
 def check_recorders(recorders: Any) -> tuple[Recorder, ...]:

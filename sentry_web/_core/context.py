@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..recorder import ContextValues, Recording
-from .guard import call
+from .guard import call, listen
 
 #: The exchange; inherited by the tasks and threads that the application starts while it is the current one.
 CURRENT: ContextVar[Any] = ContextVar("sentry_web_exchange", default=None)
@@ -58,7 +58,7 @@ class ContextStack:
         former = [variable.get(None) for variable in variables]
         for variable, value in zip(variables, values):
             variable.set(value)
-        managers = call(_enter_all, self._to_enter) or () if self._to_enter else ()
+        managers = call(enter_all, self._to_enter) or () if self._to_enter else ()
         outer = CURRENT.get()
         CURRENT.set(self)
         return outer, variables, former, managers
@@ -76,19 +76,21 @@ class ContextStack:
             return
         outer, variables, former, managers = entered
         if managers:
-            call(_leave_all, managers)
+            call(leave_all, managers)
         for variable, value in zip(variables, former):
             variable.set(value)
         CURRENT.set(outer)
 
 
-def _enter_all(recordings: Sequence[Recording]) -> list[Any]:
-    """Return the context managers of these recordings, entered; without those that fail."""
+def enter_all(recordings: Sequence[Recording]) -> list[Any]:
+    """Return the context managers of these recordings, entered; where one fails, what closes its output instead."""
     entered = []
     for recording in recordings:
-        manager = call(recording.running)
-        if manager is not None and call(_has_entered, manager):
-            entered.append(manager)
+        for running in (recording.running, recording.running_closed):
+            manager = call(running)
+            if manager is not None and call(_has_entered, manager):
+                entered.append(manager)
+                break
     return entered
 
 
@@ -97,7 +99,7 @@ def _has_entered(manager: Any) -> bool:
     return True
 
 
-def _leave_all(managers: Sequence[Any]) -> None:
+def leave_all(managers: Sequence[Any]) -> None:
     for manager in reversed(managers):
         call(manager.__exit__, None, None, None)
 
@@ -105,3 +107,13 @@ def _leave_all(managers: Sequence[Any]) -> None:
 def current() -> Any:
     """Return the exchange whose application code is running here, in this task or thread or one that started it."""
     return CURRENT.get()
+
+
+def _note_failure() -> None:
+    """Note that a function of ours has failed in the present request: what it should have seen is not known."""
+    exchange = CURRENT.get()
+    if exchange is not None:
+        exchange.outcome.faulty = True
+
+
+listen(_note_failure)

@@ -14,9 +14,10 @@ from .._naming import frameworks
 from .._options import Options
 from .._request import Request
 from ..recorder import Recorder, check_recorders
+from .closed import ClosedExchange
 from .context import CURRENT, current
 from .exchange import Exchange
-from .guard import call
+from .guard import call, report
 from .nested import AnyExchange, NestedExchange
 
 #: The key in scope and environ under which the exchange of a request is found. A key of the environ without a dot must
@@ -117,18 +118,32 @@ class Entry:
         Returns:
             The exchange, or ``None`` where the request goes straight to the application.
         """
-        around = CURRENT.get()
-        if around is None or not around.over:
-            opened = self._open(scope_or_environ, around)
-        else:
-            before = before_leak(around)
-            # A copy, since no context can be entered twice at a time
-            opened = before.copy().run(self._open_leaked, scope_or_environ)
-            if not around.open:  # its background work may be what makes this request
-                call(self._restore, before.copy())
+        opened: AnyExchange | None
+        try:
+            opened = self._open_here(scope_or_environ)
+        except Exception:  # noqa: BLE001 - as call() does
+            report(self._open_here)
+            opened = call(self._open_closed, scope_or_environ)
         if self._announces and opened is not None:
             call(opened.announce)
         return opened
+
+    def _open_here(self, scope_or_environ: Any) -> AnyExchange | None:
+        around = CURRENT.get()
+        if around is None or not around.over:
+            return self._open(scope_or_environ, around)
+        before = before_leak(around)
+        # A copy, since no context can be entered twice at a time
+        opened = before.copy().run(self._open_leaked, scope_or_environ)
+        if not around.open:  # its background work may be what makes this request
+            call(self._restore, before.copy())
+        return opened
+
+    def _open_closed(self, scope_or_environ: Any) -> ClosedExchange:
+        """Return what stands in for the exchange of a request that could not be looked at."""
+        recordings = [call(recorder.closed) for recorder, _ in self.outputs]
+        known = [recording for recording in recordings if recording is not None]
+        return ClosedExchange(known, scope_or_environ.get("type", "http"))
 
     def _restore(self, before: Context) -> None:
         """Make what was current in another context current here, for what the server logs of this request."""

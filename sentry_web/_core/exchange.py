@@ -114,10 +114,12 @@ class Exchange(ContextStack):
                 recordings.settle_trace(self.request, recorders[position:], self.recordings)
             if recorder.leads and self.recordings:  # inside of what leads before it, and decides on its parent
                 entered = self.enter()
-                call(self.start_one, recorder, config, scope_or_environ)
+                started = call(self.start_one, recorder, config, scope_or_environ)
                 self.leave(entered)
             else:
-                call(self.start_one, recorder, config, scope_or_environ)
+                started = call(self.start_one, recorder, config, scope_or_environ)
+            if not started:
+                call(self.close_one, recorder, config)
 
     def silence(self, recorders: Sequence[Recorder]) -> bool:
         """Keep these outputs from recording what the application opens; return whether any of them needs that."""
@@ -136,7 +138,7 @@ class Exchange(ContextStack):
             if active.config.on_request is not None:
                 call(active.config.on_request, active.recording, self.request)
 
-    def start_one(self, recorder: Recorder, config: Options, scope_or_environ: Any) -> None:
+    def start_one(self, recorder: Recorder, config: Options, scope_or_environ: Any) -> bool:
         """Start a recording with this output, and raise what the output raises."""
         captured = recordings.captured_for(recorder, self._outer.recordings) if self._outer is not None else Captured()
         naming: Names = self.naming
@@ -149,6 +151,15 @@ class Exchange(ContextStack):
             self.traces_messages = self.traces_messages or config.record_send_receive
             self.adds_headers = self.adds_headers or recording.adds_headers or bool(config.trace_response_headers)
             self._ends_with_response = self._ends_with_response or recording.ends_with_response
+        return True
+
+    def close_one(self, recorder: Recorder, config: Options) -> None:
+        """Use what stands in for a recording that could not be started."""
+        recording = recorder.closed()
+        if recording is not None:
+            self.outcome.faulty = True
+            self.add_context_of(recording)
+            self.recordings = (*self.recordings, ActiveRecording(recorder.key, recording, config, Captured()))
 
     @property
     def open(self) -> bool:

@@ -21,6 +21,15 @@ logger = logging.getLogger("sentry_web")
 
 Result = TypeVar("Result")
 
+_PACKAGE = "sentry_web"
+#: Called when a function of this package has failed.
+_listeners: list[Callable[[], Any]] = []
+
+
+def listen(listener: Callable[[], Any]) -> None:
+    """Have a function called whenever one of this package has failed."""
+    _listeners.append(listener)
+
 
 def call(function: Callable[..., Result], *args: Any) -> Result | None:
     """Call a function, and log an ``Exception`` that it raises.
@@ -87,6 +96,9 @@ def report(function: Callable[..., Any]) -> Any:
         ``None``, for callers that write :func:`call` out.
     """
     try:
+        if getattr(function, "__module__", _PACKAGE).partition(".")[0] == _PACKAGE:  # not a hook of the user's
+            for listener in _listeners:
+                listener()
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
         logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014
     except Exception:  # noqa: BLE001 - a user's log filter or handler may raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._request import Request
 from ..recorder import MessageSpan
+from .closed import ClosedExchange
 from .context import Entered
 from .exchange import Exchange
 
@@ -78,4 +79,4 @@ class NestedExchange:
 
 
 #: What an adapter calls.
-AnyExchange: TypeAlias = "Exchange | NestedExchange"
+AnyExchange: TypeAlias = "Exchange | NestedExchange | ClosedExchange"

@@ -285,6 +285,7 @@ class Outcome:
         "bytes_in",
         "close_code",
         "closed_by",
+        "faulty",
     )
 
     def __init__(self, started: float) -> None:
@@ -314,6 +315,8 @@ class Outcome:
         self.close_code: int | None = None
         #: ``"client"`` or ``"server"``.
         self.closed_by: str | None = None
+        #: Whether a function of this package has failed, so that secrets of the request may be unknown.
+        self.faulty = False
 
     @property
     def duration(self) -> float | None:

@@ -19,6 +19,7 @@ from ..recorder import MOST_MESSAGE_SPANS, BaseRecorder, BaseRecording, Captured
 from . import _speedups, aftermath, compat, tracing
 from .aftermath import LifespanProcessor
 from .attributes import segment_attributes
+from .closed import ClosedRecording
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
 from .root_span import RootSpan, Start
@@ -101,6 +102,10 @@ class SentryRecorder(BaseRecorder):
             recording.open_lifespan()
         return recording
 
+    def closed(self) -> ClosedRecording:
+        """Return a recording that blanks what the application reports."""
+        return ClosedRecording()
+
 
 class SentryRecording(BaseRecording):
     """One request in Sentry. Everything but a lifespan has been opened."""
@@ -146,12 +151,21 @@ class SentryRecording(BaseRecording):
     def open(self, captured: Captured, outcome: Outcome, scope_or_environ: Any) -> None:
         """Prepare the scopes, then start the session and the root span."""
         self._add_processors(captured, outcome)
+        call(self._continue_trace)
+        call(self._start_session)
+        call(self._start_trace, scope_or_environ)
+
+    def _continue_trace(self) -> None:
         config, request = self._config, self._request
         trace, self._linked = trace_to_continue(request, lambda: call(_may_continue, config, request) or False)
         self._scopes.continue_trace(trace)
+
+    def _start_session(self) -> None:
         if self._settings.sessions and compat.tracks_sessions(self._scopes.isolation):
             self._scopes.isolation.start_session(session_mode="request")
             self._has_session = self.finishes_in_context = True
+
+    def _start_trace(self, scope_or_environ: Any) -> None:
         if self._is_traced():
             with self.running():
                 call(self._start_root, scope_or_environ)
@@ -180,6 +194,10 @@ class SentryRecording(BaseRecording):
     def running(self) -> Running:
         """Return a context manager that makes the request's scopes the current ones."""
         return self._scopes.running()
+
+    def running_closed(self) -> Any:
+        """Return a context manager that makes scopes current with which everything is blanked."""
+        return ClosedRecording().running()
 
     def _is_traced(self) -> bool:
         method, kind = self._request.method, self._request.kind

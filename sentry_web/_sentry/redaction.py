@@ -96,7 +96,7 @@ class RedactingProcessor:
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
         redactor = self._redactor()
-        if not redactor.complete:
+        if not redactor.complete or self._outcome.faulty:
             _leave_out(event)
         _redact(redactor, list(_places(event)))
         request = event.get("request")

@@ -43,9 +43,12 @@ class RequestScopes:
 
     def continue_trace(self, headers: dict[str, str]) -> None:
         """Continue the trace that these headers name, or begin a new one, on both scopes."""
-        if headers:
-            self.isolation.generate_propagation_context(headers)
-        else:
+        try:
+            if headers:
+                self.isolation.generate_propagation_context(headers)
+        except Exception:  # noqa: BLE001 - a malformed trace, such as a sample rate of "1e400", is the client's fault
+            headers = {}
+        if not headers:
             self.isolation.set_new_propagation_context()
         compat.share_propagation_context(self.isolation, self.current)
         self.current.span = None  # a request inside another one, in process, is no child of the other one's span

@@ -90,7 +90,7 @@ ENTRY_POINTS = {
 
 #: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
 RESTORING = (
-    "_core.context._leave_all",
+    "_core.context.leave_all",
     "_core.context.ContextStack.leave",
     "_core.nested.NestedExchange.leave",
     "_otel.recording.Running.__exit__",

@@ -123,6 +123,7 @@ def test_it_takes_every_input_of_an_exchange() -> None:
             "start",
             "state",
             "start_one",
+            "close_one",
             "swallowed",
             "add_context_of",
             "forget_contexts",

@@ -1,0 +1,61 @@
+"""A request that could not be looked at: nothing of it is recorded, and nothing is sent that may hold its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..recorder import MessageSpan, Recording
+from . import context
+from .guard import call
+
+
+class UnknownRequest(NamedTuple):
+    """A request of which only the kind is known."""
+
+    #: The type of the ASGI scope.
+    kind: str
+
+
+class ClosedExchange:
+    """What stands in for an exchange that could not be opened.
+
+    Args:
+        recordings: What the outputs have to enter around application code.
+        kind: The type of the ASGI scope.
+    """
+
+    __slots__ = ("request", "_recordings")
+
+    def __init__(self, recordings: Sequence[Recording], kind: str = "http") -> None:
+        self.request = UnknownRequest(kind)
+        self._recordings = recordings
+
+    @property
+    def extra_headers(self) -> list[tuple[str, str]]:
+        """No headers."""
+        return []
+
+    traces_messages = adds_headers = open = False
+    aftermath: tuple[Any, ...] = ()
+
+    def enter(self) -> Any:
+        """Enter what the outputs have; see :class:`Exchange`."""
+        return context.enter_all(self._recordings)
+
+    def leave(self, entered: Any) -> None:
+        """Leave what was entered."""
+        if entered is not None:
+            call(context.leave_all, entered)
+
+    def message_begins(self, what: str) -> list[MessageSpan]:
+        """Return no spans."""
+        return []
+
+    def _unseen(self, *_: Any) -> None:
+        """Do nothing."""
+
+    announce = refused = failed = handled = close = closed_by_server = abandoned = _unseen
+    body_read = body_sent = body_ending = body_ended = body_handed_over = body_is_whole = _unseen
+    response_starting = response_started = client_gone = _unseen
+    message_sent = message_received = websocket_closed = websocket_refused = _unseen
