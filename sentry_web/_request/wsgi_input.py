@@ -37,7 +37,7 @@ def tee(stream: Any, feed: Callable[[bytes], Any], lost: Callable[[BaseException
         feed: Called with each part that is read for the first time; it answers as ``Body.feed`` does.
         lost: Called with an ``OSError`` out of reading: the client has gone.
     """
-    return _tee_of(type(stream))(stream, _Reader(_Recorded(feed), lost))
+    return _tee_of(stream)(stream, _Reader(_Recorded(feed), lost))
 
 
 class _Recorded:
@@ -122,7 +122,7 @@ class _Tee:
     """A stream in the place of the server's, of which it has every attribute.
 
     Three ways to read are methods, since PEP 3333 promises them; the others are looked up on the server's stream. Which
-    special methods there are, is a matter of the class (``_tee_of``).
+    special methods there are, is a matter of the class (``_class_for``).
     """
 
     __slots__ = ("_stream", "_reader", "__weakref__")
@@ -178,12 +178,12 @@ class _Tee:
     def __copy__(self) -> Any:
         """Copy the server's stream, and note what is read from either once."""
         copied = copy.copy(self._stream)
-        return _tee_of(type(copied))(copied, self._reader.copy())
+        return _tee_of(copied)(copied, self._reader.copy())
 
     def __deepcopy__(self, memo: Any) -> Any:
         """Copy the server's stream (see :meth:`__copy__`)."""
         copied = copy.deepcopy(self._stream, memo)
-        return _tee_of(type(copied))(copied, self._reader.copy())
+        return _tee_of(copied)(copied, self._reader.copy())
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle the server's stream, where that can be pickled."""
@@ -281,8 +281,13 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
 }
 
 
+def _tee_of(stream: Any) -> Any:
+    kind: Any = type(stream)
+    return _class_for(kind)
+
+
 @functools.lru_cache(maxsize=64)
-def _tee_of(kind: Any) -> Any:
+def _class_for(kind: Any) -> Any:
     """Return the class for the tees of a class of streams, with those special methods that it has, and its name."""
     special = {name: method for name, method in _SPECIAL.items() if hasattr(kind, name)}
     return type(kind.__name__, (_Tee,), {"__slots__": (), **special})
