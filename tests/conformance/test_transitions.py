@@ -118,16 +118,20 @@ INPUTS: dict[str, tuple[Input | None, Callable[[Exchange], Any]]] = {
 }
 #: What only asks, or comes before all states.
 QUESTIONS = {
+    "add_context_of",
+    "announce",
     "body_is_whole",
+    "extra_headers",
+    "forget_contexts",
     "open",
-    "state",
+    "over",
     "records",
     "records_with",
-    "extra_headers",
+    "refused",
+    "silence",
     "start",
     "start_one",
-    "add_context_of",
-    "forget_contexts",
+    "state",
 }
 
 #: The way into each state.
