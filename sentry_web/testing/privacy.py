@@ -141,7 +141,9 @@ def _settings_of(client: Any) -> dict[str, Any]:
         defaults = dict(sentry_sdk.get_client().options)
     chosen = {name: options[name] for name in _SETTINGS if name in options and options[name] != defaults.get(name)}
     collection = options.get("data_collection")
-    if isinstance(collection, Mapping) and collection.get("provided_by_user"):
+    # sentry-sdk 3 has no mark of who set the option.
+    different = isinstance(collection, Mapping) and collection != defaults.get("data_collection")
+    if isinstance(collection, Mapping) and collection.get("provided_by_user", different):
         chosen["data_collection"] = {key: value for key, value in collection.items() if key != "provided_by_user"}
     elif options.get("send_default_pii"):
         chosen["send_default_pii"] = True
@@ -187,9 +189,17 @@ def _strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _strings(item, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _strings(item, f"{path}.{number}".lstrip("."))
+            if not _is_driver(item):
+                yield from _strings(item, f"{path}.{number}".lstrip("."))
     elif isinstance(value, str):
         yield path, value
+
+
+def _is_driver(item: Any) -> bool:
+    """Return whether an item is a frame of what sends the request, which knows the secret; not one of the probe."""
+    if not isinstance(item, Mapping) or not str(item.get("module")).startswith(f"{__package__}."):
+        return False
+    return item.get("function") not in {"_report_probe", "_fail", "probed"}
 
 
 def _report_probe(request: Any) -> None:

@@ -34,7 +34,7 @@ SPARSE = {
 _REPORTED = """
 with recording(**sdk) as events:
     driver.run(script, request, {wrap})
-roots = events.transactions + events.segments
+roots = events.roots
 """
 REPORTED = _REPORTED.format(wrap="wrap")
 REPORTED_TWICE = _REPORTED.format(wrap="wrap.around(wrap)")
@@ -64,7 +64,7 @@ NAMED = """
 with recording(**sdk) as events:
     driver.run(Script((StartResponse(),)), request, wrap)
     driver.run(Script((StartResponse(),)), other, wrap)
-names = [root.name for root in events.transactions + events.segments]
+names = [root.name for root in events.roots]
 """
 
 SECRETIVE = """
@@ -86,15 +86,16 @@ PARALLEL = """
 def facts(driver):
     with recording(**sdk) as events:
         driver.run(script, request, wrap)
-    reports = events.errors + events.transactions
+    reports = events.errors + events.roots
     requests = [report.get("request") or {} for report in reports]
     return {
         "errors": [error.exception for error in events.errors],
         "messages": [message.message for message in events.messages],
-        "names": sorted({str(transaction.name) for transaction in events.transactions}),
-        "status": [transaction.status for transaction in events.transactions],
+        "names": sorted({str(root.name) for root in events.roots}),
+        "status": [root.status for root in events.roots],
         "tags": [{key: tag for key, tag in report.tags.items() if key != "protocol"} for report in events],
-        "spans": [[span["description"] for span in each["spans"]] for each in events.transactions],
+        "spans": [[span["description"] for span in root.get("spans", ())] for root in events.roots],
+        "streamed": sorted(span.name for span in events.spans),
         "url": [found.get("url") for found in requests],
         "query": [found.get("query_string") for found in requests],
         "headers": [{key.lower(): text for key, text in found.get("headers", {}).items()} for found in requests],
