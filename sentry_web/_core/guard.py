@@ -26,6 +26,15 @@ _PACKAGE = "sentry_web"
 _listeners: list[Callable[[], Any]] = []
 
 
+class _State(threading.local):
+    """Whether this thread is reporting a failure: an output may take the log record, and fail again with it."""
+
+    reports = False
+
+
+_state = _State()
+
+
 def listen(listener: Callable[[], Any]) -> None:
     """Have a function called whenever one of this package has failed."""
     _listeners.append(listener)
@@ -95,14 +104,18 @@ def report(function: Callable[..., Any]) -> Any:
     Returns:
         ``None``, for callers that write :func:`call` out.
     """
+    is_first, _state.reports = not _state.reports, True
     try:
         if getattr(function, "__module__", _PACKAGE).partition(".")[0] == _PACKAGE:  # not a hook of the user's
             for listener in _listeners:
                 listener()
-        name = getattr(function, "__qualname__", None) or type(function).__qualname__
-        logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014
+        if is_first:
+            name = getattr(function, "__qualname__", None) or type(function).__qualname__
+            logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014
     except Exception:  # noqa: BLE001 - a user's log filter or handler may raise
         return None
+    finally:
+        _state.reports = not is_first
     return None
 
 

@@ -173,3 +173,23 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=60, check=False)
     assert done.returncode == 0
+
+
+def test_what_fails_with_the_record_of_a_failure_is_not_reported_again(caplog: pytest.LogCaptureFixture) -> None:
+    """An output that takes log records may fail with each of them."""
+
+    def fails() -> None:
+        raise ValueError("broken")
+
+    class Output(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            guard.call(fails)
+
+    handler = Output()
+    guard.logger.addHandler(handler)
+    try:
+        guard.call(fails)
+        guard.call(fails)
+    finally:
+        guard.logger.removeHandler(handler)
+    assert len(caplog.records) == 2

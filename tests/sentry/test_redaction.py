@@ -474,3 +474,90 @@ def test_a_request_that_sends_nothing_collects_no_secrets(monkeypatch: pytest.Mo
     with recording() as events:
         assert app(make_environ(CARRIES), lambda *args: None) == [b""]
     assert events.errors == events.messages == []
+
+
+# --- what others find in an event ------------------------------------------------------------------------------------
+
+
+def test_processors_of_the_user_find_plain_strings(driver: Driver, run: Any) -> None:
+    """Their own scrubbing must not fail at a text that ours has replaced; the remarks are there all the same."""
+    request = RequestSpec(
+        "POST",
+        query=f"token={SECRET}&pet=Rex",
+        headers=(("X-Auth-Token", SECRET), ("Content-Type", "application/json")),
+        body=(json.dumps({"password": SECRET, "pet": "Rex"}).encode(),),
+    )
+
+    def scrub(event: Any, hint: Any) -> Any:
+        asked = event["request"]
+        asked["query_string"] = asked["query_string"].replace("Rex", "a pet")
+        asked["data"]["password"] = asked["data"]["password"].lower().title()
+        asked["headers"] = {name: value.replace("Rex", "") for name, value in asked["headers"].items()}
+        return event
+
+    def integrate() -> None:
+        sentry_sdk.get_isolation_scope().add_event_processor(scrub)
+        message()
+
+    events: Events = run(driver, Script((ReadBody(), Do(integrate), StartResponse(), SendChunk())), request)
+    asked = events.messages[0]["request"]
+    assert asked["query_string"] == f"token={FILTERED}&pet=a pet"
+    assert asked["data"] == {"password": FILTERED, "pet": "Rex"}
+
+
+def test_remarks_are_added_by_the_last_processor(driver: Driver, run: Any) -> None:
+    request = RequestSpec(query=f"token={SECRET}", headers=(("X-Auth-Token", SECRET),))
+    events: Events = run(driver, doing(message), request)
+    remarks = events.messages[0]["_meta"]["request"]
+    assert remarks["query_string"][""]["rem"] == [["!config", "s"]]
+    assert len(remarks["headers"]) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Cookie", "last_section=orders"),
+        ("Cookie", "a=shop.order; b={{ default }}; c=/orders/7; d=SELECT * FROM orders; e=CPython"),
+        ("Authorization", "Basic " + base64.b64encode(b"gabriela:orders").decode()),
+        ("X-Auth-Token", "orders"),
+    ],
+)
+def test_words_of_a_request_do_not_blank_names(driver: Driver, run: Any, header: tuple[str, str]) -> None:
+    def chosen() -> None:
+        scope = sentry_sdk.get_isolation_scope()
+        scope.set_user({"username": "gabriela"})
+        scope.set_tag("section", "orders")
+        scope.set_context("runtime", {"name": "CPython"})
+        sentry_sdk.get_current_scope().fingerprint = ["{{ default }}", "orders"]
+        message()
+
+    events: Events = run(driver, doing(chosen), RequestSpec(path="/orders/7", headers=(header,)))
+    event = events.messages[0]
+    assert event["transaction"] == "/orders/<int:number>" or event["transaction"] == "/orders/7"
+    assert event["request"]["url"].endswith("/orders/7")
+    assert event["user"]["username"] == "gabriela"
+    assert event["tags"]["section"] == "orders"
+    assert event["fingerprint"] == ["{{ default }}", "orders"]
+    assert event["contexts"]["runtime"]["name"] == "CPython"
+
+
+def test_what_is_more_than_is_searched_leaves_variables_and_bodies_out(driver: Driver, run: Any) -> None:
+    cookies = "; ".join(f"session{number}={SECRET}-{number}" for number in range(100))
+    request = RequestSpec(headers=(("Cookie", cookies),))
+
+    def fails() -> None:
+        several = [f"{SECRET}-{number}" for number in range(100)]
+        sentry_sdk.get_isolation_scope().set_extra("several", several)
+        sentry_sdk.add_breadcrumb(message="here", data={"several": several})
+        raise LookupError(f"not among {len(several)}")
+
+    events: Events = run(driver, doing(fails), request)
+    assert SECRET.encode() not in events.all_bytes
+    (error,) = events.errors
+    assert error.exception == ("LookupError", "not among 100")
+    assert not any("vars" in frame for frame in error["exception"]["values"][-1]["stacktrace"]["frames"])
+
+
+def test_lone_surrogates_lose_no_event(driver: Driver, run: Any) -> None:
+    events: Events = run(driver, doing(lambda: sentry_sdk.capture_message("colour \ud800")), RequestSpec())
+    assert [event.message for event in events.messages] == ["colour \ufffd"]
