@@ -15,6 +15,7 @@ from sentry_sdk.scope import add_global_event_processor
 
 from .._core.aftermath import aftermath_of, aftermath_of_chain, exchanges_left
 from .._core.guard import call
+from . import compat
 from .events import OWN
 from .redaction import RedactingProcessor, blank
 
@@ -22,6 +23,19 @@ from .redaction import RedactingProcessor, blank
 _SERVERS = frozenset(("werkzeug", "_granian", "granian", "gunicorn", "uvicorn", "hypercorn", "daphne", "waitress"))
 
 _watching = False
+
+
+#: Loggers whose records repeat an error without its exception: Django's development server logs each 500, with the query
+#: of the request, and granian the text of the traceback.
+REPEATING = ("django.server", "_granian.utils")
+
+
+def prepare() -> None:
+    """Leave out what servers report outside of any request."""
+    for name in REPEATING:
+        compat.ignore_logger(name)
+    if "uwsgi" in sys.modules:
+        watch()
 
 
 def watch() -> None:
@@ -52,6 +66,8 @@ def _examine(event: Any, hint: Mapping[str, Any]) -> bool:
     error = given if isinstance(given, BaseException) else sys.exc_info()[1]
     if error is None:
         return True
+    if isinstance(given, OSError) and given.__traceback__ is None and "uwsgi" in sys.modules:
+        return False  # uWSGI's own "write error", printed by the interpreter's hook: the client has gone
     # An exception object that is raised in one request after the other has left all of them
     if OWN not in hint and aftermath_of(error) and _is_repeated(event, hint, error is given):
         return False

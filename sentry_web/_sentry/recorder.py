@@ -59,7 +59,7 @@ class SentryRecorder(BaseRecorder):
         self._config = Options() if config is None else config
         keys = sensitive_keys(self._config.sensitive_keys, self._config.harmless_keys)
         self._settings = SettingsCache(self._config.forwarding, keys)
-        compat.ignore_logger("django.server")  # it repeats each 500 as an ERROR record, with the query of the request
+        aftermath.prepare()
         if self._config.speedups:
             _speedups.install()
 

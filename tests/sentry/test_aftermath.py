@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sentry_sdk
+from sentry_sdk.integrations.logging import LoggingIntegration
 
 from sentry_web import SentryWsgiMiddleware
 from sentry_web._sentry import aftermath
@@ -121,3 +122,34 @@ def test_an_integration_says_nothing_of_a_lifespan_that_the_middleware_reports()
     assert processor(unhandled(), hint) is None
     assert processor({"message": "hello"}, None) == {"message": "hello"}
     assert processor({"message": "hello"}, hint) == {"message": "hello"}
+
+
+def test_what_uwsgi_says_of_a_client_that_has_gone_is_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = {"exc_info": exc_info(OSError("write error"))}
+    assert aftermath.process(unhandled(), lost) == unhandled()
+    monkeypatch.setitem(sys.modules, "uwsgi", logging)
+    assert aftermath.process(unhandled(), lost) is None
+    with pytest.raises(OSError, match="own") as raised:
+        raise OSError("of the application's own")
+    assert aftermath.process(unhandled(), {"exc_info": exc_info(raised.value)}) == unhandled()
+
+
+@pytest.mark.parametrize("uwsgi", [True, False])
+def test_the_process_is_watched_from_the_start_under_uwsgi(monkeypatch: pytest.MonkeyPatch, uwsgi: bool) -> None:
+    watched: list[bool] = []
+    monkeypatch.setattr(aftermath, "watch", lambda: watched.append(True))
+    if uwsgi:
+        monkeypatch.setitem(sys.modules, "uwsgi", logging)
+    else:
+        monkeypatch.delitem(sys.modules, "uwsgi", raising=False)
+    SentryWsgiMiddleware(lambda environ, start_response: [])
+    assert watched == [True] * uwsgi
+
+
+@pytest.mark.parametrize("name", ["django.server", "_granian.utils"])
+def test_a_logger_that_repeats_errors_makes_no_events(name: str) -> None:
+    SentryWsgiMiddleware(lambda environ, start_response: [])
+    with recording(integrations=[LoggingIntegration()]) as events:
+        logging.getLogger(name).error('"GET /?token=%s HTTP/1.1" 500', SECRET)
+        logging.getLogger("own").error("of the application's own")
+    assert [message.message for message in events.messages] == ["of the application's own"]
