@@ -25,10 +25,11 @@ _DISCONNECTS = frozenset(
 )
 #: The same, where the name alone is not telling enough: SQLAlchemy has a ``DisconnectionError``, too.
 _QUALIFIED_DISCONNECTS = frozenset(("webob.request.DisconnectionError", "simple_websocket.errors.ConnectionClosed"))
-#: What frameworks raise when a closed websocket is used: the application's fault, unless it is the client that left.
+#: What frameworks raise when a closed connection is used: the application's fault, unless it is the client that left.
 _CLOSED = frozenset(
     (
         "WebSocketDisconnected",  # Starlette, Falcon, gunicorn
+        "InternalServerException",  # Litestar, out of reading the body
     )
 )
 #: How a WSGI application that has taken over the socket of a websocket tells its server to write no response: gunicorn

@@ -25,8 +25,8 @@ _SERVERS = frozenset(("werkzeug", "_granian", "granian", "gunicorn", "uvicorn", 
 _watching = False
 
 
-#: Loggers whose records repeat an error without its exception: Django's development server logs each 500, with the query
-#: of the request, and granian the text of the traceback.
+#: Loggers whose records repeat an error without its exception: Django's development server logs each 500, with the
+#: query of the request, and granian the text of the traceback.
 REPEATING = ("django.server", "_granian.utils")
 
 

@@ -153,9 +153,16 @@ def test_a_connection_of_the_applications_own_is_no_departure(error: BaseExcepti
     assert classify(error) is ErrorKind.ERROR
 
 
-@pytest.mark.parametrize("module", ["starlette.websockets", "falcon.errors"])
-def test_the_use_of_a_closed_websocket_is_an_error_unless_the_client_has_closed_it(module: str) -> None:
-    error = named("WebSocketDisconnected", module)
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("WebSocketDisconnected", "starlette.websockets"),
+        ("WebSocketDisconnected", "falcon.errors"),
+        ("InternalServerException", "litestar.exceptions.http_exceptions"),
+    ],
+)
+def test_the_use_of_a_closed_connection_is_an_error_unless_the_client_has_closed_it(name: str, module: str) -> None:
+    error = named(name, module)
     assert classify(error) is ErrorKind.ERROR
     assert classify(error, client_gone=True) is ErrorKind.CLIENT_GONE
 
