@@ -62,6 +62,8 @@ IGNORED: Mapping[tuple[str, ...], str] = {
     **_attribute("http.response.body.size", _SIZE),
     **_attribute("http.route", _ROUTE),
     **_attribute("protocol", _PROTOCOL),
+    **_attribute("sentry.origin", _PROTOCOL),
+    ("contexts", "trace", "origin"): _PROTOCOL,
     ("tags", "protocol"): _PROTOCOL,
     ("exception", "values", "*", "mechanism", "type"): _PROTOCOL,
     ("request", "env", "SERVER_PORT"): _PORT,
