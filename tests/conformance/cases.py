@@ -5,9 +5,11 @@ Which function runs in which case is watched by ``test_faults``, not listed.
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib.util
 import io
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -232,6 +234,16 @@ def read_in_every_way(environ: Any, start_response: Any) -> list[bytes]:
     parts = [first, stream.read1(2), stream.readline(3), next(stream), *iter(iter(stream))]
     stream.seek(0)
     parts += [*stream.readlines(), str(stream.readinto(buffer)).encode(), bytes(buffer)]
+    if hasattr(stream, "getvalue"):
+        copies = [copy.copy(stream), copy.deepcopy(stream), pickle.loads(pickle.dumps(stream))]
+        with stream as entered:
+            parts += [entered.getvalue(), bytes(entered.getbuffer()), *[each.read() for each in copies]]
+            stream.own = [repr(isinstance(stream, io.BytesIO)), str("own" in dir(stream))]
+            parts += [text.encode() for text in stream.own]
+            del stream.own
+            assert repr(stream)
+    if hasattr(stream, "peek"):
+        parts.append(stream.peek(1)[:1])
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"".join(parts)]
 
@@ -323,6 +335,12 @@ def _waiting_cases() -> Iterator[Case]:
                     yield Case(driver, f"{name}, waiting", mode, partial(driver.run, script, untraced), ONCE)
 
 
+def run_kept(driver: Any, wrap: Any = None) -> list[Any]:
+    """Two requests of a kept connection, the second in the first one's context: what server and client get."""
+    pairs = [(Script((ReadBody(), *ACTS, *ANSWER)), JSON), (Script((*ACTS, *ANSWER)), ASKS)]
+    return [(each.status, each.body, each.calls) for each in driver.run_connection(pairs, wrap)]
+
+
 def _special_cases() -> Iterator[Case]:
     """What the options of the SDK, other options of ours, and frameworks make run."""
     script = Script((ReadBody(), *ACTS, *ANSWER, Raise()))
@@ -346,6 +364,7 @@ def _special_cases() -> Iterator[Case]:
             rich = partial(driver.run, Script((Rich(), ChildSpan("fetch"), *ANSWER)), ASKS)
             yield Case(driver, "rich", mode, rich, options={"max_value_length": 10_000, "send_default_pii": True})
             yield Case(driver, "excluded", mode, run, Wrap.ours(excluded_urls="caf"))
+            yield Case(driver, "kept connection", mode, partial(run_kept, driver))
     for mode in TRACED:
         yield Case(WSGI, "reads in every way", mode, run_reading, EVERYTHING, options=UNLIMITED)
         yield Case(WSGI, "Flask", mode, partial(WSGI.run_app, flask_app(), ASKS))
@@ -428,10 +447,12 @@ def _otel_cases() -> Iterator[Case]:
                 ("OpenTelemetry", plain),
                 ("OpenTelemetry, everything", everything),
                 ("OpenTelemetry, telling", telling),
+                ("OpenTelemetry, excluded", telemetry.wrap(excluded_urls="caf")),
                 ("OpenTelemetry outside", plain.around(NAMED)),
                 ("OpenTelemetry inside", ONCE.around(between.around(everything))),
             ):
                 yield Case(driver, name, mode, partial(driver.run, fails, JSON), wrap)
+                yield Case(driver, name + ", kept connection", mode, partial(run_kept, driver), wrap)
                 yield Case(driver, name + ", answers", mode, partial(driver.run, Script(ANSWER), PROXIED), wrap)
     for driver in ASGI_DRIVERS:
         for name in ("talks", "raises"):

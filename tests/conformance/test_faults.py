@@ -101,7 +101,10 @@ RESTORING = (
 UNREACHED = {
     "_options.bad": "raises at construction, by intent",
     "_options.Options.__setattr__": "the same",
-    "recorder._Identity.__hash__": "what defines equality must have one",
+    **dict.fromkeys(
+        (f"_core.exchange.Exchange.{name}" for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__repr__")),
+        "what applications do with scope and environ: see test_copied_dicts.py",
+    ),
     "_naming.paths.PathNames.__init__": "made at import, for the process",
     "_naming.paths.PathNames.clear": "for tests",
     "_sentry.redaction.blank": "where redaction itself has failed: see test_several_functions_raise_now_and_then",
