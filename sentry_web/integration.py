@@ -65,7 +65,7 @@ class WebIntegration(Integration):
 
     def middleware_of(self, entry_point: EntryPoint, app: Any, original: Any, origin: str | None) -> Any:
         """Return the middleware around an application at its entry point."""
-        return self._middlewares.get(app, self._make_at_entry, entry_point, app, original, origin)
+        return self._middlewares.get(app, entry_point.module, self._make_at_entry, entry_point, app, original, origin)
 
     def _make_at_entry(self, entry_point: EntryPoint, app: Any, original: Any, origin: str | None) -> Any:
         given = self._options if origin is None else {"span_origin": origin, **self._options}
@@ -74,7 +74,7 @@ class WebIntegration(Integration):
     def in_place_of(self, generic: Any, protocol: str) -> Any:
         """Return the middleware to use in the place of one of the SDK's, which may have been made for this request."""
         app = _application_of(generic.app)
-        return self._middlewares.get(app, self._make_in_place, generic, app, protocol)
+        return self._middlewares.get(app, "in place", self._make_in_place, generic, app, protocol)
 
     def _make_in_place(self, generic: Any, app: Any, protocol: str) -> Any:
         chosen = {name: getattr(generic, name) for name in _PARAMETERS if hasattr(generic, name)}

@@ -35,6 +35,8 @@ EDGES: dict[str, set[str]] = {
         *("_middlewares", "_middlewares.instrument", "_otel", "_request", "_sentry", "asgi", "integration"),
         *("recorder", "wsgi"),
     },
+    # The same for OpenTelemetry, for `opentelemetry-instrument`.
+    "instrumentor": {"_middlewares.entry_points", "_middlewares.instrument"},
     # One line in place of a middleware: the entry points of frameworks, and the SDK's own middlewares.
     "integration": {"_core", "_core.guard", "_middlewares", "_middlewares.entry_points", "_options", "_sentry"},
     "_middlewares.entry_points": {"_core.guard", "_naming"},
@@ -90,7 +92,7 @@ VENDORS: dict[str, set[str]] = {
     "django": {"resolvers"},  # inside functions, as with the others there
     "flask": {"cli", "demo"},
     "hypothesis": {"testing"},
-    "opentelemetry": {"_otel"},
+    "opentelemetry": {"_otel", "instrumentor"},
     "pytest": {"testing"},
     "rich": {"cli", "cli.cards", "demo"},
     "sentry_sdk": {

@@ -335,10 +335,10 @@ def test_a_failure_of_ours_leaves_the_request_to_the_sdk(
 def test_applications_that_come_and_go_are_not_kept_for_ever() -> None:
     kept = entry_points.Middlewares()
     apps = [object() for _ in range(entry_points.MOST_APPLICATIONS + 3)]
-    made = [kept.get(app, lambda app=app: [app]) for app in apps]
-    assert [kept.get(app, list) is each for app, each in zip(apps[3:], made[3:])] == [True] * (len(apps) - 3)
+    made = [kept.get(app, "", lambda app=app: [app]) for app in apps]
+    assert [kept.get(app, "", list) is each for app, each in zip(apps[3:], made[3:])] == [True] * (len(apps) - 3)
     assert len(kept._made) == entry_points.MOST_APPLICATIONS
-    assert kept.get(apps[0], list) == []
+    assert kept.get(apps[0], "", list) == []
 
 
 # --- Frameworks that are imported later ------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ ENTRY_POINTS = (
     EntryPoint("falcon.asgi.app", "App", "asgi"),
     EntryPoint("bottle", "Bottle", "wsgi", "bottle"),
     EntryPoint("pyramid.router", "Router", "wsgi", "pyramid"),
+    EntryPoint("fastapi.applications", "FastAPI", "asgi", "starlette"),  # around the telemetry that it has by itself
     EntryPoint("starlette.applications", "Starlette", "asgi", "starlette"),
     EntryPoint("litestar.app", "Litestar", "asgi", "litestar", instrumented_by_sdk=False),
     EntryPoint("quart.app", "Quart", "asgi", "quart"),
@@ -75,20 +76,28 @@ class Middlewares:
     __slots__ = ("_lock", "_made")
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Any, Any]] = {}
+        self._made: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, app: Any, make: Callable[..., Any], *args: Any) -> Any:
-        """Return the middleware of an application, made by ``make(*args)`` when it is first asked for."""
-        made = self._made.get(id(app))
+    def get(self, app: Any, place: str, make: Callable[..., Any], *args: Any) -> Any:
+        """Return the middleware of an application in a place, made by ``make(*args)`` when it is first asked for.
+
+        Args:
+            app: The application.
+            place: Where it is called from; a class may call its base class's entry point.
+            make: Makes the middleware.
+            *args: Its arguments.
+        """
+        key = id(app), place
+        made = self._made.get(key)
         if made is not None:
             return made[1]
         with self._lock:
-            if id(app) not in self._made:
+            if key not in self._made:
                 while len(self._made) >= MOST_APPLICATIONS:
                     del self._made[next(iter(self._made))]
-                self._made[id(app)] = (app, call(make, *args))  # ``None`` where that failed: logged once
-            return self._made[id(app)][1]
+                self._made[key] = (app, call(make, *args))  # ``None`` where that failed: logged once
+            return self._made[key][1]
 
 
 def instrument(choose: Choose) -> None:

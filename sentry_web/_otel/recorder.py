@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,25 @@ class OpenTelemetryRecorder(BaseRecorder):
         """Start a recording (see ``recorder.Recorder``)."""
         if request.kind not in ("http", "websocket"):
             return None
+        if request.protocol == "asgi" and not _takes_the_place_of_native(scope_or_environ):
+            return None
         recording = OpenTelemetryRecording(self._settings, self._metrics, request, naming, outcome)
         recording.begin(scope_or_environ)
         return recording
+
+
+#: Telemetry that a framework has by itself: its module, and the key by which it knows that a request is recorded.
+_NATIVE = {
+    "fastapi.telemetry": ("fastapi.telemetry", None),  # FastAPI 0.165: looks whether there is the key
+    "starlette.middleware.opentelemetry": ("starlette.opentelemetry", True),  # Starlette 1.10: looks at the value
+}
+
+
+def _takes_the_place_of_native(scope: Any) -> bool:
+    """Tell a framework's own telemetry inside that the request is recorded; return whether none outside records it."""
+    for module, (key, value) in _NATIVE.items():
+        if module in sys.modules:
+            if scope.get(key):
+                return False
+            scope[key] = value
+    return True

@@ -209,7 +209,7 @@ def check(
 @main.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def exec_command(command: tuple[str, ...]) -> None:
-    """Run a command, such as a server with your application, with Sentry and without a changed line.
+    r"""Run a command, such as a server with your application, with Sentry and without a changed line.
 
     \b
     SENTRY_DSN=… sentry-web exec -- gunicorn shop:app

@@ -1,7 +1,7 @@
 """``sentry-web exec -- COMMAND``: run a server or any other command with Sentry, without a changed line.
 
-The command's Python processes find a ``sitecustomize`` of ours first. It initialises ``sentry_sdk`` where ``SENTRY_DSN``
-is set, with ``WebIntegration``, and adds that to what the application itself passes to ``sentry_sdk.init``.
+The command's Python processes find a ``sitecustomize`` of ours first. It initialises ``sentry_sdk`` where there is a
+``SENTRY_DSN``, with ``WebIntegration``, and adds that to what the application itself passes to ``sentry_sdk.init``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,6 @@ def execute(command: list[str]) -> NoReturn:
     program = shutil.which(command[0])
     if program is None:
         raise ExecError(f'"{command[0]}" was not found.')
-    # Also the folder of a server's modules, which `python -m` would find, is left to the command
     path = os.pathsep.join([str(STARTUP), *filter(None, [os.environ.get("PYTHONPATH")])])
     sys.stdout.flush()
     os.execve(program, command, {**os.environ, "PYTHONPATH": path})  # noqa: S606 - what the user asked for

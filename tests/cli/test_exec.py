@@ -38,7 +38,8 @@ def broken():
 sentry_sdk.get_client().transport = Transport()
 app.test_client().get("/broken", query_string={"token": "1-terces-yrev"[::-1]})
 web = sentry_sdk.get_client().get_integration("sentry_web")
-print(json.dumps([web and web._options, [event.get("transaction") for event in sent if event], "1-terces-yrev"[::-1] in repr(sent)]))
+names = [event.get("transaction") for event in sent if event]
+print(json.dumps([web and web._options, names, "1-terces-yrev"[::-1] in repr(sent)]))
 """
 
 

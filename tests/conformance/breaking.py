@@ -23,8 +23,8 @@ from asgiref.sync import SyncToAsync
 import sentry_web
 from sentry_web._request import environ
 
-#: Packages that no request passes through.
-_ELSEWHERE = ("testing", "cli", "demo", "_middlewares")
+#: What no request of the cases passes through; the last two: tests/test_integration.py, tests/test_instrumentor.py.
+_ELSEWHERE = ("testing", "cli", "demo", "_middlewares", "integration", "instrumentor")
 #: Packages of vendors that are not there.
 _NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
 #: Modules that cannot be imported with every sentry-sdk: 3.x has no transactions.

@@ -1,10 +1,11 @@
-"""What each Python process of ``sentry-web exec`` runs first (``site``, "sitecustomize"); then the next module so named.
+"""What each Python process of ``sentry-web exec`` runs first (``site``, "sitecustomize"), before the user's own.
 
 The folder of this file is the first one of ``PYTHONPATH``, and no package.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from pathlib import Path
@@ -12,10 +13,8 @@ from pathlib import Path
 _HERE = str(Path(__file__).parent)
 sys.path[:] = [folder for folder in sys.path if folder != _HERE]
 sys.modules.pop("sitecustomize", None)
-try:
+with contextlib.suppress(ImportError):
     importlib.import_module("sitecustomize")  # the user's own
-except ImportError:
-    pass
 
 from sentry_web.cli.exec import start  # noqa: E402 - after the user's own
 
