@@ -1,7 +1,7 @@
 """``SentryWebInstrumentor``: every WSGI and ASGI framework of the process to OpenTelemetry, with no code.
 
-``opentelemetry-instrument`` finds it under the name ``sentry_web`` of the group ``opentelemetry_instrumentor``; that name
-in ``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`` switches it off. It needs the package ``opentelemetry-instrumentation``.
+``opentelemetry-instrument`` finds it by its entry point, and its name there, ``sentry_web``, switches it off in
+``OTEL_PYTHON_DISABLED_INSTRUMENTATIONS``. It needs the package ``opentelemetry-instrumentation``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import types
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from ._middlewares.entry_points import EntryPoint, Middlewares, instrument
 from ._middlewares.instrument import instrument_asgi, instrument_wsgi
@@ -35,7 +35,7 @@ _OTHERS = {
 _ASGI_ONLY = {"asgi_version", "client_request_hook", "client_response_hook", "exclude_spans"}
 
 
-class SentryWebInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped where OpenTelemetry is not installed
+class SentryWebInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     """Instruments every WSGI and ASGI framework, those that are imported later too.
 
     A framework that OpenTelemetry's own instrumentation has instrumented is left to it.

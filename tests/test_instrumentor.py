@@ -240,7 +240,7 @@ def served(server: str, app: str, folder: Path, **environment: str) -> str:
         "gunicorn with uvicorn's worker": [
             *("gunicorn", "-b", f"127.0.0.1:{port}", "-k", "uvicorn_worker.UvicornWorker", target)
         ],
-        "uvicorn": ["uvicorn", "--port", str(port), target],
+        "uvicorn": ["uvicorn", "--no-access-log", "--port", str(port), target],
     }
     command, *arguments = commands[server]
     environment = {
@@ -265,7 +265,9 @@ def served(server: str, app: str, folder: Path, **environment: str) -> str:
         )
         try:
             get(f"http://127.0.0.1:{port}/books/1?token={TOKEN}")
-            wanted = "http.server.request.duration" if "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" not in environment else ""
+            wanted = (
+                "http.server.request.duration" if "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" not in environment else ""
+            )
             deadline = time.monotonic() + 20
             while wanted not in (folder / "out.txt").read_text() and time.monotonic() < deadline:
                 time.sleep(0.1)
@@ -282,7 +284,7 @@ def get(url: str) -> None:
     deadline = time.monotonic() + 40
     while True:
         try:
-            urllib.request.urlopen(url, timeout=10).close()  # noqa: S310
+            urllib.request.urlopen(url, timeout=10).close()
         except urllib.error.HTTPError:
             return
         except OSError:
