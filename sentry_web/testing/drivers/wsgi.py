@@ -305,13 +305,14 @@ def make_environ(request: RequestSpec, recorder: TranscriptWriter | None = None)
         request: The request.
         recorder: Records the calls of the application.
     """
+    query = request.query.encode("utf-8").decode("latin-1")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": wsgi_decoded(request.root_path),
         "PATH_INFO": wsgi_decoded(request.path),
-        # No standard key, but most servers pass the target on as the client sent it
-        "RAW_URI": request.wire_path,
-        "QUERY_STRING": request.query.encode("utf-8").decode("latin-1"),
+        # No standard key, but most servers pass the target on as the client sent it, with its query
+        "RAW_URI": request.wire_path + (f"?{query}" if query else ""),
+        "QUERY_STRING": query,
         "SERVER_NAME": request.host,
         "SERVER_PORT": str(request.server_port),
         "SERVER_PROTOCOL": f"HTTP/{request.http_version}",
