@@ -22,6 +22,7 @@ from sentry_web.testing.steps import (
     Cancel,
     CaptureMessage,
     ChildSpan,
+    ClientDisconnect,
     Raise,
     ReadBody,
     ReadVariable,
@@ -32,6 +33,7 @@ from sentry_web.testing.steps import (
     SpawnThread,
     StartResponse,
     Step,
+    Translate,
 )
 
 Cases = st.SearchStrategy[dict[str, Any]]
@@ -154,6 +156,17 @@ def leaving(drivers: Sequence[Driver]) -> Cases:
     if cancelled.expressible_in(drivers[0].protocol):
         gone = st.one_of(gone, st.just(cancelled))
     return _fixed(drivers, script=gone, request=traced_requests())
+
+
+def losing(drivers: Sequence[Driver]) -> Cases:
+    """Return cases in which the client disconnects while it sends its body, also below a framework that wraps that."""
+    reads: list[Step] = [ReadBody(), Translate((ReadBody(),)), Translate((ReadBody(),), ClientDisconnect)]
+    scripts = st.builds(
+        lambda read, returns: Script((read, StartResponse()), returns, (), Peer(leaves_amid_body=True)),
+        st.sampled_from(reads),
+        st.sampled_from(STREAMED),
+    )
+    return _fixed(drivers, script=scripts, request=st.just(RequestSpec("POST", body=(b"half of",))))
 
 
 def killed() -> list[type[BaseException]]:

@@ -122,6 +122,7 @@ def _outcomes(side: Side) -> Iterator[tuple[cases.Cases, tuple[Expectation, ...]
         defect = expect.KILLED if "Exit" in kind.__name__ else expect.CLIENT_GONE
         yield cases.raising(drivers, kind), expect.harmless(kind.__name__, defect)
     yield cases.leaving(drivers), expect.harmless("a client gone away", expect.CLIENT_GONE)
+    yield cases.losing(drivers), expect.harmless("a client gone amid its upload", expect.CLIENT_GONE)
 
 
 def _told(side: Side) -> Iterator[Property]:
