@@ -106,7 +106,7 @@ def report(function: Callable[..., Any]) -> Any:
     """
     is_first, _state.reports = not _state.reports, True
     try:
-        if getattr(function, "__module__", _PACKAGE).partition(".")[0] == _PACKAGE:  # not a hook of the user's
+        if _sees_request(function):
             for listener in _listeners:
                 listener()
         if is_first:
@@ -117,6 +117,12 @@ def report(function: Callable[..., Any]) -> Any:
     finally:
         _state.reports = not is_first
     return None
+
+
+def _sees_request(function: Callable[..., Any]) -> bool:
+    """Return whether a function is ours, and notes what is in a request: not one of the user's, nor one for names."""
+    module = getattr(function, "__module__", _PACKAGE)
+    return module.startswith(_PACKAGE) and not module.startswith(f"{_PACKAGE}._naming")
 
 
 class _Finisher:

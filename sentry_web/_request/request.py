@@ -136,10 +136,11 @@ class Request:
         return headers if self._separate is None else self._separate
 
     def _index_headers(self) -> None:
-        given = list(self._read_headers())
+        given = list(self._read_headers()) if self._separate is None else self._separate
+        self._separate = given  # they can be read once only, and must not be lost should the index fail
         self._headers, self._index = index_headers(given)
-        if len(self._headers) != len(given):
-            self._separate = given
+        if len(self._headers) == len(given):
+            self._separate = None
 
     def may_have(self, names: frozenset[str]) -> bool:
         """Return whether one of these headers, by lower-case name, may be there; cheap where nothing is decoded yet."""

@@ -84,7 +84,13 @@ class ScopeRequest(Request):
         return super().header(name)
 
     def _read_headers(self) -> list[Header]:
-        raw, self._raw_headers = self._raw_headers or (), None
+        raw = self._raw_headers or ()
+        headers = self._decoded(raw)
+        self._raw_headers = None  # not before: what fails once, at the recursion limit, may succeed later
+        return headers
+
+    @staticmethod
+    def _decoded(raw: Any) -> list[Header]:
         # The specification asks for pairs in lower case; not every server and test client obeys
         try:  # two bytes objects each, nearly always
             return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]

@@ -87,11 +87,14 @@ class RedactingProcessor:
 
         The transaction name is set again if an integration's processor, which runs earlier, has removed it.
         """
-        if not event.get("transaction"):
-            call(self._name_event, event)
-        if call(self._redact_event, event):
-            return event
-        return event if call(blank, event) else None
+        try:
+            if not event.get("transaction"):
+                call(self._name_event, event)
+            if call(self._redact_event, event):
+                return event
+            return event if call(blank, event) else None
+        except Exception:  # noqa: BLE001 - so near to the recursion limit that nothing can be called
+            return None
 
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
