@@ -149,7 +149,7 @@ def test_the_process_is_watched_from_the_start_under_uwsgi(monkeypatch: pytest.M
 @pytest.mark.parametrize("name", ["django.server", "_granian.utils"])
 def test_a_logger_that_repeats_errors_makes_no_events(name: str) -> None:
     SentryWsgiMiddleware(lambda environ, start_response: [])
-    with recording(integrations=[LoggingIntegration()]) as events:
+    with recording(integrations=[LoggingIntegration(event_level=logging.ERROR)]) as events:
         logging.getLogger(name).error('"GET /?token=%s HTTP/1.1" 500', SECRET)
         logging.getLogger("own").error("of the application's own")
     assert [message.message for message in events.messages] == ["of the application's own"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ from sentry_web.testing import (
     Script,
     SendChunk,
     StartResponse,
-    Wrap,
     recording,
 )
 from sentry_web.testing.drivers import make_environ
@@ -327,26 +325,3 @@ def test_the_client_in_force_is_asked_at_each_request(driver: Any, run: Any) -> 
     assert not sentry_sdk.get_client().is_active()
     assert run(driver).transactions
     assert not run(driver, sdk={"traces_sample_rate": None}).transactions
-
-
-def made_once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that puts one and the same middleware around each application."""
-    made: list[Any] = []
-
-    def wrap(app: Any) -> Any:
-        made[:] = made or [make(app)]
-        made[0].app = app
-        return made[0]
-
-    return wrap
-
-
-def test_options_changed_at_run_time_are_obeyed_from_the_next_request_on(driver: Any) -> None:
-    request = RequestSpec(headers=(("Cookie", "theme=dark"),), client=("203.0.113.9", 1))
-    with recording(traces_sample_rate=0.0) as events:
-        options, ours = sentry_sdk.get_client().options, Wrap.ours()
-        wrap = Wrap(wsgi=made_once(ours.wsgi), asgi=made_once(ours.asgi))
-        for changes in ({}, {"traces_sample_rate": 1.0}, {"send_default_pii": True}, {"traces_sample_rate": None}):
-            options.update(changes)
-            driver.run(Script((StartResponse(), SendChunk())), request, wrap)
-    assert ["user" in transaction.payload for transaction in events.transactions] == [False, True]
