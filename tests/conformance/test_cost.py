@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 import sentry_web
+from sentry_web._privacy.policy import Policy
 from sentry_web._privacy.redactor import Redactor
 from sentry_web._privacy.secrets import Secrets
-
-from .test_secrets import policy, request_of
+from sentry_web._request.body import Body
+from sentry_web._request.forwarding import Forwarding
+from sentry_web._request.scope import ScopeRequest
 
 if sys.version_info >= (3, 11):
     from re import _constants as sre  # type: ignore[attr-defined]
@@ -210,6 +212,21 @@ def lines(function: Callable[[], Any]) -> int:
     return count
 
 
+POLICY = Policy.plain(False, Forwarding(None))
+
+
+def request_of(*headers: tuple[str, str], query: str = "", body: tuple[str, bytes] | None = None) -> ScopeRequest:
+    """A request; ``body`` is given as a media type and content."""
+    pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    if body is not None:
+        pairs.append((b"content-type", body[0].encode()))
+    request = ScopeRequest({"type": "http", "path": "/", "query_string": query.encode(), "headers": pairs})
+    if body is not None:
+        request.body = Body(10_000)
+        request.body.feed(body[1])
+    return request
+
+
 def _body(content: Any) -> dict[str, Any]:
     return {"body": ("application/json", json.dumps(content).encode())}
 
@@ -242,7 +259,7 @@ def test_collecting_and_searching_take_linear_work(name: str) -> None:
         sent = {"vars": [repr(texts), *texts], "tags": {"a": json.dumps([str(text) for text in texts])}}
 
         def redact() -> None:
-            Redactor.of(Secrets(request, policy()), repr).redact(sent)
+            Redactor.of(Secrets(request, POLICY), repr).redact(sent)
 
         redact()  # fills caches
         return lines(redact)
