@@ -178,11 +178,14 @@ class _Tee:
     def __copy__(self) -> Any:
         """Copy the server's stream, and note what is read from either once."""
         copied = copy.copy(self._stream)
-        return _tee_of(copied)(copied, self._reader.copy())
+        return call(self._around, copied) or copied
 
     def __deepcopy__(self, memo: Any) -> Any:
         """Copy the server's stream (see :meth:`__copy__`)."""
         copied = copy.deepcopy(self._stream, memo)
+        return call(self._around, copied) or copied
+
+    def _around(self, copied: Any) -> Any:
         return _tee_of(copied)(copied, self._reader.copy())
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -219,14 +222,14 @@ def _peek(self: _Tee, original: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _whole(self: _Tee, original: Any) -> Any:
     content = original()
-    call(self._reader.seen_whole, content, _position(self._stream) or 0)
+    call(self._reader.seen_whole, content, call(_position, self._stream) or 0)
     return content
 
 
 def _seek(self: _Tee, original: Any, *args: Any, **kwargs: Any) -> Any:
-    before = _position(self._stream)
+    before = call(_position, self._stream)
     result = original(*args, **kwargs)
-    call(self._reader.moved, before, _position(self._stream))
+    call(self._reader.moved, before, call(_position, self._stream))
     return result
 
 

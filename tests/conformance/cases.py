@@ -11,6 +11,7 @@ import importlib.util
 import io
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -237,7 +238,7 @@ def read_in_every_way(environ: Any, start_response: Any) -> list[bytes]:
     if hasattr(stream, "getvalue"):
         copies = [copy.copy(stream), copy.deepcopy(stream), pickle.loads(pickle.dumps(stream))]
         with stream as entered:
-            parts += [entered.getvalue(), bytes(entered.getbuffer()), *[each.read() for each in copies]]
+            parts += [entered.getvalue(), *[each.read() for each in copies]]
             stream.own = [repr(isinstance(stream, io.BytesIO)), str("own" in dir(stream))]
             parts += [text.encode() for text in stream.own]
             del stream.own
@@ -335,10 +336,12 @@ def _waiting_cases() -> Iterator[Case]:
                     yield Case(driver, f"{name}, waiting", mode, partial(driver.run, script, untraced), ONCE)
 
 
-def run_kept(driver: Any, wrap: Any = None) -> list[Any]:
-    """Two requests of a kept connection, the second in the first one's context: what server and client get."""
+def run_kept(driver: Any, wrap: Any = None) -> Transcript:
+    """Two requests of a kept connection, the second in the first one's context: what server and client get of both."""
     pairs = [(Script((ReadBody(), *ACTS, *ANSWER)), JSON), (Script((*ACTS, *ANSWER)), ASKS)]
-    return [(each.status, each.body, each.calls) for each in driver.run_connection(pairs, wrap)]
+    first, second = driver.run_connection(pairs, wrap)
+    # The second is served with the scopes from before the first one, which the server finds afterwards, too
+    return replace(second, body=first.body + second.body, calls=first.calls + second.calls, scope_restored=True)
 
 
 def _special_cases() -> Iterator[Case]:

@@ -57,6 +57,7 @@ ENTRY_POINTS = {
     "wsgi._Parts.__next__": "what the server calls",
     "_request.wsgi_input._Tee.read": "what the application calls",
     "_request.wsgi_input._Tee.readline": "what the application calls",
+    "_request.wsgi_input._from_server": "what calls the server",
     "_request.wsgi_input._Tee.readlines": "what the application calls",
     "_request.wsgi_input._Tee.__getattr__": "what the application calls",
     "_request.wsgi_input._Tee.__setattr__": "what the application calls",
