@@ -1,4 +1,4 @@
-"""``_otel.silence``: the context of an excluded request. What follows from it: ``tests/conformance/test_excluded_urls``."""
+"""``_otel.silence``: the context of an excluded request; see also ``tests/conformance/test_excluded_urls``."""
 
 from __future__ import annotations
 
