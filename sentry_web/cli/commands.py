@@ -165,6 +165,7 @@ def run(
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1.0), help="How long in all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 @click.option("--privacy", is_flag=True, help="Send planted secrets through an application; report which would leave.")
+@click.option("--add-middleware", is_flag=True, help="With --privacy: test it inside this package's middleware.")
 def check(
     *,
     target: str,
@@ -176,6 +177,7 @@ def check(
     seconds: float,
     as_json: bool,
     privacy: bool,
+    add_middleware: bool,
 ) -> None:
     """Look for requests with which TARGET, a "module:attribute", breaks a promise of this package.
 
@@ -194,7 +196,7 @@ def check(
         if other is not None:
             subject, name = Wrap(wsgi=subject, asgi=_loaded(other)), None
         verdict = (
-            privacy_report(subject, paths=paths, name=name)
+            privacy_report(subject, paths=paths, name=name, wrap=add_middleware or None)
             if privacy
             else find(subject, kind=kind, examples=examples, seconds=seconds, paths=paths, name=name)
         )

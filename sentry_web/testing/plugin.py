@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+import sentry_sdk
 
 from sentry_web.testing.events import Events
 from sentry_web.testing.transcript import Transcript
@@ -51,9 +52,12 @@ def sentry_init() -> Iterator[Callable[..., Events]]:
 def sentry_events(request: pytest.FixtureRequest) -> Iterator[Events]:
     """The ``Events`` of a test, with tracing enabled.
 
-    ``@pytest.mark.sentry(option=…)`` sets options of ``sentry_sdk.init``.
+    The integrations are those of the application's own ``sentry_sdk.init``, where its module has been imported.
+    ``@pytest.mark.sentry(option=…)`` sets options of ``sentry_sdk.init``, ``integrations`` among them.
     """
     marker = request.node.get_closest_marker("sentry")
-    options = {"traces_sample_rate": 1.0, **(marker.kwargs if marker else {})}
+    client = sentry_sdk.get_client()
+    configured = {"integrations": list(client.integrations.values())} if client.is_active() else {}
+    options = {"traces_sample_rate": 1.0, **configured, **(marker.kwargs if marker else {})}
     with recording(**options) as events:
         yield events

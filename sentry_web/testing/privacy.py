@@ -1,8 +1,8 @@
 """A search for secrets of a request that would leave the process through an application (``check --privacy``).
 
-The application is actually called, once for each path and each place of ``places``, inside this package's middleware
-and with the application's own SDK settings. Everything that would be sent is kept in memory, without a server or a
-network.
+The application is actually called, once for each path and each place of ``places``, as it is deployed: with its own SDK
+settings and integrations, and without a middleware that it does not have. Everything that would be sent is kept in
+memory, without a server or a network.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Report:
         paths: The requested paths.
         leaks: The leaks, in the order of the places.
         requests: The number of requests.
+        tested: What was tested: the integrations of the SDK, and whether our middleware was added.
     """
 
     subject: str
@@ -73,6 +74,7 @@ class Report:
     paths: tuple[str, ...]
     leaks: tuple[Leak, ...]
     requests: int
+    tested: str = ""
 
     @property
     def ok(self) -> bool:
@@ -81,7 +83,8 @@ class Report:
 
     def __str__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.settings.items()) or "the SDK's own"
-        lines = [f"Privacy of {self.subject}", f"Settings: {shown}", f"Paths: {', '.join(self.paths)}", ""]
+        tested = f", {self.tested}" if self.tested else ""
+        lines = [f"Privacy of {self.subject}{tested}", f"Settings: {shown}", f"Paths: {', '.join(self.paths)}", ""]
         width = max(map(len, self.places))
         for place in self.places:
             found = [leak for leak in self.leaks if leak.place == place]
@@ -94,6 +97,7 @@ class Report:
         """Return the report in JSON's types."""
         return {
             "subject": self.subject,
+            "tested": self.tested,
             "ok": self.ok,
             "settings": {name: repr(value) for name, value in self.settings.items()},
             "places": list(self.places),
@@ -104,7 +108,12 @@ class Report:
 
 
 def privacy_report(
-    app: Any, *, paths: Iterable[str] = (), sdk: Mapping[str, Any] | None = None, name: str | None = None
+    app: Any,
+    *,
+    paths: Iterable[str] = (),
+    sdk: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    wrap: bool | None = None,
 ) -> Report:
     """Send secrets through an application, one at a time, and report those that would leave the process.
 
@@ -113,23 +122,39 @@ def privacy_report(
         paths: Paths to request, in addition to those that the application's router knows.
         sdk: Options of ``sentry_sdk.init``; by default those that the application uses itself.
         name: ``"module:attribute"``, for the report.
+        wrap: Whether to add this package's middleware; by default only where nothing would be reported without it,
+            since the application does not initialise the SDK.
 
     Raises:
         WrongSubjectError: If ``app`` is not an application, or its kind cannot be determined.
     """
     subject = subject_of(app, kind="app", name=name, sdk={}, paths=tuple(paths))
-    settings = dict(_settings_of(sentry_sdk.get_client()) if sdk is None else sdk)
+    client = sentry_sdk.get_client()
+    settings = dict(_settings_of(client) if sdk is None else sdk)
+    integrations = dict(client.integrations) if client.is_active() and sdk is None else {}
+    wrap = (not client.is_active() or sdk is not None) if wrap is None else wrap
+    options = {**settings, **({"integrations": list(integrations.values())} if integrations else {})}
     asked = tuple(dict.fromkeys(subject.paths)) or ("/",)
     places = [place for place in PROMISED if place.answer is None]  # response headers are set by the application itself
     leaks = [
         Leak(place.name, path, where)
         for place in places
         for path in asked
-        for where in [_found(subject.driver, app, place, path, settings)]
+        for where in [_found(subject.driver, app, place, path, options, wrap)]
         if where
     ]
     names = tuple(place.name for place in places)
-    return Report(subject.title, settings, names, asked, tuple(leaks), len(places) * len(asked))
+    tested = _tested(integrations, active=client.is_active(), wrap=wrap)
+    return Report(subject.title, settings, names, asked, tuple(leaks), len(places) * len(asked), tested)
+
+
+def _tested(integrations: Iterable[str], *, active: bool, wrap: bool) -> str:
+    """Return what is tested, in words."""
+    if not active:
+        return "which does not initialise sentry_sdk" + ("; inside this package's middleware" if wrap else "")
+    named = ", ".join(sorted(integrations)) or "none"
+    added = "inside this package's middleware, which was added" if wrap else "as it is deployed, no middleware added"
+    return f"{added}; sentry-sdk's integrations: {named}"
 
 
 def _settings_of(client: Any) -> dict[str, Any]:
@@ -150,15 +175,18 @@ def _settings_of(client: Any) -> dict[str, Any]:
     return chosen
 
 
-def _found(driver: Driver, app: Any, place: Place, path: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _found(  # noqa: PLR0917 - one call
+    driver: Driver, app: Any, place: Place, path: str, options: Mapping[str, Any], wrap: bool
+) -> tuple[str, ...]:
     """Return the places at which a new secret, planted in this place, is found in the data sent for one request."""
     secret = _new_secret(place)
     request = place.plant(RequestSpec(path=path, query="page=2"), secret)
     probed = _probed_double if driver.protocol.value == "asgi2" else _probed_asgi
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the application, and of deprecated options
-        with recording(**{"traces_sample_rate": 1.0, **settings}) as events:
-            driver.run_app(app, request, Wrap.ours().around(Wrap(wsgi=_probed_wsgi, asgi=probed)))
+        probe = Wrap(wsgi=_probed_wsgi, asgi=probed)
+        with recording(**{"traces_sample_rate": 1.0, **options}) as events:
+            driver.run_app(app, request, Wrap.ours().around(probe) if wrap else probe)
             return tuple(_where(events, [trace.decode() for trace in traces_of(place, secret)]))
 
 
@@ -199,7 +227,7 @@ def _is_driver(item: Any) -> bool:
     """Return whether an item is a frame of what sends the request, which knows the secret; not one of the probe."""
     if not isinstance(item, Mapping) or not str(item.get("module")).startswith(f"{__package__}."):
         return False
-    return item.get("function") not in {"_report_probe", "_fail", "probed"}
+    return item.get("function") not in {"_report_probe", "_fail", "probed", "started", "sent", "run"}
 
 
 def _report_probe(request: Any) -> None:
@@ -215,24 +243,41 @@ def _fail(request: Any) -> None:
 
 
 def _probed_wsgi(app: Any) -> Any:
+    """Report the probe when the response starts: inside what the application has around it, wherever that is."""
+
     def probed(environ: Any, start_response: Any) -> Any:
-        _report_probe(environ)
-        return app(environ, start_response)
+        def started(*args: Any, **named: Any) -> Any:
+            _report_probe(environ)
+            return start_response(*args, **named)
+
+        return app(environ, started)
 
     return probed
 
 
+def _probed_send(scope: Any, send: Any) -> Any:
+    async def sent(message: Any) -> Any:
+        if message["type"] in ("http.response.start", "websocket.accept", "websocket.close"):
+            _report_probe(scope)
+        return await send(message)
+
+    return sent
+
+
 def _probed_asgi(app: Any) -> Any:
     async def probed(scope: Any, receive: Any, send: Any) -> Any:
-        _report_probe(scope)
-        return await app(scope, receive, send)
+        return await app(scope, receive, _probed_send(scope, send))
 
     return probed
 
 
 def _probed_double(app: Any) -> Any:
     def probed(scope: Any) -> Any:
-        _report_probe(scope)
-        return app(scope)
+        instance = app(scope)
+
+        async def run(receive: Any, send: Any) -> Any:
+            return await instance(receive, _probed_send(scope, send))
+
+        return run
 
     return probed

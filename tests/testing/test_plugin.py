@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import flask
 import pytest
 import sentry_sdk
 
-from sentry_web.testing import Events, Transcript
+from sentry_web import SentryWsgiMiddleware, WebIntegration
+from sentry_web.testing import Events, Transcript, recording
 
 
 def test_sentry_events(sentry_events: Events) -> None:
@@ -51,3 +53,19 @@ def test_neither_hypothesis_nor_pytest_is_needed() -> None:
     code = "import sys, sentry_web.testing; print(sorted({'hypothesis', 'pytest'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_integrations_are_those_of_the_applications_own_init(request: pytest.FixtureRequest) -> None:
+    with recording(integrations=[WebIntegration()]):  # as the application's module does when it is imported
+        events = request.getfixturevalue("sentry_events")
+        assert isinstance(events, Events)
+        assert sentry_sdk.get_client().get_integration(WebIntegration) is not None
+
+
+def test_a_request_of_flasks_test_client_is_reported_whole(sentry_events: Events) -> None:
+    app = flask.Flask("shop")
+    app.add_url_rule("/books", "books", lambda: "books")
+    client = SentryWsgiMiddleware(app).test_client()
+    response = client.get("/books")  # nobody closes it
+    assert [transaction.name.rpartition(".")[2] for transaction in sentry_events.transactions] == ["<lambda>"]
+    assert response.text == "books"

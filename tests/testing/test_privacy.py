@@ -13,15 +13,17 @@ import pytest
 import sentry_sdk
 from click.testing import CliRunner
 from flask import Flask, request
+from sentry_sdk.integrations.flask import FlaskIntegration
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from sentry_web import WebIntegration
 from sentry_web.cli import main
 from sentry_web.testing import RequestSpec, recording
 from sentry_web.testing.check import WrongSubjectError
 from sentry_web.testing.places import PROMISED, basic_credentials, traces_of
-from sentry_web.testing.privacy import _where, privacy_report
+from sentry_web.testing.privacy import Report, _where, privacy_report
 
 #: The places of a request; a response's headers are the application's.
 ASKED = len([place for place in PROMISED if place.answer is None])
@@ -161,3 +163,38 @@ def test_places_add_to_what_is_there():
 @pytest.mark.parametrize("header", ["", "Bearer abc", "Basic %%%", "Basic /w=="])
 def test_what_is_no_basic_credential(header):
     assert basic_credentials(header) == ""
+
+
+# --- As it is deployed -----------------------------------------------------------------------------------------------
+
+
+def deployed(*integrations: Any) -> Report:
+    """The report on a Flask application that initialises the SDK so."""
+    app = Flask("shop")
+    app.add_url_rule("/books", "books", lambda: "books", methods=["GET", "POST"])
+    with recording(traces_sample_rate=1.0, integrations=list(integrations)):
+        return privacy_report(app, paths=["/books"], name="shop:app")
+
+
+def test_an_application_is_tested_with_its_integrations_and_no_middleware_that_it_does_not_have() -> None:
+    report = deployed(FlaskIntegration())
+    assert not report.ok
+    first, *_ = str(report).splitlines()
+    assert first == (
+        "Privacy of app (wsgi application), as it is deployed, no middleware added; sentry-sdk's integrations: flask"
+    )
+
+
+def test_an_application_with_the_integration_of_ours_lets_nothing_leave() -> None:
+    report = deployed(FlaskIntegration(), WebIntegration())
+    assert report.ok, str(report)
+    assert "sentry-sdk's integrations: flask, sentry_web" in str(report).splitlines()[0]
+
+
+def test_ours_is_added_where_it_is_asked_for_or_nothing_would_be_reported() -> None:
+    app = Flask("shop")
+    assert "inside this package's middleware" in str(privacy_report(app)).splitlines()[0]
+    with recording(integrations=[FlaskIntegration()]):
+        report = privacy_report(app, wrap=True)
+    assert report.ok, str(report)
+    assert "inside this package's middleware, which was added" in str(report).splitlines()[0]

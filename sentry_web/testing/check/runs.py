@@ -55,8 +55,10 @@ def when(time):
 
 with recording(**sdk) as events:
     driver.run(script, wrap=wrap)
-seconds = [when(root["timestamp"]) - when(root["start_timestamp"]) for root in events.transactions]
-seconds += [root["end_timestamp"] - root["start_timestamp"] for root in events.segments]
+requests = [root for root in events.transactions if str(root.trace.get("op")).endswith(".server")]
+seconds = [when(root["timestamp"]) - when(root["start_timestamp"]) for root in requests]
+segments = [root for root in events.segments if str(root.attributes.get("sentry.op")).endswith(".server")]
+seconds += [root["end_timestamp"] - root["start_timestamp"] for root in segments]
 """
 TIMED_IMPORTS = ("from datetime import datetime",)
 
