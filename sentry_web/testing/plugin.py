@@ -56,8 +56,12 @@ def sentry_events(request: pytest.FixtureRequest) -> Iterator[Events]:
     ``@pytest.mark.sentry(option=…)`` sets options of ``sentry_sdk.init``, ``integrations`` among them.
     """
     marker = request.node.get_closest_marker("sentry")
-    client = sentry_sdk.get_client()
-    configured = {"integrations": list(client.integrations.values())} if client.is_active() else {}
-    options = {"traces_sample_rate": 1.0, **configured, **(marker.kwargs if marker else {})}
+    options = {"traces_sample_rate": 1.0, **_configured(), **(marker.kwargs if marker else {})}
     with recording(**options) as events:
         yield events
+
+
+def _configured() -> dict[str, Any]:
+    """Return what is taken over from the application's own ``sentry_sdk.init``."""
+    client = sentry_sdk.get_client()
+    return {"integrations": list(client.integrations.values())} if client.is_active() else {}

@@ -7,7 +7,7 @@ import pytest
 import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware, WebIntegration
-from sentry_web.testing import Events, Transcript, recording
+from sentry_web.testing import Events, Transcript, plugin, recording
 
 
 def test_sentry_events(sentry_events: Events) -> None:
@@ -55,11 +55,11 @@ def test_neither_hypothesis_nor_pytest_is_needed() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_integrations_are_those_of_the_applications_own_init(request: pytest.FixtureRequest) -> None:
-    with recording(integrations=[WebIntegration()]):  # as the application's module does when it is imported
-        events = request.getfixturevalue("sentry_events")
-        assert isinstance(events, Events)
-        assert sentry_sdk.get_client().get_integration(WebIntegration) is not None
+def test_the_integrations_are_those_of_the_applications_own_init() -> None:
+    assert plugin._configured() == {}
+    web = WebIntegration()
+    with recording(integrations=[web]):  # as the application's module does when it is imported
+        assert plugin._configured() == {"integrations": [web]}
 
 
 def test_a_request_of_flasks_test_client_is_reported_whole(sentry_events: Events) -> None:
