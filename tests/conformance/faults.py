@@ -970,7 +970,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "kept_connection",
         "a context that has leaked counts",
-        Edit("Entry.open", "around.over", "around.over and False"),
+        Edit("Entry._open_here", "around.over", "around.over and False"),
     ),
     fault("kept_connection", "only the nearest request is left", Edit("before_leak", "around.over", "False")),
     fault("kept_connection", "an ended response is not an end", Edit("Exchange.over", "_COMPLETE", "_CLOSED")),
