@@ -71,6 +71,8 @@ class Options:
 
     #: ``"endpoint"``: a transaction is named by the view's dotted name; ``"url"``: by its route template.
     transaction_style: str = "endpoint"
+    #: Whether names in that style precede those of sentry-sdk's integrations: the user has chosen it.
+    prefers_style: bool = False
     #: The ``mechanism.type`` of error events.
     mechanism_type: str = "asgi"
     #: The origin of root spans.
@@ -148,6 +150,7 @@ def build_options(*, trusts_everyone: object = False, **given: Any) -> Options:
     if flag("use_x_forwarded_for", trusts_everyone) and given.get("trusted_proxies") is None:
         given["trusted_proxies"] = "*"
     header = given.pop("proxy_header", None)
+    given.setdefault("prefers_style", given.get("transaction_style", STYLES[0]) != STYLES[0])
     values = {_ATTRIBUTES.get(name, name): check(name, given[name]) for name, check in _CHECKS.items() if name in given}
     if header is not None:
         values["forwarding"] = _forwarding("proxy_header", given.get("trusted_proxies"), _header_name(header))
@@ -276,6 +279,7 @@ def _methods(option: str, value: Any) -> frozenset[str]:
 #: What checks the value of each option and makes it ready for use.
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "transaction_style": partial(_one_of, STYLES),
+    "prefers_style": flag,
     "mechanism_type": _string,
     "span_origin": _string,
     "http_methods_to_capture": _methods,
@@ -299,7 +303,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 #: RFC 9110, 5.6.2: what the name of a header consists of.
 _TOKEN = set("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 #: Those that are parameters of their own, where a middleware takes them.
-_SET_BY_POSITION = {"http_methods_to_capture", "mechanism_type", "span_origin"}
+_SET_BY_POSITION = {"http_methods_to_capture", "mechanism_type", "prefers_style", "span_origin"}
 #: Options whose attribute has another name.
 _ATTRIBUTES = {"http_methods_to_capture": "methods", "trusted_proxies": "forwarding"}
 

@@ -53,7 +53,7 @@ class WebIntegration(Integration):
 
     def __init__(self, **options: Unpack[StyledOptionTypes]) -> None:
         build_options(**options)  # a bad value fails here, where the developer sees it
-        self._options: dict[str, Any] = dict(options)
+        self._options: dict[str, Any] = {**options, "prefers_style": "transaction_style" in options}
         self._middlewares = Middlewares()
 
     @staticmethod

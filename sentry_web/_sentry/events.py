@@ -27,6 +27,10 @@ _NESTED = frozenset(("headers", "cookies", "env"))
 _DEEPEST_REMARK = 4
 
 
+#: How an integration names a transaction; a name that the user sets has no source, or another one.
+_SOURCES_OF_INTEGRATIONS = frozenset(("route", "component"))
+
+
 class RequestProcessor:
     """An event processor that adds the data of one request to each event of this request and its background work.
 
@@ -47,6 +51,7 @@ class RequestProcessor:
         "_captured",
         "_names_before",
         "initial_name",
+        "prefers_style",
         "_data",
         "_address",
     )
@@ -69,6 +74,8 @@ class RequestProcessor:
         self._names_before = names_before
         #: The name that the root span starts with.
         self.initial_name: Name | None = None
+        #: Whether the option ``transaction_style`` precedes the names that the SDK's integrations set.
+        self.prefers_style = False
         self._data: dict[str, Any] | None = None
         self._address: Address | None = None
 
@@ -85,6 +92,8 @@ class RequestProcessor:
         if not name or name in self._names_before:  # Bottle's integration sets an empty one if it finds no route
             return False
         if name.startswith("generic ") and name.endswith(" request"):  # Starlette's, below a mount or without a route
+            return False
+        if self.prefers_style and source in _SOURCES_OF_INTEGRATIONS and self._naming.find().source != "url":
             return False
         return initial is None or (name, source) != (initial.value, initial.source)
 

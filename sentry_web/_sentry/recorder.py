@@ -174,6 +174,7 @@ class SentryRecording(BaseRecording):
         config, request, policy = self._config, self._request, self._settings.policy
         names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
         self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
+        self._processor.prefers_style = config.prefers_style
         redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
         self._aftermath = redaction
         self._scopes.add_processors(self._processor, redaction)

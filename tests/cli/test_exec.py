@@ -72,7 +72,7 @@ INIT = "sentry_sdk.init(traces_sample_rate=1.0)"
 @pytest.mark.parametrize("own", ["", INIT], ids=["none of its own", "its own init"])
 def test_a_script_reports_what_is_filtered(tmp_path: Path, own: str) -> None:
     options, names, leaks = run(tmp_path, SHOP % own, **DSN, SENTRY_WEB_CAPTURE_BODY="never")
-    assert options == {"capture_body": "never"}
+    assert options == {"capture_body": "never", "prefers_style": False}
     assert names == ["broken", "broken"]
     assert not leaks
 

@@ -64,9 +64,12 @@ def test_no_span_is_ours(name: str, switch: str, label: str) -> None:
 
 
 @each
-@styled
-def test_without_an_integration_the_name_is_as_with_a_middleware(name: str, label: str) -> None:
-    found, names = answers(name, "off", label), shown(name, "off")["names"]
+@pytest.mark.parametrize(
+    ("switch", "label"), [*(("off", label) for label in PASSES), ("on", "endpoint"), ("on", "url")]
+)
+def test_the_name_is_as_with_a_middleware(name: str, switch: str, label: str) -> None:
+    """Without an integration, and where the style is chosen also with one."""
+    found, names = answers(name, switch, label), shown(name, switch)["names"]
 
     def expected(path: str) -> list[str]:
         if (name, label, path) == ("falcon_wsgi", "url", "/annex/shelves/2"):
@@ -78,7 +81,7 @@ def test_without_an_integration_the_name_is_as_with_a_middleware(name: str, labe
 
     assert {path: answer["roots"] for path, answer in found.items()} == {path: [expected(path)] for path in found}
     origins = {origin for answer in found.values() for origin in answer["origins"]}
-    assert origins == {f"auto.http.sentry_web.{SHOPS[name].protocol}"}
+    assert switch == "on" or origins == {f"auto.http.sentry_web.{SHOPS[name].protocol}"}
 
 
 @each
