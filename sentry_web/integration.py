@@ -84,13 +84,14 @@ class WebIntegration(Integration):
 
 def _current() -> WebIntegration | None:
     """Return the integration of the current client, if it has it."""
-    return sentry_sdk.get_client().get_integration(WebIntegration)
+    web: Any = sentry_sdk.get_client().get_integration(WebIntegration.identifier)
+    return web  # type: ignore[no-any-return]
 
 
 def _choose(entry_point: EntryPoint, app: Any, original: Any) -> Any:
     """Return the middleware for an application at its entry point; none where the SDK's integration has one there."""
     client = sentry_sdk.get_client()
-    web = client.get_integration(WebIntegration)
+    web: Any = client.get_integration(WebIntegration.identifier)
     if web is None:
         return None
     framework = None if entry_point.integration is None else client.get_integration(entry_point.integration)
@@ -106,9 +107,11 @@ def _application_of(served: Any) -> Any:
     """
     if isinstance(served, types.MethodType):
         return served.__self__
-    if isinstance(served, types.FunctionType) and "self" in served.__code__.co_freevars and served.__closure__:
-        app = served.__closure__[served.__code__.co_freevars.index("self")].cell_contents
-        return app if callable(app) else served
+    if isinstance(served, types.FunctionType):
+        names = served.__code__.co_freevars
+        if "self" in names and served.__closure__:
+            app = served.__closure__[names.index("self")].cell_contents
+            return app if callable(app) else served
     return served
 
 

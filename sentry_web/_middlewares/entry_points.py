@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from importlib.abc import MetaPathFinder
 from typing import Any, NamedTuple
 
-from .._core.guard import call
+from .._core.guard import call, report
 from .._naming.frameworks import layers_of
 
 
@@ -123,7 +123,10 @@ def _wsgi_entry(original: Any, entry_point: EntryPoint, choose: Choose) -> Any:
     @functools.wraps(original)
     def __call__(self: Any, environ: Any, start_response: Any) -> Any:  # noqa: N807
         __traceback_hide__ = True
-        middleware = call(choose, entry_point, self, original)
+        try:
+            middleware = choose(entry_point, self, original)
+        except Exception:  # noqa: BLE001 - as call() does
+            middleware = report(choose)
         if middleware is None:
             return original(self, environ, start_response)
         return middleware(environ, start_response)
@@ -135,7 +138,10 @@ def _asgi_entry(original: Any, entry_point: EntryPoint, choose: Choose) -> Any:
     @functools.wraps(original)
     async def __call__(self: Any, scope: Any, receive: Any, send: Any) -> Any:  # noqa: N807
         __traceback_hide__ = True
-        middleware = call(choose, entry_point, self, original)
+        try:
+            middleware = choose(entry_point, self, original)
+        except Exception:  # noqa: BLE001 - as call() does
+            middleware = report(choose)
         if middleware is None:
             return await original(self, scope, receive, send)
         return await middleware(scope, receive, send)
