@@ -168,6 +168,12 @@ def set_processors(scope: Any, processors: list[Any]) -> None:
     scope._event_processors = processors  # noqa: SLF001
 
 
+def transaction_source(scope: Scope) -> str | None:
+    """Return the source of the name that is set on a scope (``_transaction_info``)."""
+    info = getattr(scope, "_transaction_info", None)
+    return info.get("source") if isinstance(info, dict) else None
+
+
 def transaction_name(scope: Scope) -> str | None:
     """Return the name that is set on a scope (``_transaction``); the public API only sets it."""
     name = getattr(scope, "_transaction", None)

@@ -16,7 +16,7 @@ from .._privacy.policy import Address, Filtered, Policy
 from .._request import Name, Outcome, Request
 from .._request.http import build_url
 from ..recorder import Captured
-from .compat import AnnotatedValue, event_from_exception, transaction_name
+from .compat import AnnotatedValue, event_from_exception, transaction_name, transaction_source
 
 #: The key in the hint of an event by which this output knows its own reports again.
 OWN = "sentry_web"
@@ -28,7 +28,7 @@ _DEEPEST_REMARK = 4
 
 
 #: How an integration names a transaction; a name that the user sets has no source, or another one.
-_SOURCES_OF_INTEGRATIONS = frozenset(("route", "component"))
+_SOURCES_OF_INTEGRATIONS = ("route", "component")  # no set: the members of the SDK's enumeration hash otherwise
 
 
 class RequestProcessor:
@@ -157,6 +157,8 @@ class RequestProcessor:
     def chosen_on(self, isolation: Any) -> Name | None:
         """Return the name on the isolation scope, which the SDK ignores if the current scope has a span."""
         name = transaction_name(isolation)
+        if self.prefers_style and transaction_source(isolation) in _SOURCES_OF_INTEGRATIONS:
+            return None
         return Name(name, "custom") if name is not None and name not in self._names_before else None
 
 

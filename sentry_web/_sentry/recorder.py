@@ -176,6 +176,7 @@ class SentryRecording(BaseRecording):
         self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
         self._processor.prefers_style = config.prefers_style
         redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
+        redaction.renames = config.prefers_style
         self._aftermath = redaction
         self._scopes.add_processors(self._processor, redaction)
         self._scopes.isolation.clear_breadcrumbs()

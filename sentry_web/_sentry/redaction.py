@@ -65,12 +65,24 @@ class RedactingProcessor:
         name_event: Sets the transaction name of an event.
     """
 
-    __slots__ = ("_request", "_policy", "_outcome", "_name_event", "_cached", "_cached_for", "_clean_name", "_scope")
+    __slots__ = (
+        "renames",
+        "_request",
+        "_policy",
+        "_outcome",
+        "_name_event",
+        "_cached",
+        "_cached_for",
+        "_clean_name",
+        "_scope",
+    )
 
     def __init__(
         self, request: Request, policy: Policy, outcome: Outcome, name_event: Callable[[dict[str, Any]], None]
     ) -> None:
         self._name_event = name_event
+        #: Whether an event is named again after the processors of integrations, some of which name it.
+        self.renames = False
         self._request = request
         self._policy = policy
         self._outcome = outcome
@@ -88,7 +100,7 @@ class RedactingProcessor:
         The transaction name is set again if an integration's processor, which runs earlier, has removed it.
         """
         try:
-            if not event.get("transaction"):
+            if self.renames or not event.get("transaction"):
                 call(self._name_event, event)
             if call(self._redact_event, event):
                 return event
