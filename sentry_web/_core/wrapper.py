@@ -52,7 +52,7 @@ class Wrapper:
         delattr(self.app, name)
 
     @property  # type: ignore[misc]  # nobody sets it
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The class of the application, for ``isinstance``; the middleware's own class is an instance's ``type``."""
         app = self.app
         return type(self) if isinstance(app, _PLAIN) else app.__class__

@@ -106,7 +106,7 @@ def _add_to_init(sentry_sdk: Any) -> None:
 def _with_ours(given: Any) -> list[Any]:
     from sentry_web.integration import WebIntegration
 
-    integrations = list(given or ())
+    integrations: list[Any] = list(given or ())
     if any(isinstance(each, WebIntegration) for each in integrations):
         return integrations
     return [*integrations, WebIntegration(**options_of(os.environ))]
