@@ -169,7 +169,7 @@ def test_settings_are_made_once_a_client() -> None:
         ({}, {"max_request_body_size": "always"}),
         ({}, {"data_collection": {"provided_by_user": True}}),
     ],
-    ids=repr,
+    ids=lambda options: ", ".join(options) or "nothing",
 )
 def test_an_option_that_is_changed_later_is_in_force(given: dict[str, Any], change: dict[str, Any]) -> None:
     cache, client = SettingsCache(Forwarding()), Client(**given)
