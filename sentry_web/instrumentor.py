@@ -85,7 +85,7 @@ _OF_THE_COMMAND = {"skip_dep_check", "raise_exception_on_conflict"}
 
 def _make(protocol: str, app: Any, options: dict[str, Any]) -> Any:
     if protocol == "asgi":
-        given: Any = {"asgi_version": 3, **options}
+        given: dict[str, Any] = {"asgi_version": 3, **options}
         return instrument_asgi(app, **given)
     return instrument_wsgi(app, **{name: value for name, value in options.items() if name not in _ASGI_ONLY})
 

@@ -311,8 +311,10 @@ class SilentRecording(SentryRecording):
 
     __slots__ = ()
 
-    #: What servers log of its exceptions is nobody's report yet.
-    aftermath = None
+    @property
+    def aftermath(self) -> Any:
+        """``None``: what servers log of its exceptions is nobody's report yet."""
+        return None
 
     def open_silent(self, outcome: Outcome) -> None:
         """Prepare the scopes, without a session and a root span."""
