@@ -118,6 +118,11 @@ class Breaker:
         self.armed = True
         return app
 
+    def disarm(self, app: Any) -> Any:
+        """The innermost wrap: a case of several requests builds a middleware again, after the first has run."""
+        self.armed = False
+        return app
+
     def trip(self) -> None:
         """Raise, if it is time."""
         if not self.armed or is_of_sdk(threading.current_thread()):

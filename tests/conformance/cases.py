@@ -302,8 +302,9 @@ class Case(NamedTuple):
     def outcome(self, breaker: Breaker | None = None, broken: Iterable[Function] = (), **options: Any) -> Transcript:
         """The transcript with ours, and with functions broken while the request runs."""
         breaker = breaker or Breaker()
+        building = Wrap(breaker.disarm, breaker.disarm)
         with sdk(self.mode, **{**self.options, **options}), breaker.breaking(*broken):
-            return self.run(wrap=self.outermost(breaker.arm).around(self.wrap))
+            return self.run(wrap=self.outermost(breaker.arm).around(self.wrap).around(building))
 
     def expected(self, **options: Any) -> Transcript:
         """The transcript without ours."""
