@@ -25,7 +25,9 @@ from re import Pattern
 #: Escapes of different kinds that are undone around each other; each round undoes any number of one kind.
 _ROUNDS = 6
 #: Characters that have a one-letter escape are read as that letter, which is what is left of ``\n``.
-_NAMED = tuple(zip("\n\r\t\b\f\v\a+", "nrtbfva ", strict=True))
+_NAMED = bytes.maketrans(b"\n\r\t\b\f\v\a+", b"nrtbfva ")
+#: The same after percent-decoding, which marks the ``=`` of the text.
+_DECODED = bytes.maketrans(b"\n\r\t\b\f\v\a+\x1f", b"nrtbfva =")
 
 _NESTED_PERCENT = re.compile("%(?:25)+(?=[0-9a-fA-F]{2})")
 _NESTED_AMPERSAND = re.compile("&(?:amp;)+")
@@ -75,15 +77,9 @@ def forms_of(value: str) -> set[str]:
     return {canonical(text) for text in texts}
 
 
-def _flat(text: str) -> str:
-    for character, letter in _NAMED:
-        text = text.replace(character, letter)
-    return text
-
-
 def _as_latin_1(text: str) -> str:
     """Return a text with Python's escapes in the place of all characters outside of latin-1."""
-    return _flat(text if text.isascii() else text.encode("latin-1", "backslashreplace").decode("latin-1"))
+    return text.encode("latin-1", "backslashreplace").translate(_NAMED).decode("latin-1")
 
 
 def _unescape_backslashes(text: str) -> str:
@@ -122,8 +118,8 @@ def _unescape_percent(text: str) -> str:
     text = text.replace("=", "\x1f")
     while "%%" in text:
         text = text.replace("%%", "\x1f%")
-    decoded = binascii.a2b_qp((text.replace("%", "=") + ".").encode("latin-1")).decode("latin-1")
-    return _flat(decoded[:-1].replace("\x1f", "="))
+    decoded = binascii.a2b_qp((text.replace("%", "=") + ".").encode("latin-1"))[:-1]
+    return decoded.translate(_DECODED).decode("latin-1")
 
 
 #: Each step: the character without which there is nothing to do, the function, and what it replaces.
@@ -154,7 +150,8 @@ class Aligned:
         self.left = most
         #: For each step: start and end of each replaced part, after and before the step.
         self._layers: list[tuple[list[int], list[int], list[int], list[int]]] = []
-        text = self._step(_flat(text), _as_latin_1, _BEYOND_LATIN_1)  # of which the length stays
+        text = text.encode("utf-8", "surrogatepass").translate(_NAMED).decode("utf-8", "surrogatepass")
+        text = self._step(text, _as_latin_1, _BEYOND_LATIN_1)
         for _ in range(_ROUNDS):
             before = text
             for mark, step, pattern in _STEPS:

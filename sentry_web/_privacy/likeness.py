@@ -41,10 +41,16 @@ def _is_random_run(run: str) -> bool:
 
 
 def is_words(value: str) -> bool:
-    """Return whether a value consists of letters and separators alone, or is a short number, and is not random."""
+    """Return whether a value consists of letters and separators alone, or is a short number, and is not random.
+
+    No text that is longer than any name or sentence is.
+    """
     if value.isdigit():
         return len(value) < 8
-    return not any(map(str.isdigit, value)) and _WORDS(value) is not None and not looks_random(value)
+    if len(value) > _LONGEST or _DIGIT(value) is not None:
+        return False
+    return _WORDS(value) is not None and not looks_random(value)
 
 
-_WORDS = re.compile(r"[\w .,:;/_'-]*").fullmatch
+_DIGIT = re.compile(r"\d").search
+_WORDS = re.compile(r"[\w .,:;/'-]*").fullmatch

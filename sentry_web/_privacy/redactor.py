@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse, islice
@@ -34,13 +35,13 @@ BEGINNING = 64
 #: From this length on, the rest of a text in which a value begins is replaced, whatever it is.
 LONGEST = 4096
 #: Characters of such a value of which the canonical form is made, to have enough of it.
-_ENOUGH = 16 * BEGINNING
+ENOUGH = 16 * BEGINNING
 #: Maximum number of canonical forms that are searched for.
 _MOST_FORMS = 128
 #: Maximum number of values of an event that are searched; the values after them are not sent.
 _MOST_VALUES = 50_000
 #: Maximum number of escapes that are undone one by one in a search; texts beyond it are replaced as a whole.
-_MOST_ESCAPES = 3_000
+_MOST_ESCAPES = 2_000
 #: Maximum number of comparisons of a text that is cut off with a value; more such texts are replaced as a whole.
 _MOST_COMPARISONS = 5_000
 #: From this length on, CPython's substring search is linear whatever is searched; before, it may take the product of
@@ -85,7 +86,7 @@ class _Values:
         self.complete = True
         odd = list(filterfalse(_UNCHANGED, everything))
         for value in odd:
-            self._add_forms(value[:_ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
+            self._add_forms(value[:ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
         #: The heads as JSON writes them.
         self.probes = [_in_json(head)[1:-1] for head in self.heads] if odd else self.heads
 
@@ -106,8 +107,8 @@ class _Values:
         return found
 
     def beginning_with(self, head: str) -> list[str]:
-        """Return the values that are longer than their head."""
-        return [value for value in self.values if len(value) > BEGINNING and value.startswith(head)]
+        """Return the values that are longer than their head, sorted."""
+        return sorted(value for value in self.values if len(value) > BEGINNING and value.startswith(head))
 
 
 class Redactor:
@@ -144,7 +145,8 @@ class Redactor:
     @classmethod
     def of(cls, secrets: Secrets, show: Callable[[Any], str]) -> Redactor:
         """Return the redactor of a request's secrets."""
-        redactor = cls(secrets.values(), show, secrets.blocks, secrets.words)
+        values = secrets.values()  # which adds to the blocks
+        redactor = cls(values, show, secrets.blocks, secrets.words)
         redactor.complete = redactor.complete and secrets.complete
         return redactor
 
@@ -190,7 +192,8 @@ class Redactor:
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
             return True
         return bool(
-            _occurring(known.probes, text)
+            (known.forms and _escapes_in(text) > _MOST_ESCAPES)
+            or _occurring(known.probes, text)
             or ('..."' in text and _occurring(known.beginnings(), text))
             or holds_shape(text)
             or _has_surrogates(text)
@@ -353,7 +356,7 @@ def _replace_each(whole: str, head: str, values: Sequence[str], block: bool = Fa
     Args:
         whole: The text.
         head: The beginning of the values.
-        values: The values.
+        values: The values, sorted.
         block: Whether all that follows in the same text is replaced, too.
     """
     parts: list[str] = []
@@ -371,7 +374,11 @@ def _end_of(whole: str, start: int, length: int, values: Sequence[str], block: b
     if block:
         end = whole.find(_SEPARATOR, start)
         return end if end >= 0 else len(whole)
-    return start + max([length, *(_common(whole, start, value, length) for value in values)])
+    if not values:
+        return start + length
+    # Of sorted values, those that have most in common with the text stand beside its place among them.
+    index = bisect_right(values, whole[start : start + max(map(len, values))])
+    return start + max([_common(whole, start, value, length) for value in values[max(index - 1, 0) : index + 1]])
 
 
 def _common(whole: str, start: int, value: str, known: int) -> int:
@@ -395,7 +402,7 @@ def _replace_aligned(
 
     The text is replaced as a whole if it has too many escapes.
     """
-    if sum(map(text.count, _ESCAPES)) > left:
+    if _escapes_in(text) > left:
         return SUBSTITUTE, left
     try:
         aligned = Aligned(text, left)
@@ -407,6 +414,7 @@ def _replace_aligned(
     spans: list[tuple[int, int]] = []
     for form in present:
         wholes, block = forms[form]
+        wholes = sorted(wholes)
         start = whole.find(form)
         while start >= 0:
             end = len(whole) if block else _end_of(whole, start, len(form), wholes, block)
@@ -419,6 +427,11 @@ def _replace_aligned(
             parts += (text[end:first], SUBSTITUTE)
         end = max(end, last)
     return "".join((*parts, text[end:])), aligned.left
+
+
+def _escapes_in(text: str) -> int:
+    """Return how many escapes may begin in a text, not counting those of characters beyond latin-1."""
+    return sum(map(text.count, _ESCAPES))
 
 
 def _replace_cut(whole: str, beginnings: Mapping[str, list[str]]) -> str:

@@ -26,7 +26,7 @@ from .._request.forwarding import claimed_addresses, parse_address
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
 from .policy import MOST_HEADERS, Policy
-from .redactor import LONGEST, MINIMUM
+from .redactor import ENOUGH, LONGEST, MINIMUM
 from .rules import Rule, normalise
 
 #: Common values of cookies and fields, which are not secret.
@@ -109,11 +109,17 @@ class Secrets:
         for value in sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]:
             left -= len(value)
             if left >= 0 or len(value) > LONGEST:
-                chosen.append(value[: LONGEST + 1])  # that longer ones are known by their beginning
+                chosen.append(value)
         self.complete = self.complete and len(chosen) == len(self._values)
-        forms = {form for value in chosen for form in readings_of(value)}
         likely = [value for value in chosen if value not in self.words and value.isascii()]
-        forms.update(form for value in likely[:_MOST_DERIVED] for form in derived_from(value))
+        derived = frozenset(likely[:_MOST_DERIVED])
+        forms: set[str] = set()
+        for value in chosen:
+            if len(value) > LONGEST:  # known by its beginning, and so are its encoded forms
+                beginning = value[:ENOUGH]
+                self.blocks += readings_of(beginning) | (derived_from(beginning) if value in derived else set())
+            else:
+                forms |= readings_of(value) | (derived_from(value) if value in derived else set())
         return sorted((form for form in forms if counts(form)), key=len, reverse=True)
 
     def _first(self, text: str, separator: str) -> str:
