@@ -100,7 +100,8 @@ class Entry:
             keys = {recorder.key for recorder in own}
             outputs += [output for output in inside.outputs if output[0].key not in keys]
         # Those that lead come first; else the outputs stay in their order
-        self.outputs: tuple[_Output, ...] = tuple(sorted(outputs, key=lambda output: not output[0].leads))
+        leading = [output for output in outputs if output[0].leads]
+        self.outputs: tuple[_Output, ...] = (*leading, *(output for output in outputs if not output[0].leads))
         self._announces = any(config.on_request is not None for _, config in self.outputs)
         self._excludes = any(config.excluded_urls for _, config in self.outputs)
 

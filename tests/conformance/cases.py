@@ -125,6 +125,17 @@ JSON = RequestSpec(
     }
 )
 SCANNED = RequestSpec(path="/never/seen/7")
+#: Secrets in unusual places.
+HIDDEN = RequestSpec(
+    method="POST",
+    path="/shop;jsessionid=0123456789abcdef",
+    query="next=https%3A%2F%2Fshop.example%2F%3Ftoken%3Danother-secret",
+    headers=(
+        ("Content-Type", "application/json"),
+        ("Sec-WebSocket-Protocol", "bearer, Zm9vYmFyYmF6cXV4MTIzNDU2"),
+    ),
+    body=(b'[{"name": "password", "value": "hunter2-hunter2"}, {"name": 1, "pin": 4711471147}]',),
+)
 UPLOAD = RequestSpec(
     **{**vars(ASKS), "headers": (("Content-Type", "multipart/form-data; boundary=X"),), "body": (MULTIPART,)}
 )
@@ -134,6 +145,7 @@ SCRIPTS: dict[str, tuple[Script, RequestSpec]] = {
     "raises first": (Script((ReadBody(), *ACTS, Raise(cause=KeyError))), JSON),
     "raises amid": (Script((ReadBody(3), StartResponse(), SendChunk(), Raise(ValueError, context=KeyError))), UPLOAD),
     "form": (Script((ReadBody(), CaptureMessage("m"), *ANSWER)), FORM),
+    "hidden secrets": (Script((ReadBody(), *ACTS, *ANSWER)), HIDDEN),
     "list": (Script(ANSWER, Returns.LIST), ASKS),
     "500": (Script((StartResponse(500), SendChunk()), Returns.TUPLE), ASKS),
     "sized": (Script((*ACTS, *ANSWER), Returns.SIZED, after=ACTS), ASKS),
@@ -249,10 +261,24 @@ def read_in_every_way(environ: Any, start_response: Any) -> list[bytes]:
     return [b"".join(parts)]
 
 
-def run_reading(**arguments: Any) -> Transcript:
+class Lines(io.BufferedReader):
+    """A stream whose iterator is another object."""
+
+    def __iter__(self) -> Any:
+        return iter(self.readline, b"")
+
+
+STREAMS: dict[str, Callable[[bytes], Any]] = {
+    "": io.BytesIO,
+    ", peeks": lambda content: io.BufferedReader(io.BytesIO(content)),  # type: ignore[arg-type]
+    ", lines": lambda content: Lines(io.BytesIO(content)),  # type: ignore[arg-type]
+}
+
+
+def run_reading(stream: Callable[[bytes], Any], **arguments: Any) -> Transcript:
     """Such an application behind a server whose stream offers more than the PEP asks."""
     content = b"first line\nsecond\nthird"
-    with altered(lambda environ: environ.update({"wsgi.input": io.BytesIO(content), "CONTENT_LENGTH": "23"})):
+    with altered(lambda environ: environ.update({"wsgi.input": stream(content), "CONTENT_LENGTH": "23"})):
         return WSGI.run_app(read_in_every_way, JSON, **arguments)
 
 
@@ -357,6 +383,8 @@ def _special_cases() -> Iterator[Case]:
             yield Case(driver, "ignored", mode, run, EVERYTHING, options={"trace_ignore_status_codes": {200}})
             yield Case(driver, "twice", mode, run, TWICE)
             yield Case(driver, "proxied", mode, partial(driver.run, script, PROXIED), TRUSTING)
+            yield Case(driver, "forwarded", mode, partial(driver.run, script, FORWARDED), TRUSTING)
+            yield Case(driver, "stacks", mode, run, EVERYTHING, options={"attach_stacktrace": True})
             yield Case(driver, "third party's", mode, run, THIRD_PARTYS.around(ONCE))
             apart = THIRD_PARTYS.around(Wrap(_between, _between).around(ONCE))
             yield Case(driver, "third party's, apart", mode, run, apart)
@@ -370,7 +398,9 @@ def _special_cases() -> Iterator[Case]:
             yield Case(driver, "excluded", mode, run, Wrap.ours(excluded_urls="caf"))
             yield Case(driver, "kept connection", mode, partial(run_kept, driver))
     for mode in TRACED:
-        yield Case(WSGI, "reads in every way", mode, run_reading, EVERYTHING, options=UNLIMITED)
+        for kind, stream in STREAMS.items():
+            reading = partial(run_reading, stream)
+            yield Case(WSGI, f"reads in every way{kind}", mode, reading, EVERYTHING, options=UNLIMITED)
         yield Case(WSGI, "Flask", mode, partial(WSGI.run_app, flask_app(), ASKS))
         yield Case(WSGI, "Flask, third party's", mode, partial(WSGI.run_app, flask_app(), ASKS), THIRD_PARTYS)
         yield Case(ASGI3, "routed", mode, partial(ASGI3.run_app, routed, ASKS))
@@ -398,6 +428,7 @@ THIRD_PARTYS = Wrap(
 PROXIED = RequestSpec(
     client=("10.0.0.1", 4711), headers=(("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "shop.example"))
 )
+FORWARDED = RequestSpec(client=("10.0.0.1", 4711), headers=(("Forwarded", "for=198.51.100.7;proto=https"),))
 
 
 class Excludes:
@@ -453,6 +484,7 @@ def _otel_cases() -> Iterator[Case]:
                 ("OpenTelemetry, telling", telling),
                 ("OpenTelemetry, excluded", telemetry.wrap(excluded_urls="caf")),
                 ("OpenTelemetry outside", plain.around(NAMED)),
+                ("OpenTelemetry, Sentry excluded", Wrap.ours(excluded_urls="caf").around(plain)),
                 ("OpenTelemetry inside", ONCE.around(between.around(everything))),
             ):
                 yield Case(driver, name, mode, partial(driver.run, fails, JSON), wrap)

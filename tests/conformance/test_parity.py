@@ -42,7 +42,7 @@ from sentry_web.testing import (
     StartResponse,
     StopReading,
 )
-from sentry_web.testing.steps import Step
+from sentry_web.testing.steps import Step, Translate
 from sentry_web.testing.strategies import acts, requests, scripts, websocket_scripts
 
 from .properties import ALL_DRIVERS, ASGI_DRIVERS, EVERYTHING_SHARED, ONCE, modes, sdk
@@ -141,10 +141,11 @@ def report(driver: Driver, script: Script, request: RequestSpec, mode: str, wrap
 def settled(script: Script, request: RequestSpec) -> tuple[Script, RequestSpec]:
     """The script without what is left to chance, or to the way in which a protocol hands over a body.
 
-    A body is read wholly or not at all: WSGI reads by bytes, ASGI by messages, and a bridge reads ahead. Of several
+    A body is read wholly or not at all: WSGI reads by bytes, ASGI by messages, and a bridge reads ahead. No stream is
+    closed: a bridge's is a file, which raises when it is read afterwards, and a server's need not be. Of several
     threads that outlive a request only one stays, since their breadcrumbs would mingle.
     """
-    steps = one_thread(script.steps, [])
+    steps = quiet(script.steps, [])
     if request.body:
         steps = (ReadBody(), *(step for step in steps if not isinstance(step, StopReading)))
     # What serves a file does so outside of every middleware's sight (the table of incumbents' faults, 25)
@@ -158,15 +159,17 @@ def as_bridged(request: RequestSpec) -> RequestSpec:
     return replace(request, path=path, root_path=root_path)
 
 
-def one_thread(steps: Iterable[Step], seen: list[Step]) -> tuple[Step, ...]:
-    """The steps with the first thread only."""
+def quiet(steps: Iterable[Step], seen: list[Step]) -> tuple[Step, ...]:
+    """The steps with the first thread only, and with no body closed."""
     kept: list[Step] = []
     for step in steps:
         if isinstance(step, (SpawnThread, SpawnTask)):
             seen.append(step)
             kept += [step] if len(seen) == 1 else []
-        elif isinstance(step, ChildSpan):
-            kept.append(replace(step, steps=one_thread(step.steps, seen)))
+        elif isinstance(step, (ChildSpan, Translate)):
+            kept.append(replace(step, steps=quiet(step.steps, seen)))
+        elif isinstance(step, ReadBody) and step.way == "with":
+            kept.append(replace(step, way="read"))
         else:
             kept.append(step)
     return tuple(kept)

@@ -106,7 +106,7 @@ def serialize(event: dict[str, Any], **options: Any) -> Any:
     if options.keys() <= _OPTIONS and type(event) is dict:
         try:
             return write(event, **options)
-        except NotWritten:
+        except Exception:  # noqa: BLE001, S110 - NotWritten, or a fault of ours: the application's own call goes on
             pass
     return (_original or sdk_serialize)(event, **options)
 
