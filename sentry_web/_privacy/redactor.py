@@ -41,7 +41,7 @@ _MOST_FORMS = 128
 #: Maximum number of values of an event that are searched; the values after them are not sent.
 _MOST_VALUES = 50_000
 #: Maximum number of escapes that are undone one by one in a search; texts beyond it are replaced as a whole.
-_MOST_ESCAPES = 2_000
+_MOST_ESCAPES = 1_000
 #: Maximum number of comparisons of a text that is cut off with a value; more such texts are replaced as a whole.
 _MOST_COMPARISONS = 5_000
 #: From this length on, CPython's substring search is linear whatever is searched; before, it may take the product of
@@ -166,7 +166,7 @@ class Redactor:
         try:
             if not self._may_hold(value, known):
                 return value
-            texts = list(self._texts(value))
+            texts = list(dict.fromkeys(self._texts(value)))
             found = self._search(texts, known)
             if found is None and not self._overflow:
                 return value

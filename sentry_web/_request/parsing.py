@@ -130,7 +130,8 @@ def parse_json(text: str) -> Any:
             raise TooLargeError("too many lines")
     if not values:
         raise ValueError("empty")
-    _check_keys(values)
+    if text.count(":") > MOST_KEYS:
+        _check_keys(values)
     return values[0] if len(values) == 1 else values
 
 
@@ -242,7 +243,7 @@ def _headers(head: str) -> Iterator[tuple[str, str]]:
 def _parameters(disposition: str) -> Iterator[tuple[str, str]]:
     """Yield the parameters of a disposition; ``filename*`` (RFC 8187) as ``filename``."""
     for key, quoted, plain in _PARAMETER.findall(disposition):
-        value = re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
+        value = re.sub(r"\\(.)", r"\1", quoted) if "\\" in quoted else quoted or plain
         if key.endswith("*"):
             value = _decode(unquote_to_bytes(value.rpartition("'")[2]))
         yield key.lower().rstrip("*"), value
