@@ -227,11 +227,11 @@ def test_defect_48_unix_socket_is_no_host(driver, run, altered):
     assert "server.address" not in events.transactions[0].trace["data"]
 
 
-def test_defect_50_streamed_path_is_decoded_and_joined(driver, run):
+def test_defect_50_streamed_path_is_joined_and_keeps_its_encoding(driver, run):
     request = RequestSpec(root_path="/shop", path="/caf%C3%A9")
     _, events = run(driver, SPEAKS, request, sdk={"trace_lifecycle": "stream"})
     (segment,) = events.segments
-    assert segment.attributes["url.path"] == "/shop/café"
+    assert segment.attributes["url.path"] == "/shop/caf%C3%A9"
     assert segment.name == "/shop/café"
     assert events.messages[0]["request"]["url"] == "http://shop.example/shop/caf%C3%A9"
 

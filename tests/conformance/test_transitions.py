@@ -131,6 +131,7 @@ QUESTIONS = {
     "silence",
     "start",
     "start_one",
+    "close_one",
     "state",
 }
 
