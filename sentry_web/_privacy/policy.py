@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from re import Pattern
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from .._request import Request, UploadedFile
 from .._request.forwarding import Forwarding
@@ -251,10 +251,13 @@ class Policy:
         pending = [(query, 0)]
         while pending:
             text, depth = pending.pop()
-            for key, _, raw_value in split_query(text) if text and not is_long(text) else ():
+            if not text or is_long(text):
+                continue
+            nests = _may_nest(text)
+            for key, _, raw_value in split_query(text):
                 if self.query.is_sensitive(key):
                     yield raw_value[1:], key
-                if not _MAY_NEST(raw_value):
+                if not nests or not _MAY_NEST(raw_value):
                     continue
                 value = decode_query_value(raw_value)
                 yield from userinfo_of(value)
@@ -499,6 +502,15 @@ def _may_hold_secret(value: Any) -> bool:
 def is_long(query: str) -> bool:
     """Return whether a query is too long to be searched."""
     return len(query) > _LONGEST_QUERY or query.count("&") >= _MOST_PAIRS
+
+
+def _may_nest(query: str) -> bool:
+    """Return whether any value in a query may contain a URL or JSON; all of them are decoded at once."""
+    for _ in range(_DEEPEST_URL + 1):
+        if _NESTS(query) or "%" not in query:
+            break
+        query = unquote(query)
+    return _NESTS(query) is not None
 
 
 def decode_query_value(raw_value: str) -> str:
