@@ -237,6 +237,8 @@ def told_of(payload: Any) -> Any:
         (crumb.get("message"), crumb.get("data")) for crumb in (payload.get("breadcrumbs") or {}).get("values", ())
     ]
     kept["order"] = (payload.get("contexts") or {}).get("order")
+    if kept["extra"]:
+        kept["extra"] = {key: value for key, value in kept["extra"].items() if key != "asctime"}  # a log record's time
     kept["errors"] = [
         (error["type"], error["value"], [(frame.get("vars") or {}).get("several") for frame in frames_of(error)])
         for error in (payload.get("exception") or {}).get("values", ())

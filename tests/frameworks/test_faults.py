@@ -30,12 +30,9 @@ def test_every_function_runs_with_some_framework() -> None:
 #: What no shop makes run; see tests/naming/test_frameworks.py.
 ELSEWHERE = {
     "_naming.frameworks._found.Listener.__init__",  # at import
-    "_naming.frameworks.bottle._before",  # where a hook of the application ends the request
+    "_naming.frameworks.bottle._before",  # below a prefix that Bottle mounts
     # Routers of channels, of which there is no shop
-    *(
-        f"_naming.frameworks.channels.{name}"
-        for name in ("_ask", "_found", "_is_router", "_match", "_note", "attach", "watch")
-    ),
+    *(f"_naming.frameworks.channels.{name}" for name in ("_ask", "_found", "_is_router", "_match", "_note", "attach")),
     "_naming.frameworks._mounts.full_path",  # where a layer copies the scope
     "_naming.frameworks.pallets._match",  # bare werkzeug routing
     "_naming.frameworks.starlette._route_of",  # older Starlette
