@@ -1064,6 +1064,19 @@ FAULTS: tuple[Fault, ...] = (
     fault("unusual_headers_keep_their_addresses", "headers have no kinds", Replace("_kind_of", answers("other"))),
     fault("values_within_values", "JSON in a text is text", Replace("nested_json", answers(None))),
     fault("values_within_values", "a URL in a value has no query", Replace("nested_queries", answers([]))),
+    fault(
+        "long_secrets_with_breaks", "escapes are not undone", Replace("canonical", lambda original: lambda text: text)
+    ),
+    fault(
+        "long_secrets_with_breaks", "breaks are no escapes", Replace("forms_of", lambda original: lambda value: {value})
+    ),
+    fault(
+        "a_search_that_fails",
+        "what was not searched is sent",
+        Edit("RedactingProcessor.__call__", "event if call(blank, event) else None", "event"),
+    ),
+    fault("lone_surrogates", "they are sent", Replace("_has_surrogates", answers(False))),
+    fault("cookies_of_words", "every word is a secret", Replace("looks_random", answers(True))),
     fault("gateway_bodies", "bodies are not known in base64", Replace("Secrets._add_base64", does_nothing)),
     fault(
         "bodies_without_a_length",

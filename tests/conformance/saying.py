@@ -6,6 +6,7 @@ of source around a frame. The tests are in ``test_privacy.py``.
 
 from __future__ import annotations
 
+import base64
 import collections
 import json
 import logging
@@ -68,6 +69,8 @@ FORMS: dict[str, Callable[[str], Any]] = {
     "percent-encoded path": quote,
     "form-encoded": quote_plus,
     "in a URL": lambda value: f"https://other.example/in?value={quote_plus(value)}#end",
+    "base64": lambda value: base64.b64encode(value.encode("utf-8")).decode("ascii"),
+    "hexadecimal": lambda value: value.encode("utf-8").hex(),
     "list": lambda value: [value],
     "tuple": lambda value: (1, value),
     "set": lambda value: {value},

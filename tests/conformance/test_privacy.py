@@ -12,6 +12,7 @@ The converse holds too: what is no secret arrives as it would without redaction.
 
 from __future__ import annotations
 
+import base64
 from typing import Any, NamedTuple
 
 import pytest
@@ -48,6 +49,8 @@ ODD = {
     "cookie": st.text("!#$%&'()*+-./:<=>?@[]^_`{|}~", max_size=4),
     "token": st.just(""),
 }
+#: Parts of values of several lines.
+LINES = ("-----BEGIN KEY-----\n", "\n", "MIIEvQIBADANBgkqhkiG9w0BAQ" * 2, '{"a": "b c"}', " ", "\\", "'\"", "%0A", "\t")
 LETTERS = st.text("BCDFGHJKLMNPQRSTVWXZ", min_size=8, max_size=10)
 #: Places that are one and the same header.
 ONE_HEADER = ("Authorization", "Referer")
@@ -68,8 +71,14 @@ def secrets_for(draw: st.DrawFn, place: Place) -> Secret:
         value = "81." + ".".join(str(draw(st.integers(100, 250))) for _ in range(3))
         return Secret(place, value, (value,))
     begin, end = draw(LETTERS), draw(LETTERS)
-    value = begin + draw(ODD[place.holds]) + end
+    odd = draw(ODD[place.holds])
+    if place.holds == "text" and draw(st.booleans()):  # a key in PEM, a JSON cookie, a token of many lines
+        odd = odd.join(draw(st.lists(st.sampled_from(LINES), max_size=40)))
+    value = begin + odd + end
     marks = (begin, end) if place.disguise is None else (begin, end, place.disguise(value))
+    if value.isascii() and len(value) <= 200:  # what code often makes of a secret, and is promised
+        content = value.encode()
+        marks += (base64.b64encode(content[: len(content) // 3 * 3]).decode(), content.hex())
     return Secret(place, value, marks)
 
 

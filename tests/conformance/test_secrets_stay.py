@@ -310,3 +310,39 @@ def test_every_searched_part_of_a_report_is_clean(driver: Driver, way: str) -> N
         driver.run_app(wsgi if driver is WSGI else asgi, request, Wrap.ours())
         assert SECRET.encode() not in events.all_bytes
         assert events.transactions + events.segments
+
+
+#: A value of several lines, and one with quotes and blanks.
+LONG = {
+    "PEM": "-----BEGIN KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQ/+\n" * 20 + "-----END KEY-----",
+    "JSON": json.dumps({"id": 17, "MIIEvQ": [{"name": "a, b; c", "note": 'MIIEvQ "hi"\n'}] * 20}),
+    "over 4 KB": "%C3%A9 MIIEvQ\n" * 500,
+}
+
+
+@both
+@pytest.mark.parametrize("name", LONG)
+def test_long_secrets_with_breaks_are_replaced(driver: Driver, name: str) -> None:
+    body = json.dumps({"book": "Dune", "password": LONG[name]}).encode()
+    assert b"MIIEvQ" not in sent(driver, posted(body, ("Content-Type", "application/json"))).all_bytes
+
+
+@both
+def test_a_search_that_fails_sends_nothing_of_the_request(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("sentry_web._privacy.redactor.Redactor.redact", fails)
+    app = fails_with({"found": SECRET}, driver)
+    with recording(**PRIVATE) as events:
+        driver.run_app(app, RequestSpec(query=f"token={SECRET}"), Wrap.ours())
+        assert SECRET.encode() not in events.all_bytes
+        assert len(events.errors) == 1
+
+
+@both
+def test_lone_surrogates_do_not_cost_the_report(driver: Driver) -> None:
+    steps = Script((StartResponse(), SendChunk(b"hello"), CaptureMessage("a \udc80 b")))
+    with recording(**PRIVATE) as events:
+        driver.run(steps, RequestSpec(query=f"token={SECRET}"), Wrap.ours())
+        assert ascii(events.messages[0].message).count("udc80") == 0
