@@ -26,6 +26,7 @@ from sentry_web.testing import (
     BRIDGE_BOTH,
     BRIDGE_OUTSIDE,
     WSGI,
+    Breadcrumb,
     CaptureMessage,
     ChildSpan,
     Driver,
@@ -37,6 +38,7 @@ from sentry_web.testing import (
     Returns,
     Script,
     SendChunk,
+    SetTag,
     SpawnTask,
     SpawnThread,
     StartResponse,
@@ -243,7 +245,9 @@ def test_all_drivers(script, request, mode):
     wrap=st.sampled_from([ONCE, EVERYTHING_SHARED]),
 )
 def test_drivers_with_code_after_the_response(script, request, mode, wrap):
-    assert_same(DIRECT, script, request, mode, wrap)
+    # A WSGI response is reported once it has been sent whole: what close() adds to the transaction comes too late
+    after = tuple(step for step in script.after if not isinstance(step, (SetTag, Breadcrumb, ChildSpan)))
+    assert_same(DIRECT, replace(script, after=after), request, mode, wrap)
 
 
 STREAMS = [Returns.GENERATOR, Returns.LAZY_GENERATOR, Returns.ITERATOR, Returns.SIZED, Returns.REITERABLE]
