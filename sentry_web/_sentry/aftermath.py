@@ -26,14 +26,16 @@ _watching = False
 
 
 #: Loggers whose records repeat an error without its exception: Django's development server logs each 500, with the
-#: query of the request, and granian the text of the traceback.
-REPEATING = ("django.server", "_granian.utils")
+#: query of the request, and granian the text of the traceback. By the module that has to be imported: the SDK compares
+#: the name of each record's logger with every name that is left out.
+REPEATING = {"django": "django.server", "granian": "_granian.utils"}
 
 
 def prepare() -> None:
     """Leave out what servers report outside of any request."""
-    for name in REPEATING:
-        compat.ignore_logger(name)
+    for module, name in REPEATING.items():
+        if module in sys.modules:
+            compat.ignore_logger(name)
     if "uwsgi" in sys.modules:
         watch()
 

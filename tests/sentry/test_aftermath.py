@@ -146,8 +146,9 @@ def test_the_process_is_watched_from_the_start_under_uwsgi(monkeypatch: pytest.M
     assert watched == [True] * uwsgi
 
 
-@pytest.mark.parametrize("name", ["django.server", "_granian.utils"])
-def test_a_logger_that_repeats_errors_makes_no_events(name: str) -> None:
+@pytest.mark.parametrize(("module", "name"), aftermath.REPEATING.items())
+def test_a_logger_that_repeats_errors_makes_no_events(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, sys.modules.get(module, logging))
     SentryWsgiMiddleware(lambda environ, start_response: [])
     with recording(integrations=[LoggingIntegration(event_level=logging.ERROR)]) as events:
         logging.getLogger(name).error('"GET /?token=%s HTTP/1.1" 500', SECRET)
