@@ -39,7 +39,10 @@ COMMON = frozenset(
     ).split()
 )
 #: Words in the names of keys by which any value is a secret, also one that looks like a word.
-_CERTAIN = ("pass", "pwd", "secret", "token", "credential", "bearer", "jwt", "csrf", "xsrf", "session", "signature")
+_CERTAIN = (
+    *("pass", "pwd", "secret", "token", "credential", "bearer", "jwt", "csrf", "xsrf", "session", "signature"),
+    *("apikey", "accesskey", "privatekey", "authorization"),
+)
 #: Maximum number of secrets of a request; the longest take precedence.
 _MOST_SECRETS = 64
 #: Maximum number of characters of all secrets together, and of values that are collected to choose from.
@@ -253,7 +256,8 @@ class Secrets:
         if not counts(value) or value in self._values:
             return
         if is_words(value):
-            if key and not any(term in key.lower() for term in _CERTAIN):
+            name = key.lower().replace("-", "").replace("_", "")
+            if key and not any(term in name for term in _CERTAIN):
                 return
             self.words.add(value)
         if len(self._values) < _MOST_COLLECTED:

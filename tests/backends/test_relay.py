@@ -110,6 +110,7 @@ def test_relay_finds_no_fault(driver, options):
 
 #: Why Relay's default scrubbing may differ: by what stands in the text that it replaces.
 REASONS = {
+    ".name: 'password'": "the name of a pair, of which we have replaced the value; Relay replaces the name",
     "[Filtered]": "a text in which we have replaced a part, and kept what is no secret; Relay replaces all of it",
     "Recorder(": "a local variable of the application whose text names a sensitive key, without its value",
 }
