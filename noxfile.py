@@ -77,7 +77,15 @@ SAME_EVERYWHERE = (
 
 # What `servers`, `backends` and `otlp` run, with the programs that it needs; not under coverage, which gevent's worker
 # does not survive.
-OWN_SESSIONS = ("servers", "backends/test_bugsink.py", "backends/test_otlp.py", "backends/test_spotlight.py")
+# The tests of one-line adoption start a server for each framework, and go with the servers.
+WITH_SERVERS = ("frameworks/test_one_line.py", "test_instrumentor.py")
+OWN_SESSIONS = (
+    "servers",
+    *WITH_SERVERS,
+    "backends/test_bugsink.py",
+    "backends/test_otlp.py",
+    "backends/test_spotlight.py",
+)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -226,7 +234,7 @@ def frameworks(session: nox.Session) -> None:
 def servers(session: nox.Session) -> None:
     """Run the tests with real servers only. Needs a C compiler, for uWSGI."""
     _install_wheel(session, "servers")
-    _run_pytest(session, folder=TESTS / "servers", more=PARALLEL)
+    _run_pytest(session, folder=TESTS / "servers", more=[*(str(TESTS / path) for path in WITH_SERVERS), *PARALLEL])
 
 
 @nox.session

@@ -32,7 +32,7 @@ _CHOSEN = ("fingerprint", "tags", "user")
 #: Parts of an event's request. The words of its address are parts of names, too.
 _REQUEST_CHOSEN = frozenset(("url", "method"))
 #: Sources of transaction names that come from code, and not from the request. These names are left alone.
-_FROM_CODE = frozenset(("component", "route", "view", "task"))
+_FROM_CODE = frozenset(("component", "route", "view"))
 #: Parts of a span that are searched, in a transaction or as the trace context.
 _SPAN = ("op", "description", "data")
 _SPAN_CHOSEN = ("tags",)
