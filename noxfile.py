@@ -63,6 +63,8 @@ SAME_EVERYWHERE = (
     "frameworks",
     "otel/test_logfire.py",
     "servers",
+    "conformance/test_cost.py",
+    "conformance/test_fail_closed.py",
     "conformance/test_faults.py",
     "conformance/test_fuzz_parsers.py",
     "conformance/test_isolation.py",

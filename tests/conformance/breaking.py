@@ -28,7 +28,8 @@ _ELSEWHERE = ("testing", "cli", "demo", "_middlewares", "integration", "instrume
 #: Packages of vendors that are not there.
 _NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
 #: Modules that cannot be imported with every sentry-sdk: 3.x has no transactions.
-_NOT_WITH_THIS_SDK = () if importlib.util.find_spec("sentry_sdk.tracing") else ("sentry_web._sentry.transactions",)
+_NEEDS = {"sentry_web._sentry.transactions": "sentry_sdk.tracing", "sentry_web._sentry.streaming": "sentry_sdk.traces"}
+NOT_WITH_THIS_SDK = tuple(name for name, needed in _NEEDS.items() if importlib.util.find_spec(needed) is None)
 
 
 class InternalError(RuntimeError):
@@ -55,7 +56,7 @@ def functions() -> dict[str, Function]:
     modules = [
         importlib.import_module(name)
         for name in names
-        if name.split(".")[1] not in left_out and name not in _NOT_WITH_THIS_SDK
+        if name.split(".")[1] not in left_out and name not in NOT_WITH_THIS_SDK
     ]
     outer = [function for module in modules for function in _of_module(module)]
     return {function.name: function for each in outer for function in _with_nested(each)}

@@ -24,6 +24,8 @@ from sentry_web._request.body import Body
 from sentry_web._request.forwarding import Forwarding
 from sentry_web._request.scope import ScopeRequest
 
+from .breaking import NOT_WITH_THIS_SDK
+
 if sys.version_info >= (3, 11):
     from re import _constants as sre  # type: ignore[attr-defined]
     from re import _parser as parser  # type: ignore[attr-defined]
@@ -43,7 +45,7 @@ def patterns() -> dict[str, re.Pattern[Any]]:
     """Return every compiled expression of the package: module attributes, and what cached functions return."""
     found: dict[str, re.Pattern[Any]] = {}
     for info in pkgutil.walk_packages(sentry_web.__path__, "sentry_web."):
-        if info.name.split(".")[1] not in PACKAGES:
+        if info.name.split(".")[1] not in PACKAGES or info.name in NOT_WITH_THIS_SDK:
             continue
         for name, value in vars(importlib.import_module(info.name)).items():
             for number, pattern in enumerate(_patterns_in(value, info.name)):
