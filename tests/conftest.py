@@ -5,6 +5,7 @@ Fixtures do not belong here: those of use to others live in `sentry_web.testing`
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from typing import TYPE_CHECKING
@@ -65,6 +66,17 @@ def _skip_where_sdk_is_too_old(report: pytest.TestReport, call: pytest.CallInfo[
         path, line, _ = report.location
         report.outcome = "skipped"
         report.longrepr = (path, line or 0, f"Skipped: not with this sentry-sdk: {refusal.group(1)}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Take off the handlers that a test has left on the root logger, such as Litestar's.
+
+    Their formatters write ``asctime`` into the records that they format, so that the log lines of later tests differ.
+    """
+    for handler in logging.root.handlers[:]:
+        if not type(handler).__module__.startswith("_pytest"):
+            logging.root.removeHandler(handler)
 
 
 @pytest.hookimpl(wrapper=True)

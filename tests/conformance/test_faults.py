@@ -100,6 +100,7 @@ RESTORING = (
 
 #: What no case can reach, or need.
 UNREACHED = {
+    "_request.parsing._check_keys": "a body with more than 1,500 keys: tests/request/test_parsing.py",
     "_options.bad": "raises at construction, by intent",
     "_options.Options.__setattr__": "the same",
     **dict.fromkeys(
