@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Facts = dict[str, Any]
 GRACE = 2.0  # seconds after SIGTERM in which a server has cut off what is on its way, or will not
-SECRETS = ("s3cr3t-cookie", "s3cr3t-bearer", "s3cr3t-token", "203.0.113.7")
+SECRETS = ("s3cr3t-8f3a61c2d9", "s3cr3t-bearer", "s3cr3t-token", "203.0.113.7")
 
 
 def compared(site: Site, trace: str, ask: Callable[[str | None], Answer]) -> tuple[Facts, Answer]:
@@ -135,7 +135,7 @@ def slow(site: Site) -> Facts:
 def error(site: Site) -> Facts:
     """An exception before the response: one error event, with its frame, without the request's secrets."""
     trace = site.new_trace(1, 1)
-    secret = {"Cookie": "basket=s3cr3t-cookie", "Authorization": "Bearer s3cr3t-bearer", "X_Forwarded_For": SECRETS[3]}
+    secret = {"Cookie": "basket=s3cr3t-8f3a61c2d9", "Authorization": "Bearer s3cr3t-bearer", "X_Forwarded_For": SECRETS[3]}
     facts, answer = compared(site, trace, lambda trace: site.fetch(trace, "GET", "/fails?token=s3cr3t-token", **secret))
     (event,) = site.errors(trace)
     exception = event["exception"]["values"][-1]
