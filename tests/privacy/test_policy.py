@@ -351,7 +351,6 @@ def test_a_key_that_is_no_name_is_not_echoed() -> None:
         ({"a": '{"token": "x", "b": 1}'}, {"a": '{"token": "[Filtered]", "b": 1}'}),
         ({"a": '{"b":  1}'}, {"a": '{"b":  1}'}),
         ({"a": "{no json}"}, {"a": "{no json}"}),
-        ({"a": "[" * 5000 + "]" * 5000}, {"a": SUBSTITUTE}),
         ({"a": "/in?token=x&b=1"}, {"a": "/in?token=[Filtered]&b=1"}),
         ({"a": "/is this a URL?token=x"}, {"a": "/is this a URL?token=x"}),
     ],

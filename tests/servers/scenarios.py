@@ -135,7 +135,11 @@ def slow(site: Site) -> Facts:
 def error(site: Site) -> Facts:
     """An exception before the response: one error event, with its frame, without the request's secrets."""
     trace = site.new_trace(1, 1)
-    secret = {"Cookie": "basket=s3cr3t-8f3a61c2d9", "Authorization": "Bearer s3cr3t-bearer", "X_Forwarded_For": SECRETS[3]}
+    secret = {
+        "Cookie": "basket=s3cr3t-8f3a61c2d9",
+        "Authorization": "Bearer s3cr3t-bearer",
+        "X_Forwarded_For": SECRETS[3],
+    }
     facts, answer = compared(site, trace, lambda trace: site.fetch(trace, "GET", "/fails?token=s3cr3t-token", **secret))
     (event,) = site.errors(trace)
     exception = event["exception"]["values"][-1]
