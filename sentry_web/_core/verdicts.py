@@ -23,7 +23,7 @@ _DISCONNECTS = frozenset(
         "WebSocketDisconnectError",  # BlackSheep
     )
 )
-#: The same, where the name alone is not telling enough: SQLAlchemy has a ``DisconnectionError``, too.
+#: The same, where the name alone is ambiguous: SQLAlchemy has a ``DisconnectionError``, too.
 _QUALIFIED_DISCONNECTS = frozenset(("webob.request.DisconnectionError", "simple_websocket.errors.ConnectionClosed"))
 #: What frameworks raise when a closed connection is used: the application's fault, unless it is the client that left.
 _CLOSED = frozenset(
@@ -32,9 +32,9 @@ _CLOSED = frozenset(
         "InternalServerException",  # Litestar, out of reading the body
     )
 )
-#: How a WSGI application that has taken over the socket of a websocket tells its server to write no response: gunicorn
-#: takes ``StopIteration``, werkzeug ``ConnectionError`` (flask-sock raises both). Only these very classes: a subclass
-#: is a failure of a connection that the application has made.
+#: Raised by a WSGI application that has taken over the socket of a websocket, so that its server writes no response:
+#: ``StopIteration`` for gunicorn, ``ConnectionError`` for werkzeug (flask-sock raises both). Only these very classes: a
+#: subclass is a failure of a connection that the application has made.
 _SIGNALS = (StopIteration, ConnectionError)
 _DEEPEST = 20  # causes of causes
 

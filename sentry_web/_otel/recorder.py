@@ -85,7 +85,7 @@ _NATIVE = {
 
 
 def _takes_the_place_of_native(scope: Any) -> bool:
-    """Tell a framework's own telemetry inside that the request is recorded; return whether none outside records it."""
+    """Mark the request for a framework's own telemetry inside; return whether none outside records it already."""
     for module, (key, value) in _NATIVE.items():
         if module in sys.modules:
             if scope.get(key):

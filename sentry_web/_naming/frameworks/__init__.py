@@ -142,7 +142,7 @@ def find(
 
 
 def _ask(routers: Sequence[tuple[str, Router]], mapping: Mapping[str, Any], base: str) -> Found | None:
-    """Return what the routers below the middleware find; it may itself be below mounts that the scope tells of."""
+    """Return what the routers below the middleware find; it may itself be below mounts, which are in the scope."""
     mount, below = mount_of(mapping, base), base_of(mapping)[len(base) :]
     for prefix, router in routers:
         found = attempt(router, mapping, mount) if prefix == below else None
