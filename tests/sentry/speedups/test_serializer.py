@@ -265,21 +265,27 @@ def test_times_are_written_as_the_sdk_writes_them(time: datetime) -> None:
     assert fast.timestamp(time) == format_timestamp(time)
 
 
-def test_the_sdk_uses_it_and_gets_its_own_back() -> None:
-    modules: list[Any] = [sentry_sdk.client, sentry_sdk.serializer]
-    installed = modules[0].serialize is fast.serialize  # by a middleware of another test
-    fast.install()
-    try:
-        fast.install()
-        for module in modules:
-            assert module.serialize is fast.serialize
-            assert module.serialize({"tags": {1: b"x"}}) == serialize({"tags": {1: b"x"}})
-    finally:
-        fast.uninstall()
-    assert all(module.serialize is serialize for module in modules)
+@pytest.fixture
+def uninstalled() -> Iterator[None]:
+    """The SDK's own serializer, until the test ends: a middleware of another test may have installed ours for good."""
+    installed = sentry_sdk.client.serialize is fast.serialize
+    fast.uninstall()
+    yield
     fast.uninstall()
     if installed:
         fast.install()
+
+
+@pytest.mark.usefixtures("uninstalled")
+def test_the_sdk_uses_it_and_gets_its_own_back() -> None:
+    modules: list[Any] = [sentry_sdk.client, sentry_sdk.serializer]
+    fast.install()
+    fast.install()
+    for module in modules:
+        assert module.serialize is fast.serialize
+        assert module.serialize({"tags": {1: b"x"}}) == serialize({"tags": {1: b"x"}})
+    fast.uninstall()
+    assert all(module.serialize is serialize for module in modules)
 
 
 def test_the_probe_agrees_with_this_release() -> None:
@@ -301,8 +307,8 @@ def test_the_probe_sees_a_serializer_that_is_different(change: Any, monkeypatch:
     assert not fast.probe()
 
 
+@pytest.mark.usefixtures("uninstalled")
 @pytest.mark.parametrize("module", [sentry_sdk.client, sentry_sdk.serializer], ids=["client", "serializer"])
 def test_a_serializer_that_somebody_has_replaced_is_left_alone(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    fast.uninstall()
     monkeypatch.setattr(module, "serialize", lambda event, **options: event)
     assert not fast.probe()
