@@ -99,7 +99,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_configure() -> None:
-    """Have sentry-sdk give itself out as its next minor release, where `nox -s variants` asks for it."""
+    """Have sentry-sdk report itself as its next minor release, or stream spans, where `nox -s variants` asks for it."""
+    if os.environ.get("SENTRY_SDK_STREAMING"):
+        from sentry_sdk.consts import DEFAULT_OPTIONS
+
+        assert "trace_lifecycle" in DEFAULT_OPTIONS, "this sentry-sdk has one span mode only"
+        DEFAULT_OPTIONS["trace_lifecycle"] = "stream"
     if os.environ.get("SENTRY_SDK_RELABELLED"):
         import sentry_sdk.client
         import sentry_sdk.consts
@@ -115,6 +120,8 @@ def pytest_report_header() -> str:
     import sentry_sdk
 
     import sentry_web
+    from sentry_web.testing.sdk import is_streaming
 
     speedups = "off" if os.environ.get("SENTRY_WEB_NO_SPEEDUPS") else "on"
-    return f"sentry_web: {sentry_web.__file__}, sentry-sdk: {sentry_sdk.VERSION}, speedups: {speedups}"
+    spans = "streamed" if is_streaming() else "transactions"
+    return f"sentry_web: {sentry_web.__file__}, sentry-sdk: {sentry_sdk.VERSION}, {spans}, speedups: {speedups}"

@@ -12,20 +12,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 
 from sentry_web.testing.request import Described
+from sentry_web.testing.sdk import is_streaming
 
 if TYPE_CHECKING:
     from sentry_web.testing.transcript import TranscriptWriter
 
 LOGGER_NAME = "sentry_web.testing.app"
-
-#: sentry-sdk 3 has no transactions.
-_STREAMS_ALWAYS = find_spec("sentry_sdk.tracing") is None
 
 # CPython never frees ContextVars that are created at run time, hence one per name for the life of the process.
 _VARIABLES: dict[str, contextvars.ContextVar[str]] = {}
@@ -245,7 +242,7 @@ class ChildSpan(Step):
     @contextmanager
     def open(self) -> Iterator[None]:
         """Open the span, of the kind that belongs to the SDK's trace lifecycle."""
-        if _STREAMS_ALWAYS or sentry_sdk.get_client().options.get("trace_lifecycle") == "stream":
+        if is_streaming():
             from sentry_sdk import traces  # releases without this module do not have the mode
 
             span: Any = traces.start_span(name=self.name, attributes={"sentry.op": self.op})

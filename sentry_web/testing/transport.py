@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
-from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.scope import Scope, ScopeType
 from sentry_sdk.transport import Transport
 
 from sentry_web.testing.events import Events
+from sentry_web.testing.sdk import translated
 
 if TYPE_CHECKING:
     from sentry_sdk.envelope import Envelope
@@ -34,10 +34,6 @@ _DEFAULTS: dict[str, Any] = {
     "release": "testing",  # else the SDK runs git at every start
     "attach_stacktrace": False,  # sentry-sdk 3's default shows the variables of whatever runs the test
 }
-
-
-#: ``send_default_pii`` of sentry-sdk 2 as the ``data_collection`` of sentry-sdk 3, which has no other option.
-_PERSONAL_DATA: dict[bool, dict[str, Any]] = {True: {}, False: {"user_info": False, "cookies": {"mode": "off"}}}
 
 
 class RecordingTransport(Transport):
@@ -69,19 +65,11 @@ def start(**init_options: Any) -> Events:
     Args:
         init_options: Options of ``sentry_sdk.init``, which override the defaults of this module.
     """
-    options = with_personal_data({**_DEFAULTS, **init_options})
+    options = translated({**_DEFAULTS, **init_options})
     options.setdefault("transport", RecordingTransport(options))
     sentry_sdk.init(**options)
     flush_at_once(sentry_sdk.get_client())
     return events_of(sentry_sdk.get_client())
-
-
-def with_personal_data(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with ``send_default_pii``, off by default, put in the terms of the installed sentry-sdk."""
-    if "send_default_pii" in DEFAULT_OPTIONS:
-        return options
-    others = {name: value for name, value in options.items() if name != "send_default_pii"}
-    return {"data_collection": _PERSONAL_DATA[bool(options.get("send_default_pii"))], **others}
 
 
 def flush_at_once(client: Any) -> None:
@@ -117,7 +105,8 @@ def recording(**init_options: Any) -> Iterator[Events]:
 
     Args:
         init_options: Options of ``sentry_sdk.init``. Only integrations that are passed explicitly are enabled.
-            Personal data is off by default with every release; ``send_default_pii`` is accepted by all, too.
+            Personal data is off by default with every release. ``send_default_pii`` and ``trace_lifecycle`` are
+            accepted where sentry-sdk 3 does not know them; only ``trace_lifecycle="static"`` is refused there.
 
     Example:
         >>> with recording() as events:

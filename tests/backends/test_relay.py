@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -29,6 +28,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.places import PROMISED
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS
 
 processing = pytest.importorskip("sentry_relay.processing", reason="sentry-relay is not installed")
 sentry_relay_consts = pytest.importorskip("sentry_relay.consts", reason="sentry-relay is not installed")
@@ -175,7 +175,7 @@ def as_transaction(segment: dict[str, Any], children: list[dict[str, Any]]) -> d
 
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_relay_finds_no_fault_with_streamed_spans(driver):
-    if find_spec("sentry_sdk.traces") is None:
+    if not HAS_STREAMED_SPANS:
         pytest.skip("not with this sentry-sdk: it has no stream mode")
     normalizer = processing.StoreNormalizer(project_id=1, protocol_version="7", remove_other=True)
     config = processing.convert_datascrubbing_config(DEFAULT_SCRUBBING)
@@ -194,7 +194,7 @@ def test_relay_finds_no_fault_with_streamed_spans(driver):
 
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 def test_streamed_attributes_are_of_the_types_that_they_say(driver):
-    if find_spec("sentry_sdk.traces") is None:
+    if not HAS_STREAMED_SPANS:
         pytest.skip("not with this sentry-sdk: it has no stream mode")
     for span in streamed(driver):
         for name, attribute in span["attributes"].items():

@@ -13,13 +13,13 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sentry_web.demo import presentation, viewers, visitor
+from sentry_web.testing.sdk import HAS_TRANSACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def test_the_traces_of_both_protocols_are_on_the_page(spotlight: viewers.Spotlig
     assert len(re.findall(r"1 txns", text)) == 1
     assert "internal_error" in text
     # A streamed span is an error or none, and what is not there is no error of the server.
-    assert ("not_found" in text) == (find_spec("sentry_sdk.tracing") is not None)
+    assert ("not_found" in text) == (HAS_TRANSACTIONS)
 
 
 def test_the_trace_of_the_error_shows_the_spans_of_both_fronts(spotlight: viewers.Spotlight, browser: Any) -> None:

@@ -24,6 +24,7 @@ from sentry_web.cli import commands
 from sentry_web.demo import show, visitor
 from sentry_web.demo.comparison import Difference
 from sentry_web.demo.ingest import Ingest
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,14 +163,14 @@ def running(directory: Path, *arguments: str, **changes: str) -> Iterator[Runnin
 @pytest.mark.parametrize("mode", [(), ("--stream",)], ids=["default", "stream"])
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
 def test_run_prints_requests_and_errors(directory, interface, mode):
-    if mode and importlib.util.find_spec("sentry_sdk.traces") is None:
+    if mode and not HAS_STREAMED_SPANS:
         pytest.skip("not with this sentry-sdk: no trace_lifecycle")
     with running(directory, f"shop:{interface}", *mode) as server:
         assert server.get("/books?token=t0k3n") == (200, b"hello")
         assert server.get("/boom")[0] == 500
         server.wait_for(f"Serving shop:{interface} \\({interface.upper()}\\)")
         server.wait_for("No DSN is given: errors and traces are printed here and sent nowhere")
-        kind = "segment     " if mode or importlib.util.find_spec("sentry_sdk.tracing") is None else "transaction "
+        kind = "segment     " if mode or not HAS_TRANSACTIONS else "transaction "
         server.wait_for(rf"(?s)http\.server GET /books\n  {kind} /books \(url\)\n  status       200 ok")
         server.wait_for(r"error RuntimeError: no paper left\n  in           shop\.py:\d+ " + interface)
         server.wait_for(rf"(?s)GET /boom\n  {kind} /boom \(url\)\n  status       500 (internal_)?error")

@@ -22,14 +22,15 @@ from asgiref.sync import SyncToAsync
 
 import sentry_web
 from sentry_web._request import environ
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS
 
 #: What no request of the cases passes through; the last two: tests/test_integration.py, tests/test_instrumentor.py.
 _ELSEWHERE = ("testing", "cli", "demo", "_middlewares", "integration", "instrumentor")
 #: Packages of vendors that are not there.
 _NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
 #: Modules that cannot be imported with every sentry-sdk: 3.x has no transactions.
-_NEEDS = {"sentry_web._sentry.transactions": "sentry_sdk.tracing", "sentry_web._sentry.streaming": "sentry_sdk.traces"}
-NOT_WITH_THIS_SDK = tuple(name for name, needed in _NEEDS.items() if importlib.util.find_spec(needed) is None)
+_NEEDS = {"sentry_web._sentry.transactions": HAS_TRANSACTIONS, "sentry_web._sentry.streaming": HAS_STREAMED_SPANS}
+NOT_WITH_THIS_SDK = tuple(name for name, found in _NEEDS.items() if not found)
 
 
 class InternalError(RuntimeError):

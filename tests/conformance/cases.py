@@ -477,7 +477,7 @@ def _otel_cases() -> Iterator[Case]:
     telling = TELLING_ONLY.around(telemetry.wrap(trace_response_headers=ADDED))
     fails = Script((ReadBody(), *ACTS, *ANSWER, Raise()))
     for driver in ALL_DRIVERS:
-        for mode in ("transactions", "no client"):
+        for mode in ("sampled", "no client"):
             for name, wrap in (
                 ("OpenTelemetry", plain),
                 ("OpenTelemetry, everything", everything),

@@ -7,7 +7,6 @@ to ``sentry_web.testing``.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,22 +16,20 @@ from hypothesis import strategies as st
 
 from sentry_web.testing import BRIDGE_BOTH, DRIVERS, WSGI_VALIDATED, Driver, Events, Protocol, Wrap, recording
 from sentry_web.testing.drivers import asgi, wsgi
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS
 from sentry_web.testing.transport import isolated
 
 #: Options of ``sentry_sdk.init``; ``None``: no client at all.
 Mode = dict[str, Any] | None
 
-#: ``sentry_sdk.traces`` came with the stream mode; an older release takes ``trace_lifecycle`` for an unknown option.
-HAS_STREAM_MODE = importlib.util.find_spec("sentry_sdk.traces") is not None
-
 _TRACED = {"traces_sample_rate": 1.0, "release": "shop@1"}
 
 MODES: dict[str, Mode] = {
-    "transactions": _TRACED,
+    "sampled": _TRACED,
     "errors only": {"release": "shop@1"},
     "no client": None,
 }
-if HAS_STREAM_MODE:
+if HAS_STREAMED_SPANS and HAS_TRANSACTIONS:
     MODES["stream"] = {**_TRACED, "trace_lifecycle": "stream"}
 
 #: Those in which the scopes of a request wait for their first touch, and its root span with them, where no trace is
@@ -40,14 +37,14 @@ if HAS_STREAM_MODE:
 WAITING: dict[str, Mode] = {
     "errors only, no sessions": {"release": ""},
     "left out": {"release": "", "traces_sample_rate": 0.0},
-    "transactions, no sessions": {"release": "", "traces_sample_rate": 1.0},
+    "sampled, no sessions": {"release": "", "traces_sample_rate": 1.0},
 }
-if HAS_STREAM_MODE:
+if HAS_STREAMED_SPANS and HAS_TRANSACTIONS:
     WAITING["stream, untouched"] = {**_TRACED, "trace_lifecycle": "stream"}
 MODES.update(WAITING)
 
 #: The modes in which requests are traced.
-TRACED = tuple(mode for mode in ("transactions", "transactions, no sessions", "stream") if mode in MODES)
+TRACED = tuple(mode for mode in ("sampled", "sampled, no sessions", "stream") if mode in MODES)
 
 #: Every driver there is: the four protocols' ways, the bridge wrapped on both sides, and the validated WSGI server.
 ALL_DRIVERS: tuple[Driver, ...] = (*DRIVERS, BRIDGE_BOTH)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -11,11 +10,13 @@ from pathlib import Path
 import pytest
 import sentry_sdk
 
+from sentry_web.testing.sdk import HAS_TRANSACTIONS
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 FIGURES = json.loads((BENCHMARKS / "counts.json").read_text("utf-8"))
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 #: The figures' key, as in ``benchmarks/count.py``.
-KEY = PYTHON if importlib.util.find_spec("sentry_sdk.tracing") else f"{PYTHON}, streamed spans only"
+KEY = PYTHON if HAS_TRANSACTIONS else f"{PYTHON}, streamed spans only"
 GROWTH = 1.1
 #: sentry-sdk as it is installed, and relabelled as its next minor release.
 PARTS = ("instructions", "instructions, next minor")

@@ -29,11 +29,11 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.steps import Act
 
-from .properties import HAS_STREAM_MODE, MODES
+from .properties import MODES
 from .telemetry import OwnSpan, Telemetry, nothing_current
 
 DRIVERS = pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
-SDK_MODES = ["transactions", "errors only", *(["stream"] if HAS_STREAM_MODE else [])]
+SDK_MODES = ["sampled", "errors only", *(["stream"] if "stream" in MODES else [])]
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 HEADERS = (
     ("traceparent", f"00-{TRACE}-{SPAN}-01"),

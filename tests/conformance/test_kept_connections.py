@@ -43,11 +43,11 @@ from sentry_web.testing import (
 from sentry_web.testing.drivers import make_environ, make_scope
 from sentry_web.testing.steps import Act
 
-from .properties import HAS_STREAM_MODE, MODES, ONCE
+from .properties import MODES, ONCE
 from .telemetry import OwnSpan, Telemetry
 
 DRIVERS = pytest.mark.parametrize("driver", [WSGI, ASGI3, ASGI2], ids=repr)
-SDK_MODES = ["transactions", "errors only", *(["stream"] if HAS_STREAM_MODE else [])]
+SDK_MODES = ["sampled", "errors only", *(["stream"] if "stream" in MODES else [])]
 UPLOAD = RequestSpec(method="POST", path="/upload", headers=(("X-Owner", "gabriela"),), body=(b"x" * 70_000,))
 NEXT = RequestSpec(path="/next")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.drivers.asgi import make_scope
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS
 from sentry_web.testing.steps import Act
 
 STREAM_MODE = {"trace_lifecycle": "stream"}
@@ -65,7 +65,7 @@ def test_changed_options_of_the_client_are_obeyed(driver):
         assert len(events.roots) == 1
 
 
-@pytest.mark.skipif(find_spec("sentry_sdk.traces") is None, reason="not with this sentry-sdk: no streamed spans")
+@pytest.mark.skipif(not HAS_STREAMED_SPANS, reason="not with this sentry-sdk: no streamed spans")
 def test_the_stream_attributes_are_those_of_the_sdk(driver, run):
     script = Script((StartResponse(), ChildSpan("child"), SendChunk()))
     request = RequestSpec(path="/books/7", query="page=2&token=s3cr3t-8f3a", headers=(("User-Agent", "curl/8.0"),))

@@ -59,7 +59,7 @@ def told(telemetry: Telemetry) -> str:
 def report(driver: Any, run: str, arguments: tuple[Any, ...], both: bool) -> str:
     telemetry = Telemetry()
     wrap = telemetry.wrap(**OPTIONS)
-    with sdk("transactions" if both else "no client"):
+    with sdk("sampled" if both else "no client"):
         getattr(driver, run)(*arguments, wrap=wrap.around(ONCE) if both else wrap)
     return told(telemetry)
 

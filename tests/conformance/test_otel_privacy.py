@@ -39,7 +39,7 @@ def script_of(secrets, form):
 def test_no_planted_secret_leaves(driver, secrets, form, capture, both):
     telemetry = Telemetry()
     wrap = telemetry.wrap(capture_headers=capture, record_send_receive=True)
-    with sdk("transactions") as events:
+    with sdk("sampled") as events:
         driver.run(script_of(secrets, form), request_of(secrets), wrap.around(ONCE) if both else wrap)
         sent = telemetry.all_bytes + events.all_bytes
     assert b"LookupError" in sent

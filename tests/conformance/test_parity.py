@@ -232,7 +232,7 @@ def assert_same(drivers: Iterable[Driver], script: Script, request: RequestSpec,
 @example(  # found by nightly
     script=Script((SpawnThread((CaptureMessage("a"),)), StartResponse(), Raise()), Returns.ITERATOR),
     request=RequestSpec(),
-    mode="transactions",
+    mode="sampled",
 )
 def test_all_drivers(script, request, mode):
     assert_same(ALL_DRIVERS, ending_by_itself(script), as_bridged(request), mode)

@@ -10,7 +10,6 @@ import base64
 import gzip
 import json
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -32,12 +31,13 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.drivers import make_environ
+from sentry_web.testing.sdk import HAS_TRANSACTIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
 
 SECRET = "Hunter2-Zx81"
 #: sentry-sdk 3 has no ``send_default_pii``, and sends personal data unless it is told not to.
-SINCE_3 = find_spec("sentry_sdk.tracing") is None
+SINCE_3 = not HAS_TRANSACTIONS
 PRIVATE: dict[str, Any] = (
     {
         "data_collection": {"user_info": False, "cookies": {"mode": "off"}, "frame_context_lines": 0},

@@ -12,7 +12,6 @@ import io
 import json
 import logging
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 import sentry_sdk
@@ -22,6 +21,7 @@ from sentry_sdk.integrations.dedupe import DedupeIntegration
 
 from sentry_web import WebIntegration
 from sentry_web.testing import RequestSpec
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS
 from sentry_web.testing.transport import recording
 
 #: Defaults of ``sentry_sdk.init``, which ``recording`` switches off.
@@ -82,7 +82,7 @@ def main() -> None:
     passes: dict[str, Any] = {}
     with contextlib.redirect_stderr(io.StringIO()) if len(sys.argv) < 4 else contextlib.nullcontext():
         for label, (web, options) in PASSES.items():
-            if label == "stream" and find_spec("sentry_sdk.traces") is None:
+            if label == "stream" and not HAS_STREAMED_SPANS:
                 continue
             with recording(integrations=[WebIntegration()]):  # the SDK is up before the framework is imported
                 shop = importlib.import_module(name)

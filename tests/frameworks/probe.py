@@ -13,7 +13,6 @@ import io
 import json
 import logging
 import sys
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from alone import hide_other_frameworks
@@ -22,6 +21,7 @@ from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.testing import RequestSpec
 from sentry_web.testing.drivers import make_environ, make_scope
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS
 from sentry_web.testing.transport import recording
 
 UNKNOWN = "/no/such/page"
@@ -206,7 +206,7 @@ def main() -> None:
     passes: dict[str, Any] = {}
     with contextlib.redirect_stderr(io.StringIO()) if len(sys.argv) < 4 else contextlib.nullcontext():
         for label, (style, options) in PASSES.items():
-            if label == "stream" and find_spec("sentry_sdk.traces") is None:
+            if label == "stream" and not HAS_STREAMED_SPANS:
                 continue  # sentry-sdk before 2.35
             with recording():  # the SDK is up before the framework is imported, as in an application
                 shop = importlib.import_module(name)

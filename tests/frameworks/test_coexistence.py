@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -25,6 +24,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web.testing.sdk import HAS_TRANSACTIONS
 from sentry_web.testing.transport import recording
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class StarletteShop:
 @pytest.fixture(params=["transactions", "stream"])
 def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Events]]:
     """Start the SDK with an integration in one of its tracing modes."""
-    if request.param == "transactions" and find_spec("sentry_sdk.tracing") is None:
+    if request.param == "transactions" and not HAS_TRANSACTIONS:
         pytest.skip("not with this sentry-sdk: no transactions")
     mode = {"trace_lifecycle": "stream"} if request.param == "stream" else {}
     contexts = []

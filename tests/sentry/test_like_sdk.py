@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -20,12 +19,13 @@ from sentry_web._sentry.settings import build_policy
 from sentry_web.testing import Reported, RequestSpec, recording
 from sentry_web.testing.drivers.asgi import make_scope
 from sentry_web.testing.drivers.wsgi import make_environ
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS
 
 pytestmark = [
-    pytest.mark.skipif(find_spec("sentry_sdk.traces") is None, reason="not with this sentry-sdk: no streamed spans"),
+    pytest.mark.skipif(not HAS_STREAMED_SPANS, reason="not with this sentry-sdk: no streamed spans"),
     pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning"),
 ]
-IS_3 = find_spec("sentry_sdk.tracing") is None
+IS_3 = not HAS_TRANSACTIONS
 
 SECRET = "s3cr3t-value-8f3a"
 REQUEST = RequestSpec(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.util import find_spec
 from typing import Any
 
 from sentry_web.cli.readings import attributes_of
+from sentry_web.testing.sdk import HAS_TRANSACTIONS
 
-#: Whether this sentry-sdk sends transactions where it is not told otherwise; 3.x streams every span.
-HAS_TRANSACTIONS = find_spec("sentry_sdk.tracing") is not None
 #: The statuses of a root span by what a transaction says. A segment is ``ok`` or ``error``, and a request that the
 #: server refused is no error of the server.
 INTERNAL_ERROR = "internal_error" if HAS_TRANSACTIONS else "error"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sentry_web.demo.ingest import Ingest
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS
 
 from .client import Conversation, request_bytes
 from .processes import SERVERS, START, Process, process_of, wait_until
@@ -31,7 +31,7 @@ def listens(process: Process) -> bool:
 @pytest.mark.parametrize("mode", ["transactions", "stream"])
 @pytest.mark.parametrize("name", ["gunicorn, gthread", "waitress"])
 def test_a_stream_is_as_long_as_it_takes_and_keeps_its_spans(name: str, mode: str, tmp_path: Path) -> None:
-    if find_spec("sentry_sdk.traces" if mode == "stream" else "sentry_sdk.tracing") is None:
+    if not (HAS_STREAMED_SPANS if mode == "stream" else HAS_TRANSACTIONS):
         pytest.skip(f"not with this sentry-sdk: it has no such mode ({mode})")
     server = dataclasses.replace(SERVERS[name], command=(*SERVERS[name].command[:-1], "streaming_app:application"))
     with Ingest() as ingest, process_of(server, tmp_path, "", DSN=ingest.dsn, SDK_MODE=mode) as process:
