@@ -65,7 +65,7 @@ class Reported:
     @property
     def name(self) -> str | None:
         """The transaction's or the span's name."""
-        text: str | None = self.get("transaction") or self.get("name")
+        text: str | None = self.get("transaction") or self.get("name") or self.get("description")
         return text
 
     @property
@@ -80,7 +80,7 @@ class Reported:
 
     @property
     def trace(self) -> Mapping[str, Any]:
-        """The trace context; for a streamed span, the span itself."""
+        """The trace context; for a span of either shape, the span itself."""
         return self.payload if self.kind == "span" else (self.get("contexts") or {}).get("trace") or {}
 
     @property
@@ -165,6 +165,20 @@ class Events:
         return [
             event for event in self.all if event.kind == "transaction" or (event.kind == "span" and event["is_segment"])
         ]
+
+    @property
+    def children(self) -> list[Reported]:
+        """The child spans in whichever shape the SDK sends them, those of a transaction as spans of their own.
+
+        A transaction has them in the order of their starts; streamed spans come in the order of their ends.
+        """
+        found: list[Reported] = []
+        for event in self.all:
+            if event.kind == "transaction":
+                found.extend(Reported("span", span) for span in event["spans"])
+            elif event.kind == "span" and not event["is_segment"]:
+                found.append(event)
+        return found
 
     @property
     def sessions(self) -> list[Reported]:

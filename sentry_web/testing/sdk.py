@@ -29,13 +29,18 @@ def translated(options: dict[str, Any]) -> dict[str, Any]:
     """Return options of ``sentry_sdk.init`` in the terms of the installed sentry-sdk.
 
     ``send_default_pii``, off by default, becomes ``data_collection`` where there is nothing else. ``trace_lifecycle``
-    is left out where it names the only mode that there is; where the release does not have the mode, the option stays,
-    and ``sentry_sdk.init`` refuses it.
+    is left out where it names the only mode that there is.
 
     Args:
         options: The options.
+
+    Raises:
+        TypeError: If the release has no transactions, and they are asked for; sentry-sdk 3 would only log that.
+            ``sentry_sdk.init`` itself refuses streamed spans where it has none.
     """
     options = dict(options)
+    if not HAS_TRANSACTIONS and STATIC.items() <= options.items():
+        raise TypeError("Unknown option 'trace_lifecycle': this sentry-sdk has streamed spans only")
     if "send_default_pii" not in DEFAULT_OPTIONS:
         personal = bool(options.pop("send_default_pii", False))
         options.setdefault("data_collection", _PERSONAL_DATA[personal])

@@ -26,6 +26,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.events import Reported
+from sentry_web.testing.sdk import STATIC, STREAM
 from sentry_web.testing.transport import start
 
 OURS = Wrap.ours()
@@ -68,6 +69,18 @@ def test_streamed_spans() -> None:
     assert events.roots == events.segments
     assert {span.name for span in events.of(RequestSpec(path="/a"))} == {"GET /a", "child of /a"}
     assert {span.status for span in events.spans} == {"ok"}
+
+
+@pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
+@DRIVERS
+def test_child_spans_of_either_shape_read_alike(driver: Driver, sdk: dict[str, Any]) -> None:
+    script = Script((StartResponse(), ChildSpan("look up"), ChildSpan("render", (SendChunk(),))))
+    with recording(traces_sample_rate=1.0, **sdk) as events:
+        driver.run(script, wrap=OURS)
+    (root,) = events.roots
+    assert (root.kind == "transaction") is (sdk is STATIC)
+    assert [child.name for child in events.children] == ["look up", "render"]
+    assert {child.trace["parent_span_id"] for child in events.children} == {root.trace["span_id"]}
 
 
 def test_failures_are_readable() -> None:
