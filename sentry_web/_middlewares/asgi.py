@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, overload
 
-from .._options import DEFAULT_METHODS, build_options
-from .._sentry import SentryRecorder
+from .._options import build_options
+from .._sentry import SentryRecorder, asgi_parameters
 from ..asgi import AsgiMiddleware
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 class SentryAsgiMiddleware(AsgiMiddleware):
     """Reports the errors, requests and traces of an ASGI application (2 or 3) to Sentry.
 
-    In place of ``sentry_sdk.integrations.asgi.SentryAsgiMiddleware``, with the same positional parameters.
+    In place of ``sentry_sdk.integrations.asgi.SentryAsgiMiddleware``. Positional parameters are those of the installed
+    sentry-sdk: all of the following in this order with 2.x, and those from ``mechanism_type`` on with 3.x. By keyword,
+    each is accepted with either.
 
     Args:
         app: The ASGI application.
@@ -32,31 +35,62 @@ class SentryAsgiMiddleware(AsgiMiddleware):
 
     Raises:
         ValueError: For an option's value that is not allowed; the message names both.
-        TypeError: For a value of the wrong type, or an unknown option.
+        TypeError: For a value of the wrong type, an unknown option, or more positional arguments than parameters.
     """
 
     __slots__ = ()
 
-    def __init__(  # noqa: PLR0917 - sentry-sdk's signature
+    @overload
+    def __init__(
         self,
         app: Any,
-        unsafe_context_data: bool = False,
-        transaction_style: Style = "endpoint",
-        mechanism_type: str = "asgi",
-        span_origin: str = "manual",
-        http_methods_to_capture: tuple[str, ...] = DEFAULT_METHODS,
-        asgi_version: int | None = None,
-        root_path_in_path: Any = None,
+        unsafe_context_data: bool = ...,
+        transaction_style: Style = ...,
+        mechanism_type: str = ...,
+        span_origin: str = ...,
+        http_methods_to_capture: tuple[str, ...] = ...,
+        asgi_version: int | None = ...,
+        root_path_in_path: Any = ...,
         **options: Unpack[OptionTypes],
-    ) -> None:
-        config = build_options(
-            transaction_style=transaction_style,
-            mechanism_type=mechanism_type,
-            span_origin=span_origin,
-            http_methods_to_capture=http_methods_to_capture,
-            **options,
-        )
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        app: Any,
+        mechanism_type: str = ...,
+        span_origin: str = ...,
+        http_methods_to_capture: tuple[str, ...] = ...,
+        asgi_version: int | None = ...,
+        root_path_in_path: Any = ...,
+        **options: Unpack[StyledOptionTypes],
+    ) -> None: ...
+
+    def __init__(self, app: Any, *positional: Any, **options: Any) -> None:
+        if positional:
+            options = _by_name(positional, options)
+        if options.pop("unsafe_context_data", False):
+            warnings.warn(
+                "unsafe_context_data has no effect: every supported Python has context variables", stacklevel=2
+            )
+        options.pop("root_path_in_path", None)
+        asgi_version = options.pop("asgi_version", None)
+        config = build_options(**options)
         super().__init__(app, recorders=[SentryRecorder(config)], config=config, asgi_version=asgi_version)
+
+
+def _by_name(positional: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """Return all arguments of :class:`SentryAsgiMiddleware` but the application by name."""
+    names = asgi_parameters()
+    if len(positional) > len(names):
+        raise TypeError(
+            f"SentryAsgiMiddleware takes at most {len(names) + 1} positional arguments "
+            f"(app, {', '.join(names)}), but {len(positional) + 1} were given"
+        )
+    named = dict(zip(names, positional))
+    for name in named.keys() & options.keys():
+        raise TypeError(f"SentryAsgiMiddleware got multiple values for argument {name!r}")
+    return {**named, **options}
 
 
 class SentryMiddleware(SentryAsgiMiddleware):

@@ -10,6 +10,7 @@ faster is in ``_speedups``, which can be switched off, or deleted, without any c
 
 from __future__ import annotations
 
+from .compat import asgi_parameters
 from .recorder import SentryRecorder
 
-__all__ = ["SentryRecorder"]
+__all__ = ["SentryRecorder", "asgi_parameters"]

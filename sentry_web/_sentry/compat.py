@@ -6,6 +6,7 @@ small is missing, and nothing breaks.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
@@ -71,6 +72,17 @@ _MARKERS = {
 }
 
 
+#: The positional parameters, after the application, of sentry-sdk 2's ASGI middleware; 3.0 lost the first two.
+_ASGI_PARAMETERS = (
+    "unsafe_context_data",
+    "transaction_style",
+    "mechanism_type",
+    "span_origin",
+    "http_methods_to_capture",
+    "asgi_version",
+    "root_path_in_path",
+)
+
 #: This package, as Sentry names packages.
 _PACKAGE = "pypi:sentry-web"
 
@@ -85,6 +97,14 @@ class Marker:
 
 
 MARKER = Marker()
+
+
+def asgi_parameters() -> tuple[str, ...]:
+    """Return the positional parameters of the installed SDK's ASGI middleware, after the application, in order."""
+    from sentry_sdk.integrations.asgi import SentryAsgiMiddleware  # only needed where positional arguments are given
+
+    first = "unsafe_context_data" in inspect.signature(SentryAsgiMiddleware).parameters
+    return _ASGI_PARAMETERS if first else _ASGI_PARAMETERS[2:]
 
 
 #: Those of the modules that are imported; most processes import one of them, or both, at the start.

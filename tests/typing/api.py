@@ -80,6 +80,7 @@ starlette_app.add_middleware(SentryAsgiMiddleware, transaction_style="url")
 # sentry-sdk's positional parameters keep their places.
 SentryWsgiMiddleware(wsgi_app, True, "auto.http.flask", ("GET", "POST"))
 SentryAsgiMiddleware(asgi_app, False, "url", "starlette", "auto.http.starlette", ("GET",), 3)
+SentryAsgiMiddleware(asgi_app, "starlette", "auto.http.starlette", ("GET",), 3)
 
 # OPTIONS.
 SentryWsgiMiddleware(
@@ -106,9 +107,9 @@ SentryAsgiMiddleware(asgi_app, trusted_proxies=(), continue_traces=False)
 SentryWsgiMiddleware()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 SentryWsgiMiddleware(wsgi_app, option=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 SentryWsgiMiddleware(wsgi_app, transaction_style="name")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-SentryAsgiMiddleware(asgi_app, capture_body="sometimes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-SentryAsgiMiddleware(asgi_app, trusted_proxies=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-SentryAsgiMiddleware(asgi_app, False, "url", "", "", (), 3, True, "never")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+SentryAsgiMiddleware(asgi_app, capture_body="sometimes")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+SentryAsgiMiddleware(asgi_app, trusted_proxies=1.5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+SentryAsgiMiddleware(asgi_app, False, "url", "", "", (), 3, True, "never")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 # OpenTelemetry, and outputs of one's own.
 as_wsgi = instrument_wsgi(SentryWsgiMiddleware(wsgi_app), capture_headers=True, excluded_urls="/health")
