@@ -33,6 +33,7 @@ PYTHONS = nox.project.python_versions(PROJECT)
 LATER = ("3.14", "3.15")  # not promised yet, and tested where found
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 EXTRAS = ",".join(PROJECT["project"]["optional-dependencies"])
+PRE_RELEASE_SDK = "3.0.0b2"  # of the next major, until it is out; `newest(pre)` tells of a later one
 OLDEST_SDK = re.findall(r"sentry-sdk>=([\d.]+)", " ".join(PROJECT["project"]["dependencies"]))[0]
 
 # The locked sets: a name, the dependency groups in it, and what is pinned besides. All but those of `ALONE` hold the
@@ -43,6 +44,7 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "types": (("types",), ()),
     "tests": (("tests",), ()),
     "oldest": (("tests",), (f"sentry-sdk=={OLDEST_SDK}",)),
+    "pre": (("tests",), (f"sentry-sdk=={PRE_RELEASE_SDK}",)),
     "servers": (("tests", "servers"), ()),
     "backends": (("tests", "backends"), ()),
     "bugsink": (("bugsink",), ()),
@@ -96,7 +98,8 @@ nox.options.error_on_missing_interpreters = False  # one Python is promised, eve
 nox.options.sessions = ["lint", "types", f"tests-{CURRENT}"]
 
 FOUND = [version for version in PYTHONS if shutil.which(f"python{version}")] or [CURRENT]
-CORNERS = (f"compat-{FOUND[0]}(oldest)", f"compat-{FOUND[-1]}(newest)")  # `nox -s compat` has all between them too
+# `nox -s compat` has all between them too.
+CORNERS = (f"compat-{FOUND[0]}(oldest)", f"compat-{FOUND[-1]}(newest)", f"compat-{CURRENT}(pre)")
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 os.environ.setdefault("UV_BUILD_CONSTRAINT", str(LOCKS / "build.txt"))  # what builds uWSGI
@@ -190,9 +193,11 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=list(dict.fromkeys((*PYTHONS, *LATER, CURRENT))))
-@nox.parametrize("sdk", [nox.param("oldest", id="oldest"), nox.param("tests", id="newest")])
+@nox.parametrize(
+    "sdk", [nox.param("oldest", id="oldest"), nox.param("tests", id="newest"), nox.param("pre", id="pre")]
+)
 def compat(session: nox.Session, sdk: str) -> None:
-    """Run what depends on sentry-sdk and the interpreter with the oldest or the newest sentry-sdk."""
+    """Run what depends on sentry-sdk and the interpreter with the oldest, the newest or the next major's sentry-sdk."""
     _install_wheel(session, sdk)
     _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
 
@@ -203,10 +208,11 @@ def compat(session: nox.Session, sdk: str) -> None:
     [
         nox.param({"SENTRY_WEB_NO_SPEEDUPS": "1"}, id="plain"),
         nox.param({"SENTRY_SDK_RELABELLED": "1"}, id="relabelled"),
+        nox.param({"SENTRY_SDK_STREAMING": "1"}, id="streaming"),
     ],
 )
 def variants(session: nox.Session, variables: dict[str, str]) -> None:
-    """Run what `compat` runs without any speedup, and with sentry-sdk relabelled as its next minor release."""
+    """Run what `compat` runs without any speedup, with sentry-sdk relabelled as its next minor, and streaming spans."""
     _install_wheel(session, "tests")
     session.env.update(variables)
     _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
@@ -214,8 +220,8 @@ def variants(session: nox.Session, variables: dict[str, str]) -> None:
 
 @nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
-    """Run what `.ci/run` runs after a plain `nox`: servers, backends, otlp, two corners of `compat`, one variant."""
-    for name in ("servers", "backends", "otlp", *CORNERS, "variants(plain)"):
+    """Run what `.ci/run` runs after a plain `nox`: servers, backends, otlp, corners of `compat`, two variants."""
+    for name in ("servers", "backends", "otlp", *CORNERS, "variants(plain)", "variants(streaming)"):
         session.notify(name)
 
 
