@@ -19,6 +19,8 @@ from sentry_sdk.envelope import Envelope
 from sentry_web.testing.request import RequestSpec
 
 SPAN_CONTENT_TYPE = "application/vnd.sentry.items.span.v2+json"
+#: The statuses of a transaction that sentry-sdk derives from a 5xx; a streamed span has only ``ok`` and ``error``.
+_ERRORS = frozenset(("internal_error", "unimplemented", "unavailable", "deadline_exceeded"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,6 +89,38 @@ class Reported:
     def status(self) -> str | None:
         """The status of the root span, or of a streamed span."""
         return self.trace.get("status")
+
+    @property
+    def outcome(self) -> str | None:
+        """How a span ended, in either shape: ``"ok"`` (also a 4xx), ``"error"``, ``"cancelled"``, or ``None``."""
+        status: str | None = self.attributes.get("sentry.status") or self.status
+        if status is None or status == "cancelled":
+            return status
+        return "error" if status == "error" or status in _ERRORS else "ok"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What is known of a span, in either shape: the data of a transaction, or the attributes of a streamed span."""
+        return self.attributes or dict(self.trace.get("data") or {})
+
+    @property
+    def op(self) -> str | None:
+        """The operation of a span, in either shape."""
+        text: str | None = self.attributes.get("sentry.op") or self.trace.get("op")
+        return text
+
+    @property
+    def origin(self) -> str | None:
+        """What has made a span, in either shape."""
+        text: str | None = self.attributes.get("sentry.origin") or self.trace.get("origin")
+        return text
+
+    @property
+    def source(self) -> str | None:
+        """What the name of a root span or of an event is made of, in either shape."""
+        info = self.get("transaction_info") or {}
+        text: str | None = info.get("source") or self.attributes.get("sentry.segment.name.source")
+        return text
 
     @property
     def method_and_path(self) -> tuple[str | None, str | None]:

@@ -16,6 +16,7 @@ from sentry_web.testing import (
     ChildSpan,
     Driver,
     Log,
+    Peer,
     Raise,
     RecordingTransport,
     RequestSpec,
@@ -81,6 +82,43 @@ def test_child_spans_of_either_shape_read_alike(driver: Driver, sdk: dict[str, A
     assert (root.kind == "transaction") is (sdk is STATIC)
     assert [child.name for child in events.children] == ["look up", "render"]
     assert {child.trace["parent_span_id"] for child in events.children} == {root.trace["span_id"]}
+    assert {child.outcome for child in events.children} <= {None, "ok"}
+    assert all("thread.name" in child.data for child in events.children)
+
+
+@pytest.mark.parametrize("mode", [STATIC, STREAM], ids=["transactions", "stream"])
+@pytest.mark.parametrize(
+    ("steps", "outcome", "status"),
+    [
+        ((StartResponse(201),), "ok", 201),
+        ((StartResponse(404),), "ok", 404),
+        ((StartResponse(500),), "error", 500),
+        ((StartResponse(501),), "error", 501),
+        ((StartResponse(503),), "error", 503),
+        ((StartResponse(504),), "error", 504),
+        ((Raise(ValueError),), "error", 500),
+        ((StartResponse(), SendChunk(b"a"), SendChunk(b"b")), "cancelled", 200),
+    ],
+    ids=repr,
+)
+def test_what_is_known_of_a_root_span_in_either_shape(
+    mode: dict[str, Any], steps: Any, outcome: str, status: int
+) -> None:
+    peer = Peer(gone_after=1 if outcome == "cancelled" else None)
+    with recording(traces_sample_rate=1.0, **mode) as events:
+        ASGI3.run(Script(steps, peer=peer), RequestSpec(path="/books/7"), OURS)
+    (root,) = events.roots
+    assert (root.kind == "transaction") is (mode is STATIC)
+    assert root.outcome == outcome
+    assert root.data["http.request.method"] == "GET"
+    assert root.data["http.response.status_code"] == status
+    assert (root.op, root.origin) == ("http.server", "auto.http.sentry_web.asgi")
+    assert (root.name, root.source) == ("/books/7", "url")
+
+
+def test_what_no_root_span_has() -> None:
+    error = Reported("event", {"transaction": "/a", "transaction_info": {"source": "url"}})
+    assert (error.outcome, error.data, error.op, error.origin, error.source) == (None, {}, None, None, "url")
 
 
 def test_failures_are_readable() -> None:
