@@ -39,6 +39,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.drivers import make_scope
+from sentry_web.testing.sdk import STATIC, STREAM
 
 OK = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -203,7 +204,7 @@ def test_scope_messages_and_results_are_handed_through_as_they_are(events: Event
     assert seen[0] is scope
     assert seen[1] is message
     assert seen[2] == "taken"
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def test_receive_is_called_by_the_application_alone(events: Events) -> None:
@@ -246,11 +247,11 @@ def test_a_response_is_watched_and_passed_on(driver: Any, events: Events) -> Non
     script = Script(steps=(StartResponse(201), SendChunk(b"abc"), SendChunk(b"de")))
     transcript = driver.run(script, RequestSpec(path="/a"), Wrap.ours())
     assert (transcript.status, transcript.body, transcript.violations) == (201, b"abcde", ())
-    (transaction,) = events.transactions
-    assert transaction.status == "ok"
-    assert transaction.trace["data"]["http.response.status_code"] == 201
-    assert transaction.trace["data"]["http.response.body.size"] == 5
-    assert transaction.trace["data"]["sentry_web.time_to_first_byte"] > 0
+    (root,) = events.roots
+    assert root.outcome == "ok"
+    assert root.data["http.response.status_code"] == 201
+    assert root.data["http.response.body.size"] == 5
+    assert root.data["sentry_web.time_to_first_byte"] > 0
 
 
 def test_an_error_is_reported_once_and_passes(driver: Any, events: Events) -> None:
@@ -259,7 +260,7 @@ def test_an_error_is_reported_once_and_passes(driver: Any, events: Events) -> No
     assert [error.exception for error in events.errors] == [("ValueError", "boom")]
     assert events.errors[0].mechanism["type"] == "asgi"
     assert events.errors[0].mechanism["handled"] is False
-    assert events.transactions[0].status == "internal_error"
+    assert events.roots[0].outcome == "error"
 
 
 def test_an_asgi_2_application_that_cannot_be_made_is_reported(events: Events) -> None:
@@ -270,16 +271,16 @@ def test_an_asgi_2_application_that_cannot_be_made_is_reported(events: Events) -
     with pytest.raises(ValueError, match="not made"):
         app(make_scope(RequestSpec()))
     assert [error.exception for error in events.errors] == [("ValueError", "not made")]
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def test_a_client_that_went_away_is_no_error(driver: Any, events: Events) -> None:
     script = Script(steps=(StartResponse(), SendChunk(b"a"), SendChunk(b"b")), peer=Peer(gone_after=1))
     driver.run(script, RequestSpec(), Wrap.ours())
-    (transaction,) = events.transactions
+    (root,) = events.roots
     assert events.errors == []
-    assert transaction.status == "cancelled"
-    assert transaction.trace["data"]["sentry_web.client_gone"] is True
+    assert root.outcome == "cancelled"
+    assert root.data["sentry_web.client_gone"] is True
 
 
 def test_a_file_sent_by_its_path_ends_the_response(events: Events) -> None:
@@ -290,7 +291,7 @@ def test_a_file_sent_by_its_path_ends_the_response(events: Events) -> None:
         await send({"type": "http.response.debug"})
 
     assert len(serve(SentryAsgiMiddleware(app))) == 4
-    assert events.transactions[0].status == "ok"
+    assert events.roots[0].outcome == "ok"
 
 
 @pytest.mark.parametrize("message", [None, 5, {}, {"type": "http.response.body", "body": None}])
@@ -299,7 +300,7 @@ def test_what_the_application_sends_wrongly_is_the_servers_to_refuse(events: Eve
         await send(message)
 
     assert serve(SentryAsgiMiddleware(app))[0] is message
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def test_a_disconnect_told_while_the_server_takes_the_last_part_is_no_news(events: Events) -> None:
@@ -321,7 +322,7 @@ def test_a_disconnect_told_while_the_server_takes_the_last_part_is_no_news(event
         return {"type": "http.disconnect"}
 
     asyncio.run(SentryAsgiMiddleware(app)(make_scope(RequestSpec()), receive, send))
-    assert events.transactions[0].status == "ok"
+    assert events.roots[0].outcome == "ok"
 
 
 def test_a_client_gone_is_told_by_receive_too(events: Events) -> None:
@@ -329,7 +330,7 @@ def test_a_client_gone_is_told_by_receive_too(events: Events) -> None:
         await receive()
 
     serve(SentryAsgiMiddleware(app))
-    assert events.transactions[0].status == "cancelled"
+    assert events.roots[0].outcome == "cancelled"
 
 
 @pytest.mark.parametrize("message", [None, 5, {}, {"type": "http.request"}, {"type": "http.request", "body": None}])
@@ -344,7 +345,7 @@ def test_what_the_server_hands_over_wrongly_is_the_applications_to_refuse(events
 
     serve(SentryAsgiMiddleware(app), receive=receive)
     assert seen[0] is message
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 # --- lifespan --------------------------------------------------------------------------------------------------------
@@ -371,18 +372,18 @@ def test_what_is_set_in_the_lifespan_stays_there(driver: Any, events: Events) ->
     first, second = events.messages
     assert first.tags["phase"] == "startup"
     assert "phase" not in second.tags
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 # --- websocket -------------------------------------------------------------------------------------------------------
 
 
 def websocket(driver: Any, events: Events, *steps: Any, **script: Any) -> dict[str, Any]:
-    """Run it; the trace context of its transaction."""
+    """Run it; what is known of its root span, and how that ended."""
     driver.run_websocket(WsScript(steps=steps, **script), RequestSpec(path="/chat"), Wrap.ours())
-    (transaction,) = events.transactions
-    assert transaction.trace["op"] == "websocket.server"
-    return {"status": transaction.status, **transaction.trace["data"]}
+    (root,) = events.roots
+    assert root.op == "websocket.server"
+    return {"outcome": root.outcome, **root.data}
 
 
 def test_a_websockets_messages_and_bytes_are_counted(driver: Any, events: Events) -> None:
@@ -393,32 +394,41 @@ def test_a_websockets_messages_and_bytes_are_counted(driver: Any, events: Events
     assert (data["websocket.messages.sent"], data["websocket.bytes.sent"]) == (3, 9)
     assert (data["websocket.close_code"], data["websocket.closed_by"]) == (1001, "client")
     assert "http.response.body.size" not in data
-    assert data["status"] == "ok"
+    assert data["outcome"] == "ok"
 
 
 def test_a_close_by_the_server(driver: Any, events: Events) -> None:
     data = websocket(driver, events, Accept(), CloseSocket(4000))
-    assert (data["websocket.close_code"], data["websocket.closed_by"], data["status"]) == (4000, "server", "ok")
+    assert (data["websocket.close_code"], data["websocket.closed_by"], data["outcome"]) == (4000, "server", "ok")
 
 
 def test_a_close_with_1011_is_an_error(driver: Any, events: Events) -> None:
     data = websocket(driver, events, Accept(), CloseSocket(1011))
-    assert (data["websocket.close_code"], data["status"]) == (1011, "internal_error")
+    assert (data["websocket.close_code"], data["outcome"]) == (1011, "error")
 
 
 def test_a_close_before_accept_is_a_403(driver: Any, events: Events) -> None:
     data = websocket(driver, events, CloseSocket())
-    assert (data["http.response.status_code"], data["status"]) == (403, "permission_denied")
+    assert (data["http.response.status_code"], data["outcome"]) == (403, "ok")
 
 
 def test_a_denial_has_a_status(driver: Any, events: Events) -> None:
     data = websocket(driver, events, Deny(401))
-    assert (data["http.response.status_code"], data["status"]) == (401, "unauthenticated")
+    assert (data["http.response.status_code"], data["outcome"]) == (401, "ok")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"), [(CloseSocket(), "permission_denied"), (Deny(401), "unauthenticated")], ids=repr
+)
+def test_a_refused_handshake_is_a_status_of_its_transaction(driver: Any, refusal: Any, status: str) -> None:
+    with recording(traces_sample_rate=1.0, **STATIC) as events:
+        driver.run_websocket(WsScript(steps=(refusal,)), RequestSpec(path="/chat"), Wrap.ours())
+    assert [transaction.status for transaction in events.transactions] == [status]
 
 
 def test_an_error_on_a_websocket_is_reported(driver: Any, events: Events) -> None:
     data = websocket(driver, events, Accept(), Raise(ValueError, ("in chat",)))
-    assert data["status"] == "internal_error"
+    assert data["outcome"] == "error"
     assert data["http.response.status_code"] == 101
     (error,) = events.errors
     assert error["request"]["url"] == "ws://shop.example/chat"
@@ -431,7 +441,7 @@ def test_an_error_before_accept_is_a_500(driver: Any, events: Events) -> None:
 
 def test_a_client_gone_from_a_websocket_is_no_error(driver: Any, events: Events) -> None:
     data = websocket(driver, events, Accept(), Send("a"), Send("b"), gone_after=1)
-    assert data["status"] == "cancelled"
+    assert data["outcome"] == "cancelled"
     assert events.errors == []
 
 
@@ -454,7 +464,7 @@ def test_odd_websocket_messages_do_no_harm(events: Events) -> None:
         return incoming.pop(0)
 
     serve(SentryAsgiMiddleware(app), make_scope(RequestSpec(), kind="websocket"), receive)
-    data = events.transactions[0].trace["data"]
+    data = events.roots[0].data
     assert (data["websocket.messages.received"], data["websocket.bytes.received"]) == (1, 0)
     assert data["websocket.close_code"] == 1005  # RFC 6455, 7.1.5: a close frame without a code
     assert data["websocket.messages.sent"] == 0  # the connection had ended
@@ -466,7 +476,7 @@ def test_odd_websocket_messages_do_no_harm(events: Events) -> None:
 def test_twice_wrapped_is_once_reported(driver: Any, events: Events) -> None:
     ours = Wrap.ours()
     driver.run(Script(steps=(StartResponse(), Raise())), RequestSpec(), ours.around(ours))
-    assert (len(events.errors), len(events.transactions)) == (1, 1)
+    assert (len(events.errors), len(events.roots)) == (1, 1)
 
 
 @pytest.mark.parametrize("in_task", [False, True], ids=["awaited", "in a task"])
@@ -481,10 +491,10 @@ def test_a_request_inside_a_request_has_its_own_data_and_trace(events: Events, i
     serve(wrapped, make_scope(RequestSpec(path="/outer")))
     for path in ("/outer", "/inner"):
         (message,) = [message for message in events.messages if message.message == "at " + path]
-        (transaction,) = [transaction for transaction in events.transactions if transaction.name == path]
+        (root,) = [root for root in events.roots if root.name == path]
         assert message["request"]["url"].endswith(path)
-        assert message.trace["trace_id"] == transaction.trace["trace_id"]
-    outer, inner = events.transactions
+        assert message.trace["trace_id"] == root.trace["trace_id"]
+    outer, inner = events.roots
     assert outer.trace["trace_id"] != inner.trace["trace_id"]
 
 
@@ -498,7 +508,7 @@ def test_one_error_through_nested_requests_is_reported_once(events: Events) -> N
     with pytest.raises(ValueError, match="once"):
         serve(wrapped, make_scope(RequestSpec(path="/outer")))
     assert len(events.errors) == 1
-    assert [transaction.status for transaction in events.transactions] == ["internal_error"] * 2
+    assert [root.outcome for root in events.roots] == ["error"] * 2
 
 
 # --- nothing is kept -------------------------------------------------------------------------------------------------
@@ -517,7 +527,7 @@ def watched(references: list[weakref.ref[Any]]) -> Callable[..., Any]:
     return app
 
 
-@pytest.mark.parametrize("options", [{}, {"trace_lifecycle": "stream"}], ids=["transaction", "stream"])
+@pytest.mark.parametrize("options", [STATIC, STREAM], ids=["transactions", "stream"])
 def test_everything_of_a_failed_request_dies_by_reference_count(options: dict[str, Any]) -> None:
     references: list[weakref.ref[Any]] = []
 

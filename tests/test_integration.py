@@ -27,6 +27,7 @@ from sentry_web._middlewares import entry_points
 from sentry_web._sentry import recorder
 from sentry_web.testing import ASGI2, ASGI3, WSGI, Events, Raise, RequestSpec, Script, SendChunk, StartResponse, Wrap
 from sentry_web.testing.drivers import make_environ, make_scope
+from sentry_web.testing.sdk import STATIC, STREAM
 from sentry_web.testing.transport import recording
 
 TOKEN = "1-terces-yrev"[::-1]  # backwards: the SDK sends source lines
@@ -128,14 +129,13 @@ switched = pytest.mark.parametrize("on", [False, True], ids=["off", "on"])
 Init = Callable[..., Events]
 
 
-@pytest.fixture(params=["transactions", "stream"])
+@pytest.fixture(params=[STATIC, STREAM], ids=["transactions", "stream"])
 def init(request: pytest.FixtureRequest) -> Iterator[Init]:
     """Initialise the SDK in one of its tracing modes."""
-    mode = {"trace_lifecycle": "stream"} if request.param == "stream" else {}
     contexts = []
 
     def begin(*integrations: Any) -> Events:
-        context = recording(traces_sample_rate=1.0, integrations=list(integrations), **mode)
+        context = recording(traces_sample_rate=1.0, integrations=list(integrations), **request.param)
         contexts.append(context)
         return context.__enter__()
 

@@ -36,6 +36,7 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.drivers import make_environ
+from sentry_web.testing.sdk import STATIC, STREAM
 
 OK = "200 OK", [("Content-Type", "text/plain")]
 
@@ -78,9 +79,9 @@ def returning(response: Any) -> Callable[..., Any]:
 
 
 def size(events: Events) -> int:
-    """The size of the response body, of the only transaction."""
-    (transaction,) = events.transactions
-    return int(transaction.trace["data"]["http.response.body.size"])
+    """The size of the response body, of the only root span."""
+    (root,) = events.roots
+    return int(root.data["http.response.body.size"])
 
 
 # --- passing through -------------------------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ def test_what_runs_no_more_code_is_returned_as_it_is(events: Events, response: A
 def test_a_list_of_odd_parts_ends_the_request(events: Events) -> None:
     response = [b"abc", None]
     assert call(returning(response)) is response
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def answering(make: Callable[[], Any]) -> Any:
@@ -181,7 +182,7 @@ def test_what_can_be_iterated_is_watched(events: Events, make: Callable[[], Any]
     body.close()
     assert parts == list(make())
     assert size(events) == len(b"".join(parts))
-    assert events.transactions[0].status == "ok"
+    assert events.roots[0].outcome == "ok"
 
 
 def test_a_length_is_kept(events: Events) -> None:
@@ -211,7 +212,7 @@ def test_bytes_are_the_servers_to_refuse(events: Events) -> None:
     body = call(returning(b"abc"))
     assert list(body) == [97, 98, 99]  # as they are without us
     body.close()
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def test_a_file_wrapper_is_returned_as_it_is(events: Events, tmp_path: Any) -> None:
@@ -229,7 +230,7 @@ def test_a_file_wrapper_is_returned_as_it_is(events: Events, tmp_path: Any) -> N
             environ["wsgi.file_wrapper"] = wrapper
             environ.pop(MARKERS["wsgi"], None)
             assert call(returning(response), environ) is response
-    assert len(events.transactions) == 2
+    assert len(events.roots) == 2
 
 
 def test_without_a_file_wrapper_or_with_another_one_a_file_is_watched(events: Events) -> None:
@@ -239,7 +240,7 @@ def test_without_a_file_wrapper_or_with_another_one_a_file_is_watched(events: Ev
         body = call(returning(generator()), environ)
         assert b"".join(body) == b"abcde"
         body.close()
-    assert len(events.transactions) == 3
+    assert len(events.roots) == 3
 
 
 def test_an_object_that_refuses_to_be_asked_is_left_alone(events: Events) -> None:
@@ -253,7 +254,7 @@ def test_an_object_that_refuses_to_be_asked_is_left_alone(events: Events) -> Non
 
     response = Refusing()
     assert call(returning(response)) is response
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 class Reiterable:
@@ -290,7 +291,7 @@ def test_iter_of_a_response_and_of_its_iterator_is_what_it_is_without_us(make: A
     body = call(returning(make()))
     assert peek(body) == peek(make())
     del body
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 @pytest.mark.parametrize("make", [Reiterable, Sized, generator])
@@ -324,9 +325,9 @@ def test_every_kind_of_response_is_reported_the_same(driver: Any, returns: Retur
     transcript = driver.run(script, RequestSpec(path="/a"), Wrap.ours())
     assert transcript.body == b"abcde"
     assert transcript.violations == ()
-    (transaction,) = events.transactions
-    assert transaction.status == "ok"
-    assert transaction.trace["data"]["http.response.status_code"] == 201
+    (root,) = events.roots
+    assert root.outcome == "ok"
+    assert root.data["http.response.status_code"] == 201
     if returns is not Returns.FILE_WRAPPER:  # sent by the server, unseen by us
         assert size(events) == 5
 
@@ -347,11 +348,11 @@ def test_next_without_iter_on_what_is_no_iterator_is_an_error_as_without_us(even
 
 def test_a_request_ends_with_its_body_where_there_is_nothing_to_close(events: Events) -> None:
     body = call(returning(iter([b"abc"])))
-    assert events.transactions == []
+    assert events.roots == []
     assert list(body) == [b"abc"]
     assert size(events) == 3
     body.close()
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 @pytest.mark.parametrize("returns", [Returns.GENERATOR, Returns.LAZY_GENERATOR, Returns.ITERATOR])
@@ -370,7 +371,7 @@ def test_an_error_while_iterating_is_reported_once_and_passes(returns: Returns, 
     assert error.mechanism["type"] == "wsgi"
     assert error.mechanism["handled"] is False
     assert error["request"]["url"].endswith("/a")
-    assert events.transactions[0].status == "internal_error"
+    assert events.roots[0].outcome == "error"
 
 
 def test_after_an_error_close_still_runs_inside_the_request(events: Events) -> None:
@@ -420,8 +421,8 @@ def test_a_response_closed_early_was_left_by_its_client(close: Close, events: Ev
     script = Script(steps=(StartResponse(), SendChunk(), SendChunk()), returns=Returns.ITERATOR, peer=Peer(close=close))
     transcript = WSGI.run(script, RequestSpec(), Wrap.ours())
     assert transcript.closed == 1
-    (transaction,) = events.transactions
-    assert transaction.status == "cancelled"
+    (root,) = events.roots
+    assert root.outcome == "cancelled"
     assert events.errors == []
 
 
@@ -432,7 +433,7 @@ def test_closing_twice_reaches_the_application_twice(events: Events) -> None:
     body.close()
     body.close()
     assert response.closed == 2
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def test_an_abandoned_response_is_reported_when_it_is_dropped(events: Events) -> None:
@@ -459,23 +460,23 @@ def test_a_response_dropped_in_a_cycle_is_reported_once(events: Events) -> None:
     del body, holder
     gc.collect()
     for _ in range(200):
-        if events.transactions:
+        if events.roots:
             break
         time.sleep(0.05)
-    assert [transaction.status for transaction in events.transactions] == ["cancelled"]
+    assert [root.outcome for root in events.roots] == ["cancelled"]
 
 
 def test_a_response_that_is_dropped_after_its_end_is_not_reported_again(events: Events) -> None:
     body = streaming()
     body.close()
     del body
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 def test_a_response_that_is_dropped_as_the_process_ends_is_left_alone(events: Events) -> None:
     body = streaming()
     body.__del__(lambda: True)
-    assert events.transactions == []
+    assert events.roots == []
 
 
 def test_a_failure_of_ours_in_a_dropped_response_is_logged(events: Events, caplog: pytest.LogCaptureFixture) -> None:
@@ -530,8 +531,8 @@ def test_the_arguments_are_handed_on_as_they_are(events: Events, args: Any, kwar
     server = Server()
     call(app, server=server)
     assert server.started == [(*args, *kwargs.items())]
-    (transaction,) = events.transactions
-    assert transaction.trace["data"].get("http.response.status_code") == status
+    (root,) = events.roots
+    assert root.data.get("http.response.status_code") == status
 
 
 def test_keyword_arguments_count_by_name(events: Events) -> None:
@@ -540,7 +541,7 @@ def test_keyword_arguments_count_by_name(events: Events) -> None:
         return []
 
     call(app)
-    assert events.transactions[0].trace["data"].get("http.response.status_code") == 201
+    assert events.roots[0].data.get("http.response.status_code") == 201
 
 
 def test_what_is_written_is_counted_and_the_servers_answer_handed_back(events: Events) -> None:
@@ -581,7 +582,7 @@ def test_a_client_gone_while_writing_is_no_error(events: Events, error: type[Exc
     with pytest.raises(error):
         call(app, server=Broken())
     assert len(events.errors) == errors
-    assert events.transactions[0].status == ("internal_error" if errors else "cancelled")
+    assert events.roots[0].outcome == ("error" if errors else "cancelled")
 
 
 def test_an_error_given_to_start_response_is_reported_as_handled(events: Events) -> None:
@@ -590,8 +591,8 @@ def test_an_error_given_to_start_response_is_reported_as_handled(events: Events)
     assert transcript.status == "500 Status"
     (error,) = events.errors
     assert error.mechanism["handled"] is True
-    (transaction,) = events.transactions
-    assert transaction.trace["data"]["http.response.status_code"] == 500
+    (root,) = events.roots
+    assert root.data["http.response.status_code"] == 500
 
 
 # --- errors and nesting ----------------------------------------------------------------------------------------------
@@ -606,13 +607,13 @@ def test_an_error_in_the_call_is_reported_and_passes(events: Events, error: Base
         call(app)
     assert caught.value is error
     assert len(events.errors) == 1
-    assert events.transactions[0].trace["data"]["http.response.status_code"] == 500
+    assert events.roots[0].data["http.response.status_code"] == 500
 
 
 def test_twice_wrapped_is_once_reported(events: Events) -> None:
     ours = Wrap.ours()
     WSGI.run(Script(steps=(StartResponse(), SendChunk(), Raise())), RequestSpec(), ours.around(ours))
-    assert (len(events.errors), len(events.transactions)) == (1, 1)
+    assert (len(events.errors), len(events.roots)) == (1, 1)
 
 
 def nesting(seen: list[str]) -> Any:
@@ -636,10 +637,10 @@ def test_a_request_inside_a_request_has_its_own_data_and_trace(events: Events) -
     nesting([])(make_environ(RequestSpec(path="/outer")), Server())
     for path in ("/outer", "/inner"):
         (message,) = [message for message in events.messages if message.message == "at " + path]
-        (transaction,) = [transaction for transaction in events.transactions if transaction.name == path]
+        (root,) = [root for root in events.roots if root.name == path]
         assert message["request"]["url"].endswith(path)
-        assert message.trace["trace_id"] == transaction.trace["trace_id"]
-    inner, outer = events.transactions
+        assert message.trace["trace_id"] == root.trace["trace_id"]
+    inner, outer = events.roots
     assert inner.trace["trace_id"] != outer.trace["trace_id"]
 
 
@@ -647,7 +648,7 @@ def test_one_error_through_nested_requests_is_reported_once(events: Events) -> N
     with pytest.raises(ValueError, match="once"):
         nesting(["fail"])(make_environ(RequestSpec(path="/outer")), Server())
     assert len(events.errors) == 1
-    assert [transaction.status for transaction in events.transactions] == ["internal_error"] * 2
+    assert [root.outcome for root in events.roots] == ["error"] * 2
 
 
 # --- the request body ------------------------------------------------------------------------------------------------
@@ -676,7 +677,7 @@ class Weak(dict):  # type: ignore[type-arg]
     """An environ that can be weakly referenced."""
 
 
-@pytest.mark.parametrize("options", [{}, {"trace_lifecycle": "stream"}], ids=["transaction", "stream"])
+@pytest.mark.parametrize("options", [STATIC, STREAM], ids=["transactions", "stream"])
 @pytest.mark.parametrize("streaming", [False, True], ids=["in the call", "in the stream"])
 def test_everything_of_a_failed_request_dies_by_reference_count(options: dict[str, Any], streaming: bool) -> None:
     references: list[weakref.ref[Any]] = []
@@ -716,8 +717,8 @@ def test_parts_that_are_not_exactly_bytes_count_as_far_as_they_are(events: Event
         return iter([Part(b"abc"), bytearray(b"no bytes"), b"de"])
 
     assert list(SentryWsgiMiddleware(app)(make_environ(RequestSpec()), Server())) == [b"abc", b"no bytes", b"de"]
-    (transaction,) = events.transactions
-    assert transaction["contexts"]["trace"]["data"]["http.response.body.size"] == 5
+    (root,) = events.roots
+    assert root.data["http.response.body.size"] == 5
 
 
 class Streamed:
@@ -743,19 +744,19 @@ def test_a_response_that_has_been_sent_whole_is_reported_before_it_is_closed(eve
     response = SentryWsgiMiddleware(Streamed())(make_environ(RequestSpec()), Server())
     parts = iter(response)
     assert next(parts) == b"ab"
-    assert events.transactions == []
+    assert events.roots == []
     assert next(parts) == b"cd"  # nobody asks for more, nobody closes
-    (transaction,) = events.transactions
-    assert transaction.status == "ok"
+    (root,) = events.roots
+    assert root.outcome == "ok"
     response.close()
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
-def test_a_failing_close_is_reported_though_the_transaction_was_sent(events: Events) -> None:
+def test_a_failing_close_is_reported_though_the_root_span_was_sent(events: Events) -> None:
     response = SentryWsgiMiddleware(Streamed(RuntimeError("closing")))(make_environ(RequestSpec()), Server())
     assert list(response) == [b"ab", b"cd"]
     with pytest.raises(RuntimeError, match="closing"):
         response.close()
     (error,) = events.errors
     assert error.exception == ("RuntimeError", "closing")
-    assert error.trace["trace_id"] == events.transactions[0].trace["trace_id"]
+    assert error.trace["trace_id"] == events.roots[0].trace["trace_id"]
