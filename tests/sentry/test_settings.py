@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 import sentry_sdk
+from sentry_sdk.consts import DEFAULT_OPTIONS
 
 from sentry_web import SentryWsgiMiddleware
 from sentry_web._privacy.header_kinds import ADDRESS_HEADERS
 from sentry_web._privacy.policy import Rule
+from sentry_web._privacy.rules import Keys
 from sentry_web._request.forwarding import Forwarding
 from sentry_web._sentry import compat
 from sentry_web._sentry import settings as settings_module
@@ -67,7 +70,8 @@ def test_root_spans_are_made_where_traces_are_asked_for(options: dict[str, Any],
     ],
 )
 def test_the_lifecycle_is_an_option_and_was_an_experiment(options: dict[str, Any], streaming: bool) -> None:
-    assert settings(**options).streaming is streaming
+    """Without transactions it is accepted, and says nothing."""
+    assert settings(**options).streaming is (streaming or not compat.HAS_TRANSACTIONS)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +130,16 @@ def test_what_a_data_collection_leaves_out_has_no_rule_of_the_users() -> None:
     policy = build_policy({"data_collection": {"provided_by_user": True}}, Forwarding())
     assert (policy.user_info, policy.bodies) == (False, False)
     assert policy.headers.mode == policy.query.mode == "denylist"
+
+
+def test_where_nothing_is_set_the_sdks_default_counts() -> None:
+    """sentry-sdk 2 sends personal data where ``send_default_pii`` says so; 3 does, unless it is switched off."""
+    personal = "send_default_pii" not in DEFAULT_OPTIONS
+    policy = build_policy(sentry_sdk.Client().options, Forwarding())
+    assert policy.user_info is personal
+    assert (policy.cookies is not None) is personal
+    assert policy.bodies
+    assert policy.headers.mode == policy.query.mode == policy.fields.mode == "denylist"
 
 
 def test_the_sdks_own_terms_are_sensitive_but_for_addresses() -> None:
@@ -201,17 +215,30 @@ def test_no_client_is_kept_alive_and_none_mistaken_for_a_dead_one() -> None:
 
 
 def test_a_second_init_is_in_force_from_the_next_request_on() -> None:
-    app = SentryWsgiMiddleware(lambda environ, start_response: [start_response("200 OK", []), b""][1:])
+    def report(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        sentry_sdk.capture_message("here")
+        return []
+
+    app = SentryWsgiMiddleware(report)
     with recording(send_default_pii=True, traces_sample_rate=1.0) as personal:
         app(make_environ(RequestSpec(headers=(("Cookie", "theme=dark"),))), lambda *args: None)
         with recording(traces_sample_rate=1.0) as plain:
             app(make_environ(RequestSpec(headers=(("Cookie", "theme=dark"),))), lambda *args: None)
-    assert personal.transactions[0]["request"]["cookies"] == {"theme": "dark"}
-    assert "cookies" not in plain.transactions[0]["request"]
+    assert personal.messages[0]["request"]["cookies"] == {"theme": "dark"}
+    assert "cookies" not in plain.messages[0]["request"]
+    assert len(personal.roots) == len(plain.roots) == 1
 
 
+@pytest.mark.skipif(find_spec("sentry_sdk.scrubber") is None, reason="not with this sentry-sdk: it has no scrubber")
 def test_a_release_without_scrubber_terms_would_be_noticed() -> None:
     assert {"password", "token"} & set(settings_module._OF_SDK)
+
+
+def test_the_terms_of_the_sdks_scrubber_are_sensitive_without_it() -> None:
+    """sentry-sdk 3 has none."""
+    keys = Keys()
+    assert [term for term in settings_module._OF_SDK if not keys.is_sensitive(term)] == []
 
 
 # --- on every driver -------------------------------------------------------------------------------------------------
@@ -232,19 +259,39 @@ PERSON = RequestSpec(
 
 
 def told(run: Any, driver: Any, **sdk: Any) -> tuple[dict[str, Any], Any, Any]:
-    """Return the message's request, with header names in lower case, the message and the transaction."""
+    """Return the message's request, with header names in lower case, the message and the root span; all agree."""
     events = run(driver, SPEAKS, PERSON, sdk=sdk)
-    (message,), (transaction,) = events.messages, events.transactions
+    (message,), (root,) = events.messages, events.roots
     assert SECRET.encode() not in events.all_bytes
-    assert {**message["request"], "data": None} == {**transaction["request"], "data": None}
     request = dict(message["request"])
     request["headers"] = {name.lower(): value for name, value in request.get("headers", {}).items()}
-    return request, message, transaction
+    if root.kind == "transaction":
+        assert {**message["request"], "data": None} == {**root["request"], "data": None}
+    else:
+        assert {**headers_of(root), "cookie": None} == {**request["headers"], "cookie": None}
+        assert root.data.get("http.query") == request.get("query_string")
+        assert root.data["url.full"] == "?".join([request["url"], *filter(None, [request.get("query_string")])])
+    return request, message, root
+
+
+def headers_of(segment: Any) -> dict[str, str]:
+    """Return the headers among the attributes of a segment; sentry-sdk 3 has lists of values."""
+    named = {
+        key.removeprefix("http.request.header."): value for key, value in segment.data.items() if ".header." in key
+    }
+    return {name: value if isinstance(value, str) else value[0] for name, value in named.items()}
+
+
+def address_of(root: Any) -> str | None:
+    """Return the user's address on a root span."""
+    user: dict[str, Any] = root.get("user") or {}
+    address: str | None = user.get("ip_address") or root.data.get("user.ip_address")
+    return address
 
 
 @pytest.mark.parametrize("sdk", [{}, {"send_default_pii": False}])
 def test_pii_off(driver: Any, run: Any, sdk: dict[str, Any]) -> None:
-    request, message, transaction = told(run, driver, **sdk)
+    request, message, root = told(run, driver, **sdk)
     assert request["query_string"] == "page=2&token=[Filtered]&sort=up"
     assert request["headers"]["x-shop"] == "north"
     for name in ("cookie", "x-auth-token", "x-forwarded-for"):
@@ -252,19 +299,20 @@ def test_pii_off(driver: Any, run: Any, sdk: dict[str, Any]) -> None:
     assert "cookies" not in request
     assert "REMOTE_ADDR" not in request["env"]
     assert "ip_address" not in message.get("user", {})
-    assert "client.address" not in transaction.trace["data"]
+    assert "client.address" not in root.data
+    assert address_of(root) is None
     remarks = message["_meta"]["request"]
     assert remarks["query_string"] == {"": {"rem": [["!config", "s"]]}}
     assert {name.lower() for name in remarks["headers"]} == {"cookie", "x-auth-token", "x-forwarded-for"}
 
 
 def test_pii_on(driver: Any, run: Any) -> None:
-    request, message, transaction = told(run, driver, send_default_pii=True)
+    request, message, root = told(run, driver, send_default_pii=True)
     assert request["headers"]["x-forwarded-for"] == "203.0.113.9"
     assert request["headers"]["cookie"] == request["headers"]["x-auth-token"] == FILTERED
     assert request["cookies"] == {"theme": "dark", "session": FILTERED, "language": "de"}
     assert request["env"]["REMOTE_ADDR"] == message["user"]["ip_address"] == "203.0.113.9"
-    assert transaction["user"]["ip_address"] == transaction.trace["data"]["client.address"] == "203.0.113.9"
+    assert address_of(root) == root.data["client.address"] == "203.0.113.9"
 
 
 @pytest.mark.parametrize("user_info", [True, False])
@@ -284,10 +332,10 @@ def test_a_collection_wins_over_pii(driver: Any, run: Any) -> None:
 def test_everything_off(driver: Any, run: Any) -> None:
     off = {"mode": "off"}
     collection = {"http_headers": {"request": off}, "cookies": off, "url_query_params": off, "user_info": False}
-    request, _, transaction = told(run, driver, data_collection=collection)
+    request, _, root = told(run, driver, data_collection=collection)
     assert {"cookies", "query_string"}.isdisjoint(request)
     assert request["headers"] == {}
-    assert {"url.query", "user_agent.original"}.isdisjoint(transaction.trace["data"])
+    assert {"url.query", "user_agent.original"}.isdisjoint(root.data)
 
 
 def test_a_denylist_has_terms_of_the_users(driver: Any, run: Any) -> None:
@@ -323,5 +371,5 @@ def test_a_collection_of_bodies(driver: Any, run: Any, bodies: Any, sent: bool) 
 
 def test_the_client_in_force_is_asked_at_each_request(driver: Any, run: Any) -> None:
     assert not sentry_sdk.get_client().is_active()
-    assert run(driver).transactions
-    assert not run(driver, sdk={"traces_sample_rate": None}).transactions
+    assert run(driver).roots
+    assert not run(driver, sdk={"traces_sample_rate": None}).roots
