@@ -135,7 +135,8 @@ def test_what_a_data_collection_leaves_out_has_no_rule_of_the_users() -> None:
 def test_where_nothing_is_set_the_sdks_default_counts() -> None:
     """sentry-sdk 2 sends personal data where ``send_default_pii`` says so; 3 does, unless it is switched off."""
     personal = "send_default_pii" not in DEFAULT_OPTIONS
-    policy = build_policy(sentry_sdk.Client().options, Forwarding())
+    client = sentry_sdk.Client(default_integrations=False, auto_enabling_integrations=False)
+    policy = build_policy(client.options, Forwarding())
     assert policy.user_info is personal
     assert (policy.cookies is not None) is personal
     assert policy.bodies
