@@ -44,6 +44,7 @@ from sentry_web.testing.script import Close, Peer, Protocol, Returns, Script
 from sentry_web.testing.steps import (
     Breadcrumb,
     Cancel,
+    CaptureMany,
     CaptureMessage,
     ChildSpan,
     Feature,
@@ -82,6 +83,7 @@ __all__ = [
     "Breadcrumb",
     "Call",
     "Cancel",
+    "CaptureMany",
     "CaptureMessage",
     "ChildSpan",
     "Close",

@@ -169,6 +169,33 @@ class Raise(Act):
         return error
 
 
+@dataclass(frozen=True, repr=False)
+class CaptureMany(Act):
+    """Raise exceptions in one line, capture each, and let it go; then let the same line raise one that is not captured.
+
+    Memory that is given back is used again, so that the last exception may have the address of a captured one.
+
+    Args:
+        times: The number of exceptions that are captured.
+        kind: The class of the exceptions.
+        fails: Whether the last one is raised.
+    """
+
+    times: int = 1
+    kind: type[Exception] = ValueError
+    fails: bool = True
+
+    def act(self, recorder: TranscriptWriter) -> None:
+        for number in range(self.times + self.fails):
+            try:
+                raise self.kind("captured")  # noqa: TRY301 - each must come from this line
+            except self.kind as error:
+                if number == self.times:
+                    recorder.raised.append(error)
+                    raise
+                sentry_sdk.capture_exception(error)
+
+
 #: Ways to read from a WSGI input stream: plainly, as a context manager, twice from the same position, into a buffer.
 READING_WAYS = ("read", "with", "again", "into")
 

@@ -223,7 +223,8 @@ def test_missing_keys() -> None:
 def test_a_middleware_that_cannot_be_imported_and_reports_nothing() -> None:
     verdict = check(around(teapot), kind="wsgi-middleware", examples=5)
     (finding,) = verdict.findings
-    assert (finding.aspect, verdict.examples.keys()) == ("status", {"transparent"})
+    assert finding.aspect == "status"
+    assert verdict.examples.keys() - {"isolation"} == {"transparent"}  # OpenTelemetry's spans need no report to Sentry
     assert [note.partition(" to ")[0] for note in verdict.notes] == [
         "It reports no errors",
         "It reports no transactions",

@@ -20,8 +20,10 @@ Hypothesis may be imported by ``cases`` and ``search`` only. These modules, and 
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sentry_web.testing.check.subject import KINDS, WrongSubjectError, subject_of
@@ -84,7 +86,19 @@ def check(
     chosen = frozenset(only)
     if not chosen <= set(PROPERTIES):
         raise ValueError(f"only: {', '.join(sorted(chosen - set(PROPERTIES)))} is none of {', '.join(PROPERTIES)}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the subject under test may issue any warning
+    with _quiet():
         subject = subject_of(app_or_middleware, kind=kind, name=name, sdk=dict(sdk or {}), paths=tuple(paths))
         return search(subject, examples=examples, seconds=seconds, seed=seed, only=chosen)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ignore the warnings of the subject under test, and print none of its log records; handlers still get them."""
+    handler = logging.NullHandler()  # without any handler, logging prints to stderr
+    logging.getLogger().addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.getLogger().removeHandler(handler)

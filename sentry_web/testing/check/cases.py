@@ -15,11 +15,15 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sentry_web.testing import strategies
+from sentry_web.testing.connections import Accept, Receive, Send, WsScript
 from sentry_web.testing.drivers import Driver
 from sentry_web.testing.request import RequestSpec
-from sentry_web.testing.script import CLOSABLE, Peer, Returns, Script
+from sentry_web.testing.script import CLOSABLE, Peer, Protocol, Returns, Script
 from sentry_web.testing.steps import (
+    READING_WAYS,
+    Breadcrumb,
     Cancel,
+    CaptureMany,
     CaptureMessage,
     ChildSpan,
     ClientDisconnect,
@@ -34,6 +38,7 @@ from sentry_web.testing.steps import (
     StartResponse,
     Step,
     Translate,
+    WebSocketDisconnect,
 )
 
 Cases = st.SearchStrategy[dict[str, Any]]
@@ -75,6 +80,32 @@ def anything(drivers: Sequence[Driver]) -> Cases:
     closing = st.builds(_closing, valid, st.sampled_from(sorted(CLOSABLE, key=str)), strategies.raises())
     scripts = st.one_of(valid, streaming(), streaming(), odd, closing)
     return _fixed(drivers, script=scripts, request=st.one_of(requests(), strategies.odd_requests()))
+
+
+def peeked(drivers: Sequence[Driver]) -> Cases:
+    """Return responses of every kind that can be iterated in two steps."""
+    kinds = [*STREAMED, Returns.LIST, Returns.TUPLE, Returns.SIZED, Returns.REITERABLE]
+    chunks = st.lists(st.builds(SendChunk, st.sampled_from([b"a", b"b"])), min_size=1, max_size=3)
+    scripts = st.builds(
+        lambda chunks, returns: Script((StartResponse(), *chunks), returns), chunks, st.sampled_from(kinds)
+    )
+    return _fixed(drivers, script=scripts)
+
+
+def read_in_other_ways(drivers: Sequence[Driver]) -> Cases:
+    """Return applications that use more of the server's input stream than ``read``."""
+    ways = st.sampled_from([way for way in READING_WAYS if way != "read"])
+    scripts = st.builds(
+        lambda size, way: Script((ReadBody(size, way), StartResponse())), st.sampled_from([-1, 2]), ways
+    )
+    return _fixed(drivers, script=scripts, request=st.just(RequestSpec("POST", body=(b"body",))))
+
+
+def copying(drivers: Sequence[Driver]) -> Cases:
+    """Return applications that read, answer and perhaps fail."""
+    steps = [(StartResponse(),), (ReadBody(), StartResponse(), SendChunk()), (Raise(),)]
+    scripts = st.sampled_from([Script(each) for each in steps])
+    return _fixed(drivers[:1], script=scripts, request=st.just(RequestSpec("POST", body=(b"body",))))
 
 
 def streaming() -> st.SearchStrategy[Script]:
@@ -159,14 +190,44 @@ def leaving(drivers: Sequence[Driver]) -> Cases:
 
 
 def losing(drivers: Sequence[Driver]) -> Cases:
-    """Return cases in which the client disconnects while it sends its body, also below a framework that wraps that."""
-    reads: list[Step] = [ReadBody(), Translate((ReadBody(),)), Translate((ReadBody(),), ClientDisconnect)]
+    """Return cases in which the client disconnects while it sends its body."""
     scripts = st.builds(
-        lambda read, returns: Script((read, StartResponse()), returns, (), Peer(leaves_amid_body=True)),
-        st.sampled_from(reads),
+        lambda returns: Script((ReadBody(), StartResponse()), returns, (), Peer(leaves_amid_body=True)),
         st.sampled_from(STREAMED),
     )
     return _fixed(drivers, script=scripts, request=st.just(RequestSpec("POST", body=(b"half of",))))
+
+
+def losing_wrapped(drivers: Sequence[Driver]) -> Cases:
+    """Return cases in which a framework makes an exception of its own of a disconnect, amid either body."""
+    kinds = (RuntimeError, ClientDisconnect)
+    scripts = [Script((Translate((ReadBody(),), kind),), peer=Peer(leaves_amid_body=True)) for kind in kinds]
+    if drivers[0].protocol is not Protocol.WSGI:  # there it is the server that finds that the client has gone
+        scripts += [Script((StartResponse(), Translate((SendChunk(),), kind)), peer=Peer(0)) for kind in kinds]
+    return _fixed(drivers, script=st.sampled_from(scripts), request=st.just(RequestSpec("POST", body=(b"half of",))))
+
+
+def leaving_socket(drivers: Sequence[Driver]) -> Cases:
+    """Return cases in which the client leaves a websocket, while the application receives or while it sends."""
+    scripts = [
+        WsScript((Accept(), Receive(insists=True))),
+        WsScript((Accept(), Receive(insists=True)), leaves_with=1001),
+        WsScript((Accept(), Send(), Send()), gone_after=1),
+        WsScript((Accept(), Translate((Send(),), WebSocketDisconnect)), gone_after=0),
+    ]
+    return _fixed(drivers, script=st.sampled_from(scripts))
+
+
+def signalling(drivers: Sequence[Driver]) -> Cases:
+    """Return the exceptions by which WSGI applications end a websocket, as gunicorn and werkzeug expect."""
+    return _fixed(drivers, signal=st.sampled_from([StopIteration, ConnectionError]))
+
+
+def recaptured(drivers: Sequence[Driver]) -> Cases:
+    """Return applications that capture many exceptions before one leaves them."""
+    kinds = st.sampled_from([ValueError, RuntimeError])
+    scripts = st.builds(lambda times, kind: Script((CaptureMany(times, kind),)), st.sampled_from([1, 2, 5, 100]), kinds)
+    return _fixed(drivers, script=scripts, request=traced_requests())
 
 
 def killed() -> list[type[BaseException]]:
@@ -232,6 +293,20 @@ def interleaved(drivers: Sequence[Driver]) -> Cases:
         return scripts.map(lambda script: Script((SetTag(tag, "1"), *script.steps), script.returns, script.after))
 
     return _fixed(drivers, first=tagged("first"), second=tagged("second"))
+
+
+def kept(drivers: Sequence[Driver]) -> Cases:
+    """Return cases of two requests on one connection, each with a tag of its own."""
+    uses: list[tuple[Step, ...]] = [(), (ReadBody(),), (Breadcrumb("first"), ReadBody())]
+    firsts = st.builds(lambda steps: Script((SetTag("first", "1"), *steps, StartResponse())), st.sampled_from(uses))
+    ends: list[tuple[Step, ...]] = [(StartResponse(),), (Raise(),)]
+    second = st.sampled_from([Script((SetTag("second", "1"), CaptureMessage("hello"), *end)) for end in ends])
+    return _fixed(drivers, first=firsts, second=second, leak=st.sampled_from([-1, 0]))
+
+
+def kept_spans(drivers: Sequence[Driver]) -> Cases:
+    """Return cases of an application that serves two requests on one connection."""
+    return _fixed(drivers, script=st.just(Script((ReadBody(), StartResponse()))), leak=st.sampled_from([-1, 0]))
 
 
 def parallel(drivers: Sequence[Driver], sdk: dict[str, Any]) -> Cases:

@@ -55,6 +55,12 @@ SENT = {
     "query": "secrets in the query are sent (getsentry/sentry-python#6501)",
     "address": "headers that carry the client's address are sent",
 }
+AGAIN = "iter() of an iterator is another one: clients that look at the first part get it twice"
+COPIED = "what the middleware keeps in the environ or scope cannot be copied"
+RAISES = "what a framework left is read without precaution"
+SIGNAL = "flask-sock ends a websocket by StopIteration under gunicorn, by ConnectionError under werkzeug"
+FREED = "exceptions are known by their address, which the next one has again"
+LEAKED = "asyncio hands the context of a request to the next one (encode/uvicorn#2167, python/cpython#140947)"
 FRAMES = "secrets leave the process in frame variables"
 
 _FAILED = '("internal_error", "error")'
@@ -121,6 +127,84 @@ TRANSPARENT = (
         "bare.calls == wrapped.calls",
         "the calls between server and application are others, or in another order",
         residual=True,
+    ),
+)
+
+ITERATED = (
+    Expectation(
+        "iter() again", "peeked.body == straight.body", "iter() of the response's iterator starts it again", AGAIN
+    ),
+)
+_INPUT = "{{call.name for call in {}.calls if call.name.startswith('input.')}}"
+_READ = "[call for call in {}.calls if call.name == 'read']"
+READ = (
+    Expectation(
+        "wsgi.input",
+        f"{_INPUT.format('bare')} <= {_INPUT.format('wrapped')}",
+        "wsgi.input lacks what the server's stream has: `with`, seek() or readinto()",
+    ),
+    Expectation(
+        "wsgi.input again",
+        f"{_READ.format('bare')} == {_READ.format('wrapped')}",
+        "the application reads other bytes of the request's body",
+        residual=True,
+    ),
+)
+_RAISED = "[e.what for e in {}.exceptions]"
+
+
+def _passed_on(aspect: str, broken: str, lost: str, defect: str) -> tuple[Expectation, ...]:
+    raised = f"{_RAISED.format('bare')} == {_RAISED.format('wrapped')}"
+    return (
+        Expectation(aspect, raised, broken, defect, shows="bare.diff(wrapped)"),
+        Expectation(f"{aspect}: reported", "len(roots) == 1", lost, defect, residual=True, shows="events"),
+    )
+
+
+def copied(how: str) -> tuple[Expectation, ...]:
+    """Expect that an application may do this with the environ or scope, and is reported as any other."""
+    given = f"environ or scope that is {how}"
+    return _passed_on(given, f"an {given} breaks the application", f"an {given} is not one transaction", COPIED)
+
+
+READERS = _passed_on(
+    "odd objects",
+    "an object that a framework left and that raises when it is read breaks the application",
+    "a request is lost since an object that a framework left raises when it is read",
+    RAISES,
+)
+TOUCHED = (
+    Expectation(
+        "text in events",
+        "untouchable == []",
+        "the application's own event processor finds objects where texts belong, and fails at them",
+        shows="untouchable",
+    ),
+)
+RECAPTURED = (
+    Expectation(
+        "captured before",
+        "len(events.errors) == script.steps[0].times + 1",
+        "an exception is lost since others of its kind were captured before",
+        FREED,
+    ),
+)
+_OF_AN_ENDED_ONE = "of an ended one, whose context leaked"
+NOTHING_LEAKED = (
+    Expectation("inherited tags", "inherited == []", f"a request has the tags {_OF_AN_ENDED_ONE}", LEAKED),
+)
+NOTHING_LEAKED_OF_TRACES = (
+    Expectation("inherited mark", "len(traces) == 2", f"a request has the mark {_OF_AN_ENDED_ONE}: it is lost", LEAKED),
+    Expectation(
+        "inherited trace", "len(set(traces)) == len(traces)", f"a request has the trace {_OF_AN_ENDED_ONE}", LEAKED
+    ),
+)
+NO_SPAN_LEAKED = (
+    Expectation(
+        "inherited span",
+        "seen[0] != seen[1] or not any(seen)",
+        f"a request has for its parent the span {_OF_AN_ENDED_ONE}",
+        LEAKED,
     ),
 )
 

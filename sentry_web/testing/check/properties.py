@@ -7,6 +7,7 @@ for examples is in ``search``.
 from __future__ import annotations
 
 import enum
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class Property:
         imports: Import lines that ``run`` needs.
         needs: The kinds of reports without which the property is not applicable.
         weight: The number of examples, as a multiple of the requested number.
+        trait: Text of examples that show the same fault under other properties, which leave them out once it is found.
         repeats: The number of runs of one example in which a condition must fail, for those that depend on clocks.
     """
 
@@ -50,6 +52,7 @@ class Property:
     imports: tuple[str, ...] = ()
     needs: Needs = Needs.TRACES
     weight: float = 1.0
+    trait: str = ""
     repeats: int = 1
 
 
@@ -69,6 +72,32 @@ def properties_of(subject: Subject) -> Iterator[Property]:
 
 
 def _transparent(side: Side) -> Iterator[Property]:
+    drivers, protocol = side.drivers, side.protocol
+    if protocol == "wsgi":
+        yield Property(
+            "transparent",
+            protocol,
+            cases.peeked(drivers),
+            runs.ITERATED,
+            expectations.ITERATED,
+            "(straight.body, peeked.body)",
+            runs.ITERATED_IMPORTS,
+            Needs.NOTHING,
+            weight=0.3,
+            trait="peeks=True",
+        )
+        reads, shows = cases.read_in_other_ways(drivers), "bare.diff(wrapped)"
+        yield Property(
+            "transparent",
+            protocol,
+            reads,
+            runs.TWO_RUNS,
+            expectations.READ,
+            shows,
+            needs=Needs.NOTHING,
+            weight=0.1,
+            trait="way=",
+        )
     for examples, run, expects, weight in (
         (cases.anything(side.drivers), runs.TWO_RUNS, expectations.TRANSPARENT, 3.0),
         (cases.sparse(side.drivers), runs.SPARSE[side.protocol], expectations.MISSING_KEYS, 1.0),
@@ -85,6 +114,22 @@ def _once(side: Side) -> Iterator[Property]:
     if side.protocol == "wsgi":
         between = expectations.once(", wrapped twice around a generator", expectations.CLEARED_MARK)
         yield Property("once", side.protocol, valid, runs.REPORTED_AROUND_GENERATOR, between, weight=0.5)
+    yield from _passed_on(side)
+    recaptured, expects = cases.recaptured(side.drivers), expectations.RECAPTURED
+    yield Property("once", side.protocol, recaptured, runs.REPORTED, expects, needs=Needs.ERRORS, weight=0.2)
+
+
+def _passed_on(side: Side) -> Iterator[Property]:
+    """Yield what is promised of applications that do something with the environ or scope before they go on."""
+    examples, protocol = cases.copying(side.drivers), side.protocol
+    for how, (argument, imports) in runs.COPIES.items():
+        if (protocol, how) != ("wsgi", "pickled"):  # no server's environ can be pickled, for its streams
+            source, expects = runs.copied(protocol, argument), expectations.copied(how)
+            yield Property("once", protocol, examples, source, expects, imports=imports, weight=0.05)
+    source, imports = runs.copied_between(protocol), runs.COPIES["deep-copied"][1]
+    expects = expectations.once(", wrapped twice around a copy", expectations.COPIED)[:1]
+    yield Property("once", protocol, examples, source, expects, imports=imports, weight=0.05)
+    yield Property("once", protocol, examples, runs.odd_objects(protocol), expectations.READERS, weight=0.05)
 
 
 def _duration(side: Side) -> Iterator[Property]:
@@ -108,6 +153,13 @@ def _duration(side: Side) -> Iterator[Property]:
 def _outcome(side: Side) -> Iterator[Property]:
     for examples, expects in _outcomes(side):
         yield Property("outcome", side.protocol, examples, runs.REPORTED, expects, needs=Needs.ERRORS, weight=0.3)
+    if side.protocol == "asgi":
+        what, examples, source = "a client gone from its websocket", cases.leaving_socket(side.drivers), runs.SOCKET
+        expects = expectations.harmless(what, expectations.CLIENT_GONE)
+    else:
+        what, examples, source = "a server's own signal", cases.signalling(side.drivers), runs.SIGNALLED
+        expects = expectations.harmless(what, expectations.SIGNAL)
+    yield Property("outcome", side.protocol, examples, source, expects, needs=Needs.ERRORS, weight=0.1)
 
 
 def _outcomes(side: Side) -> Iterator[tuple[cases.Cases, tuple[Expectation, ...]]]:
@@ -123,6 +175,7 @@ def _outcomes(side: Side) -> Iterator[tuple[cases.Cases, tuple[Expectation, ...]
         yield cases.raising(drivers, kind), expect.harmless(kind.__name__, defect)
     yield cases.leaving(drivers), expect.harmless("a client gone away", expect.CLIENT_GONE)
     yield cases.losing(drivers), expect.harmless("a client gone amid its upload", expect.CLIENT_GONE)
+    yield cases.losing_wrapped(drivers), expect.harmless("a wrapped disconnect", expect.CLIENT_GONE)
 
 
 def _told(side: Side) -> Iterator[Property]:
@@ -139,6 +192,17 @@ def _told(side: Side) -> Iterator[Property]:
             shows="events.describe()[:2000]",
             needs=Needs.ERRORS,
         )
+    secrets, imports = cases.silent(drivers[:1]), runs.TOUCHED_IMPORTS
+    touched, expects = runs.touched(protocol), expectations.TOUCHED
+    yield Property("private", protocol, secrets, touched, expects, imports=imports, needs=Needs.ERRORS, weight=0.1)
+    connections, leaked = cases.kept(drivers), expectations.NOTHING_LEAKED
+    yield Property("isolation", protocol, connections, runs.KEPT, leaked, needs=Needs.ERRORS, weight=0.1)
+    traces = expectations.NOTHING_LEAKED_OF_TRACES
+    yield Property("isolation", protocol, connections, runs.KEPT, traces, shows="traces", weight=0.1)
+    if importlib.util.find_spec("opentelemetry") is not None:
+        examples, source, imports = cases.kept_spans(drivers[:1]), runs.kept_spans(protocol), runs.KEPT_SPANS_IMPORTS
+        leaked = expectations.NO_SPAN_LEAKED
+        yield Property("isolation", protocol, examples, source, leaked, "seen", imports, Needs.NOTHING, weight=0.05)
     two = cases.interleaved(drivers)
     yield Property("isolation", protocol, two, runs.INTERLEAVED, expectations.ISOLATED, needs=Needs.ERRORS)
 

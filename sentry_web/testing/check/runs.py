@@ -49,6 +49,155 @@ between = Wrap(wsgi=lazy)
 """
 REPORTED_AROUND_GENERATOR = _GENERATOR + _REPORTED.format(wrap="wrap.around(between).around(wrap)")
 
+ITERATED = """
+with recording(**sdk):
+    straight = driver.run(script, wrap=wrap)
+    peeked = driver.run(replace(script, peer=Peer(peeks=True)), wrap=wrap)
+"""
+ITERATED_IMPORTS = ("from dataclasses import replace",)
+
+# Between the middleware and the application, as another middleware would be.
+_WITHIN = {
+    "wsgi": """
+def layer(inner):
+    def app(environ, start_response):
+        {statement}
+        return inner({argument}, start_response)
+    return app
+
+between = Wrap(wsgi=layer)
+""",
+    "asgi": """
+def layer(inner):
+    async def app(scope, receive, send):
+        {statement}
+        await inner({argument}, receive, send)
+    return app
+
+between = Wrap(asgi=layer)
+""",
+}
+_GIVEN = {"wsgi": "environ", "asgi": "scope"}
+_PASSED_ON = """
+with recording(**sdk) as events:
+    bare = driver.run(script, request, between)
+    wrapped = driver.run(script, request, wrap.around(between))
+roots = events.roots
+"""
+
+#: By what an application does with the environ or scope: the argument that it hands on, and the imports.
+COPIES = {
+    "copied": ("dict({given})", ()),
+    "deep-copied": ("copy.deepcopy({given})", ("import copy",)),
+    "pickled": ("pickle.loads(pickle.dumps({given}))", ("import pickle",)),
+    "printed as JSON": ("json.dumps({given}, default=str) and {given}", ("import json",)),
+    "rewritten": ("{{**{given}, {root!r}: '/mounted'}}", ()),
+}
+_ROOT = {"wsgi": "SCRIPT_NAME", "asgi": "root_path"}
+
+
+def within(protocol: str, argument: str, statement: str = "") -> str:
+    """Return the source of ``between``, a layer inside the middleware.
+
+    Args:
+        protocol: ``wsgi`` or ``asgi``.
+        argument: What it passes on, with ``{given}`` for the environ or scope.
+        statement: What it does before, likewise.
+    """
+    names = {"given": _GIVEN[protocol], "root": _ROOT[protocol]}
+    source = _WITHIN[protocol].format(statement=statement.format(**names), argument=argument.format(**names))
+    return "\n".join(line for line in source.split("\n") if line.strip() or not line)
+
+
+def copied(protocol: str, argument: str) -> str:
+    """Return the run in which an application passes on something made of the environ or scope."""
+    return within(protocol, argument) + _PASSED_ON
+
+
+def copied_between(protocol: str) -> str:
+    """Return the run in which it is copied between two middlewares."""
+    return within(protocol, COPIES["deep-copied"][0]) + _REPORTED.format(wrap="wrap.around(between).around(wrap)")
+
+
+_RAISING = """
+class Odd:
+    def __getattr__(self, name):
+        raise LookupError(name)
+"""
+_LEFT_BY_FRAMEWORKS = {
+    "wsgi": "{given}['bottle.route'] = {given}['werkzeug.request'] = {given}['wsgiorg.routing_args'] = Odd()",
+    "asgi": "{given}['route'] = {given}['endpoint'] = Odd()",
+}
+
+
+def odd_objects(protocol: str) -> str:
+    """Return the run in which an application leaves objects, where frameworks do, that raise when they are read."""
+    return _RAISING + within(protocol, "{given}", _LEFT_BY_FRAMEWORKS[protocol]) + _PASSED_ON
+
+
+_TOUCH = """
+untouchable = []
+
+def touch(event, hint):
+    request = event.get("request", {})
+    texts = [request.get("url"), request.get("query_string"), *request.get("headers", {}).values()]
+    untouchable.extend(text for text in texts if text is not None and not isinstance(text, str))
+    return event
+"""
+
+
+def touched(protocol: str) -> str:
+    """Return the run in which a processor of the application looks at the request of each event."""
+    adding = "sentry_sdk.get_isolation_scope().add_event_processor(touch)"
+    return _TOUCH + within(protocol, "{given}", adding) + _REPORTED.format(wrap="wrap.around(between)")
+
+
+TOUCHED_IMPORTS = ("import sentry_sdk",)
+
+SOCKET = """
+with recording(**sdk) as events:
+    driver.run_websocket(script, wrap=wrap)
+roots = events.roots
+"""
+
+SIGNALLED = """
+def layer(inner):
+    def app(environ, start_response):
+        raise signal
+    return app
+
+request = RequestSpec(headers=(("Connection", "Upgrade"), ("Upgrade", "websocket")))
+with recording(**sdk) as events:
+    driver.run(Script(), request, wrap.around(Wrap(wsgi=layer)))
+roots = events.roots
+"""
+
+# asyncio runs the next request of a connection in the context in which the last one has paused or resumed reading.
+KEPT = """
+requests = [(first, RequestSpec("POST", path="/first", body=(b"body",))), (second, RequestSpec(path="/second"))]
+with recording(**sdk) as events:
+    driver.run_connection(requests, wrap, leak)
+inherited = [event for event in events if {"first", "second"} <= set(event.tags)]
+traces = [root.trace.get("trace_id") for root in events.roots]
+"""
+
+_KEPT_SPANS = """
+seen = []
+{layer}
+parent = ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+requests = [RequestSpec(path="/first", headers=(parent,)), RequestSpec(path="/second")]
+driver.run_connection([(script, request) for request in requests], wrap.around(between), leak)
+"""
+
+
+def kept_spans(protocol: str) -> str:
+    """Return the run in which an application looks at OpenTelemetry's current trace, which needs only its API."""
+    looking = "seen.append(trace.get_current_span().get_span_context().trace_id)"
+    return _KEPT_SPANS.format(layer=within(protocol, "{given}", looking))
+
+
+KEPT_SPANS_IMPORTS = ("from opentelemetry import trace",)
+
 TIMED = """
 def when(time):
     return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()

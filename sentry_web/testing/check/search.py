@@ -8,8 +8,9 @@ draws the same examples again, whose results are cached, and shrinks the first t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from types import CodeType
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from sentry_web.testing.check.properties import Needs, Property, properties_of
 from sentry_web.testing.check.snippets import Source, assignments, imports_for
 from sentry_web.testing.check.subject import Side, Subject
 from sentry_web.testing.check.verdict import Finding, Verdict
+from sentry_web.testing.drivers import Driver
 from sentry_web.testing.script import Script
 from sentry_web.testing.steps import Raise, StartResponse
 from sentry_web.testing.transport import recording
@@ -49,10 +51,18 @@ class Trial:
         examples: The number of examples.
         seed: The seed of the examples.
         deadline: The time at which to stop, by ``time.monotonic``.
+        known: Traits of examples that show what is found already, and are left out.
     """
 
     def __init__(
-        self, tested: Property, constants: dict[str, Any], *, examples: int, seed: int, deadline: float
+        self,
+        tested: Property,
+        constants: dict[str, Any],
+        *,
+        examples: int,
+        seed: int,
+        deadline: float,
+        known: tuple[str, ...] = (),
     ) -> None:
         self.tested = tested
         self.judged: dict[str, Judged] = {}
@@ -61,6 +71,7 @@ class Trial:
         self._examples = examples
         self._seed = seed
         self._deadline = deadline
+        self._known = known
         self._run = _compiled("\n".join([*tested.imports, tested.run]), "exec")
         self._holds = [(expected, _compiled(expected.holds, "eval")) for expected in tested.expects]
 
@@ -96,6 +107,8 @@ class Trial:
         """Run an example, unless its result is cached or the deadline has passed."""
         values = dict(sorted(values.items()))  # independent of the order in which they were drawn
         text = repr(values)
+        if any(trait in text for trait in self._known):
+            return Judged(values, frozenset())
         if text not in self.judged:
             if time.monotonic() > self._deadline:
                 self.out_of_time = True
@@ -138,10 +151,20 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
     """
     start = time.monotonic()
     findings: list[Finding] = []
+    traits: list[str] = []
     counts: dict[str, int] = {}
+    served = [replace(side, drivers=tuple(_served(side, subject))) for side in subject.sides]
+    unserved = [
+        (side.protocol, driver)
+        for side, kept in zip(subject.sides, served)
+        for driver in side.drivers
+        if driver not in kept.drivers
+    ]
+    subject = replace(subject, sides=tuple(served))
     sides = {side.protocol: side for side in subject.sides}
     silent = {protocol: _not_reported(side, subject) for protocol, side in sides.items()}
-    notes = [_note(protocol, needs) for protocol, missing in silent.items() for needs in sorted(missing, key=str)]
+    notes = [f"It does not serve {driver!r} ({protocol}); that was not checked." for protocol, driver in unserved]
+    notes += [_note(protocol, needs) for protocol, missing in silent.items() for needs in sorted(missing, key=str)]
     chosen = [p for p in properties_of(subject) if not only or p.name in only]
     tested = [p for p in chosen if p.needs not in silent.get(p.protocol, ())]
     for position, each in enumerate(tested):
@@ -149,11 +172,14 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
         share = (start + seconds - now) * _cost(each) / sum(map(_cost, tested[position:]))
         side = sides.get(each.protocol)
         number = max(_FEWEST, round(examples * each.weight))
-        trial = Trial(each, constants_of(subject, side), examples=number, seed=seed, deadline=now + share)
+        constants, deadline, known_traits = constants_of(subject, side), now + share, tuple(traits)
+        trial = Trial(each, constants, examples=number, seed=seed, deadline=deadline, known=known_traits)
         known = {
             finding.aspect for finding in findings if (finding.property, finding.protocol) == (each.name, each.protocol)
         }
-        findings += [_finding(trial, e, subject, side) for e in trial.sweep() if e.aspect not in known]
+        found = [_finding(trial, e, subject, side) for e in trial.sweep() if e.aspect not in known]
+        findings += found
+        traits += [each.trait] if found and each.trait else []
         counts[each.name] = counts.get(each.name, 0) + len(trial.judged)
         if trial.out_of_time:
             notes.append(f"{each.name} ({each.protocol}) ran out of time after {len(trial.judged)} examples.")
@@ -162,13 +188,24 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
 
 def _cost(tested: Property) -> float:
     """Return a property's share of the time, relative to others; properties that depend on clocks are slow."""
-    return tested.weight * 10.0 if tested.repeats > 1 else max(tested.weight, 0.3)
+    return tested.weight * 10.0 if tested.repeats > 1 else max(tested.weight, 0.1)
 
 
 def constants_of(subject: Subject, side: Side | None) -> dict[str, Any]:
     """Return the names that every run can use."""
     public = {name: getattr(names, name) for name in names.__all__}
     return {**public, "sdk": subject.sdk, "app": subject.app, "wrap": side and side.wrap}
+
+
+def _served(side: Side, subject: Subject) -> Iterator[Driver]:
+    """Yield the drivers whose version of the protocol a middleware serves: the first, and others if it does."""
+    first, *others = side.drivers
+    yield first
+    for driver in others:
+        with recording(**subject.sdk):
+            bare, wrapped = (driver.run(Script((StartResponse(),)), wrap=wrap) for wrap in (None, side.wrap))
+        if side.protocol == "both" or bare.count("app", "called") == wrapped.count("app", "called"):
+            yield driver
 
 
 def _not_reported(side: Side, subject: Subject) -> set[Needs]:

@@ -279,6 +279,9 @@ class InputStream:
         """Return the position; not recorded, since asking changes nothing."""
         return self._file.tell()
 
+    def __deepcopy__(self, memo: Any) -> InputStream:
+        return self  # there is one connection, however often its environ is copied
+
     def __enter__(self) -> InputStream:  # noqa: PYI034 - typing.Self is not available in Python 3.10
         self._recorder.server("input.enter")
         return self
