@@ -56,7 +56,8 @@ def _query(part: str, separator: str = "&", begin: str = "") -> Callable[[int], 
 
 
 def _body(content_type: str, content: Callable[[int], str]) -> Callable[[int], Hostile]:
-    return lambda size: Hostile((("content-type", content_type),), body=content(size).encode())
+    # Less by a bit than what is looked at, 64 KiB
+    return lambda size: Hostile((("content-type", content_type),), body=content(size - 100).encode())
 
 
 def _parts(size: int) -> str:
@@ -106,6 +107,10 @@ SHAPES: dict[str, Callable[[int], Hostile]] = {
     "query of nested percents": _query("%25", "", "token="),
     "query of alternating escapes": _query("%5Cu0026amp%3B%2525", "", "token="),
     "query of URLs": _query("next#=https%3A%2F%2Fu%3Ap%40x%2F%3Ftoken%3Da1b2c3#"),
+    "query of JSON": _query("k#=%7B%22a%22:1%7D"),
+    "referer of URLs": _header("referer", "n#=https%3A%2F%2Fx%2F%3Fa%3D1", "&", "https://shop.example/?"),
+    "form of JSON": _body(_FORM, lambda size: fill('k#={"a":1}', size, "&")),
+    "form of URLs": _body(_FORM, lambda size: fill("k#=//u:p@x/?a=1;b=2", size, "&")),
     "form of tokens": _body(_FORM, lambda size: fill("token#=a1b2c3#", size, "&")),
     "form of percents": _body(_FORM, lambda size: "password=" + "%C3%A9" * (size // 6)),
     "form of nothing": _body(_FORM, lambda size: "&=" * (size // 2)),
@@ -123,6 +128,23 @@ SHAPES: dict[str, Callable[[int], Hostile]] = {
     "JSON, secrets beyond ASCII": _body(
         "application/json", lambda size: json.dumps({"token": [f"é中{n}😀" for n in range(size // 30)]})
     ),
+    "JSON, long secrets beyond ASCII": _body(
+        "application/json",
+        lambda size: json.dumps({"token": [f"{n}中é%+\\" * 400 for n in range(size // 5200)]}, ensure_ascii=False),
+    ),
+    "JSON, texts of references": _body(
+        "application/json", lambda size: json.dumps({"token": "a1\\b2é", "x": ["&#65;" * 200] * (size // 1004)})
+    ),
+    "JSON, texts of nested escapes": _body(
+        "application/json",
+        lambda size: json.dumps({"token": "a1\\b2é", "x": "%2526amp;%26%2365;\\x26lt;" * (size // 32)}),
+    ),
+    "JSON of objects": _body("application/json", lambda size: json.dumps({"x": [{"a": 1}] * (size // 10)})),
+    "JSON of words": _body("application/json", lambda size: json.dumps({"x": ["a"] * (size // 5)})),
+    "JSON of pairs": _body("application/json", lambda size: json.dumps([{"name": "a", "value": "b"}] * (size // 30))),
+    "JSON of paths": _body("application/json", lambda size: json.dumps({"x": ["/"] * (size // 5)})),
+    "JSON of URLs": _body("application/json", lambda size: json.dumps({"x": ["//u:p@h/?k=v;j=1"] * (size // 20)})),
+    "JSON of JSON": _body("application/json", lambda size: json.dumps({"x": ['{"a":1}'] * (size // 13)})),
     "multipart": _body("multipart/form-data; boundary=b", _parts),
     "text": _body("text/plain", lambda size: "\\x41%41&#65;" * (size // 12)),
     "text of dots": _body(

@@ -20,6 +20,7 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from re import Pattern
 
 #: Escapes of different kinds that are undone around each other; each round undoes any number of one kind.
@@ -67,7 +68,7 @@ def forms_of(value: str) -> set[str]:
     texts = {
         value,
         as_json,
-        re.sub(r"\\u[0-9a-f]{4}", lambda match: "\\u" + match[0][2:].upper(), as_json),
+        _in_capitals(value),
         value.encode("utf-8", "replace").decode("latin-1"),
         value.encode("utf-8", "surrogatepass").decode("latin-1"),
         repr(value)[1:-1].encode("utf-8").decode("latin-1"),
@@ -75,6 +76,15 @@ def forms_of(value: str) -> set[str]:
         as_latin_1.decode("utf-8", "replace"),
     }
     return {canonical(text) for text in texts}
+
+
+def _in_capitals(text: str) -> str:
+    r"""Return a text with JSON's escapes, in capital letters, in the place of all characters outside of latin-1.
+
+    All characters are escaped, and those of latin-1 decoded again, since ``binascii`` does either in C.
+    """
+    escaped = "\\u" + text.encode("utf-16-be", "surrogatepass").hex(":", 2).upper().replace(":", "\\u")
+    return binascii.a2b_qp(escaped.replace("\\u00", "=")).decode("latin-1")
 
 
 def _as_latin_1(text: str) -> str:
@@ -122,18 +132,18 @@ def _unescape_percent(text: str) -> str:
     return decoded.translate(_DECODED).decode("latin-1")
 
 
-#: Each step: the character without which there is nothing to do, the function, and what it replaces.
+#: Each step: the character without which there is nothing to do, the function, and what it replaces, as a group.
 _STEPS: tuple[tuple[str, Callable[[str], str], Pattern[str]], ...] = (
-    ("\\", _unescape_backslashes, re.compile(r"\\+(?:u00|x)?")),
+    ("\\", _unescape_backslashes, re.compile(r"(\\+(?:u00|x)?)")),
     (
         "&",
         _unescape_entities,
-        re.compile(r"&(?:amp;)*(?:#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|quot;|apos;|lt;|gt;)?"),
+        re.compile(r"(&(?:amp;)*(?:#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|quot;|apos;|lt;|gt;)?)"),
     ),
-    ("%", _unescape_percent, re.compile(r"%(?:(?:25)*[0-9a-fA-F]{2})?")),
+    ("%", _unescape_percent, re.compile(r"(%(?:(?:25)*[0-9a-fA-F]{2})?)")),
 )
 #: What the first step, which brings a text into latin-1, replaces.
-_BEYOND_LATIN_1 = re.compile(r"[^\x00-\xff]")
+_BEYOND_LATIN_1 = re.compile(r"([^\x00-\xff])")
 
 
 class Aligned:
@@ -163,30 +173,16 @@ class Aligned:
 
     def _step(self, text: str, step: Callable[[str], str], pattern: Pattern[str]) -> str:
         """Take a step part by part."""
-        made, made_end, given, given_end = layer = ([], [], [], [])  # type: ignore[var-annotated]
-        parts: list[str] = []
-        known: dict[str, str] = {}  # few escapes are common
-        end = length = 0
-        for match in pattern.finditer(text):
-            self.left -= 1
-            if self.left < 0:
-                raise ValueError("too many escapes")
-            escape = match[0]
-            part = known.get(escape)
-            if part is None:
-                part = known[escape] = step(escape + ".")[:-1]
-            start = match.start()
-            parts.append(text[end:start])
-            length += start - end
-            end = start + len(escape)
-            made.append(length)
-            given.append(start)
-            parts.append(part)
-            length += len(part)
-            made_end.append(length)
-            given_end.append(end)
-        parts.append(text[end:])
-        self._layers.append(layer)
+        parts = pattern.split(text, self.left + 1)  # every other one is an escape
+        escapes = parts[1::2]
+        self.left -= len(escapes)
+        if self.left < 0:
+            raise ValueError("too many escapes")
+        undone = {escape: step(escape + ".")[:-1] for escape in set(escapes)}
+        given = list(accumulate(map(len, parts)))
+        parts[1::2] = map(undone.__getitem__, escapes)
+        made = list(accumulate(map(len, parts)))
+        self._layers.append((made[:-1:2], made[1::2], given[:-1:2], given[1::2]))
         return "".join(parts)
 
     def span(self, start: int, end: int) -> tuple[int, int]:

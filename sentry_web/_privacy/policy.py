@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from re import Pattern
 from typing import Any
-from urllib.parse import unquote, unquote_plus
 
 from .._request import Request, UploadedFile
 from .._request.forwarding import Forwarding
 from .._request.http import encode_path, protocol_version, server_address, split_query, without_credentials
+from .._request.percent import unquote, unquote_plus
 from .header_kinds import HeaderKinds, secret_protocols
 from .nested import TOO_LARGE, hides_value, is_pair_name, nested_json, nested_queries
 from .rules import BUILT_IN, Keys, Rule, is_plausible
@@ -58,6 +58,10 @@ _LONGEST_QUERY, _MOST_PAIRS = 16 * 1024, 1000
 _MAY_NEST = re.compile(r"[@%?#{\[]").search
 #: How a text begins that is JSON or a URL.
 _MAY_BE_NESTED = re.compile(r"\s*[{\[/?]|[a-zA-Z][a-zA-Z0-9+.-]{0,20}://").match
+#: What a text must contain for any secret to be found in it: JSON, or a part that a URL with a secret has.
+_MARKS = re.compile(r"[{\[@?#;]").search
+#: Types of values in which there may be a secret.
+_NESTING = frozenset((str, dict, list))
 _NESTS = re.compile(r"[@?#{\[]").search
 #: How deep URLs are searched within URLs.
 _DEEPEST_URL = 3
@@ -278,7 +282,7 @@ class Policy:
                 named = [(item, above or self._sensitive_name(key, by_name)) for key, item in node.items()]
                 pending += named if above else [pair for pair in named if pair[1] or _may_hold_secret(pair[0])]
             elif kind is list:
-                pending += [(item, above) for item in node if above or _may_hold_secret(item)]
+                pending += [(item, above) for item in (node if above else _worth_a_look(node))]
             elif kind is str:
                 nested = nested_json(node) if _MAY_BE_NESTED(node) else None
                 if above is not None or nested is TOO_LARGE:
@@ -495,8 +499,17 @@ def _without_tokens(value: str) -> Text:
 
 def _may_hold_secret(value: Any) -> bool:
     """Return whether a value without a sensitive key may contain a secret; most are plain texts and numbers."""
-    kind = type(value)
-    return kind is dict or kind is list or (kind is str and _MAY_BE_NESTED(value) is not None)
+    if type(value) is str:
+        return _MARKS(value) is not None and _MAY_BE_NESTED(value) is not None
+    return bool(value) and isinstance(value, (dict, list))
+
+
+def _worth_a_look(values: list[Any]) -> Iterable[Any]:
+    """Return those of some values without a sensitive key that may contain a secret; of most lists none."""
+    kinds = set(map(type, values))
+    if kinds.isdisjoint(_NESTING) or (kinds == {str} and _MARKS("\n".join(values)) is None):
+        return ()
+    return filter(_may_hold_secret, values)
 
 
 def is_long(query: str) -> bool:

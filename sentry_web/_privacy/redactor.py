@@ -38,9 +38,15 @@ LONGEST = 4096
 ENOUGH = 16 * BEGINNING
 #: Maximum number of canonical forms that are searched for.
 _MOST_FORMS = 128
+#: Maximum number of characters of the values from which these are made. One beyond ASCII counts as often as its
+#: encodings make it longer, all of them together.
+_MOST_FORM_CHARACTERS, _ENCODINGS = 64 * 1024, 16
 #: Maximum number of values of an event that are searched; the values after them are not sent.
 _MOST_VALUES = 50_000
-#: Maximum number of escapes that are undone one by one in a search; texts beyond it are replaced as a whole.
+#: Maximum number of escapes that are undone in a search, if any secret may be escaped; the texts with the most of them
+#: are replaced as a whole until this is so.
+_MOST_UNDONE = 5_000
+#: Maximum number of those that are undone one by one, where a secret was found; texts beyond it are replaced, too.
 _MOST_ESCAPES = 1_000
 #: Maximum number of comparisons of a text that is cut off with a value; more such texts are replaced as a whole.
 _MOST_COMPARISONS = 5_000
@@ -70,7 +76,7 @@ class _Values:
         blocks: Beginnings of private content.
     """
 
-    __slots__ = ("values", "blocks", "heads", "probes", "forms", "complete")
+    __slots__ = ("values", "blocks", "heads", "probes", "forms", "complete", "_left")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
         blocks = [*blocks, *[value for value in values if len(value) > LONGEST]]
@@ -82,6 +88,7 @@ class _Values:
         self.heads = list(dict.fromkeys([value[:BEGINNING] for value in everything]))
         #: Canonical forms of values that an escaping changes: their beginning, the whole, and whether it is a block.
         self.forms: dict[str, tuple[list[str], bool]] = {}
+        self._left = _MOST_FORM_CHARACTERS
         #: Whether all of them are searched for.
         self.complete = True
         odd = list(filterfalse(_UNCHANGED, everything))
@@ -91,7 +98,8 @@ class _Values:
         self.probes = [_in_json(head)[1:-1] for head in self.heads] if odd else self.heads
 
     def _add_forms(self, value: str, block: bool) -> None:
-        if len(self.forms) >= _MOST_FORMS:
+        self._left -= len(value) if value.isascii() else _ENCODINGS * len(value)
+        if len(self.forms) >= _MOST_FORMS or self._left < 0:
             self.complete = False
             return
         for form in forms_of(value):
@@ -202,7 +210,7 @@ class Redactor:
 
     def _search(self, texts: list[str], known: _Values) -> list[str] | None:
         """Return the texts with each secret replaced, or ``None`` if there is none in them."""
-        whole = _SEPARATOR.join(texts)
+        whole = _SEPARATOR.join(_within_bound(texts) if known.forms else texts)
         heads = _occurring(known.heads, whole)
         plain = canonical(whole) if known.forms else ""
         forms = _occurring(known.forms, plain)
@@ -427,6 +435,19 @@ def _replace_aligned(
             parts += (text[end:first], SUBSTITUTE)
         end = max(end, last)
     return "".join((*parts, text[end:])), aligned.left
+
+
+def _within_bound(texts: list[str]) -> list[str]:
+    """Return the texts, those with the most escapes replaced if there are more escapes than are undone."""
+    escapes = list(map(_escapes_in, texts))
+    if sum(escapes) <= _MOST_UNDONE:
+        return texts
+    texts, left = texts.copy(), _MOST_UNDONE
+    for index in sorted(range(len(texts)), key=escapes.__getitem__):
+        left -= escapes[index]
+        if left < 0:
+            texts[index] = SUBSTITUTE
+    return texts
 
 
 def _escapes_in(text: str) -> int:

@@ -19,10 +19,10 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import unquote
 
 from .._request import BEGINNING, ReadBody, Request
 from .._request.forwarding import claimed_addresses, parse_address
+from .._request.percent import unquote, unquote_plus
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
 from .policy import MOST_HEADERS, Policy
@@ -303,12 +303,17 @@ def readings_of(value: str) -> set[str]:
 
 
 def derived_from(value: str) -> set[str]:
-    """Return encoded forms of a secret: base64 (also its variant for URLs), hexadecimal, and the parts of a JWT."""
-    content = value.encode()
-    whole = len(content) // 3 * 3  # what follows depends on the end
-    standard = base64.b64encode(content[:whole]).decode()
-    parts = value.split(".") if value.startswith("eyJ") else []
-    return {standard, standard.translate(_URL_SAFE), content.hex(), *(part for part in parts if len(part) >= 16)}
+    """Return encoded forms of a secret: base64 (also its variant for URLs), hexadecimal, and the parts of a JWT.
+
+    What an application encodes is the value as a framework has decoded it.
+    """
+    forms = {part for part in value.split(".") if len(part) >= 16} if value.startswith("eyJ") else set()
+    for reading in {value, unquote(value), unquote_plus(value)}:
+        content = reading.encode()
+        whole = len(content) // 3 * 3  # what follows depends on the end
+        standard = base64.b64encode(content[:whole]).decode()
+        forms |= {standard, standard.translate(_URL_SAFE), content.hex()}
+    return forms
 
 
 _URL_SAFE = str.maketrans("+/", "-_")

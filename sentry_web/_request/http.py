@@ -1,14 +1,16 @@
 """HTTP semantics on primitives: strings and numbers in, strings and numbers out.
 
-Nothing here knows WSGI, ASGI or a vendor, and nothing here imports from the package, so that each rule can be
-read and tested against its RFC alone.
+Nothing here knows WSGI, ASGI or a vendor, and nothing here imports from the package but percent-decoding, so
+that each rule can be read and tested against its RFC alone.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from urllib.parse import quote, unquote_plus, unquote_to_bytes
+from urllib.parse import quote
+
+from .percent import unquote_plus, unquote_to_bytes
 
 #: RFC 9110, 4.2: the port that a scheme implies and that a URL therefore leaves out.
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -120,7 +122,8 @@ def split_query(query: str) -> list[tuple[str, str, str]]:
     pairs = []
     for part in query.split("&"):
         raw_key, equals, raw_value = part.partition("=")
-        pairs.append((unquote_plus(raw_key), raw_key, equals + raw_value))
+        key = unquote_plus(raw_key) if "%" in raw_key or "+" in raw_key else raw_key
+        pairs.append((key, raw_key, equals + raw_value))
     return pairs
 
 

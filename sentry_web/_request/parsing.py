@@ -11,8 +11,8 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
+from .percent import unquote_to_bytes
 from .request import BEGINNING, Parsed, UploadedFile
 
 #: Maximum number of values in a body.
@@ -185,8 +185,7 @@ def _form(data: bytes) -> dict[str, Any]:
 
 
 def _unquote(value: bytes) -> str:
-    value = value.replace(b"+", b" ")
-    return _decode(unquote_to_bytes(value) if b"%" in value else value)
+    return _decode(unquote_to_bytes(value.replace(b"+", b" ")))
 
 
 def _decode(value: bytes) -> str:
@@ -245,7 +244,7 @@ def _parameters(disposition: str) -> Iterator[tuple[str, str]]:
     for key, quoted, plain in _PARAMETER.findall(disposition):
         value = re.sub(r"\\(.)", r"\1", quoted) if "\\" in quoted else quoted or plain
         if key.endswith("*"):
-            value = _decode(unquote_to_bytes(value.rpartition("'")[2]))
+            value = _decode(unquote_to_bytes(value.rpartition("'")[2].encode()))
         yield key.lower().rstrip("*"), value
 
 

@@ -179,6 +179,19 @@ def test_gateway_bodies_in_base64_are_replaced(driver: Driver, content: bytes) -
         assert encoded[16:56].encode() not in events.all_bytes
 
 
+@both
+@pytest.mark.parametrize(
+    "encode", [lambda text: base64.b64encode(text).decode(), bytes.hex], ids=["base64", "hexadecimal"]
+)
+def test_percent_encoded_secrets_are_replaced_in_base64_and_hexadecimal(driver: Driver, encode: Any) -> None:
+    """The application encodes what its framework has decoded."""
+    encoded = encode(f"{SECRET}/ and more".encode())
+    steps = Script((StartResponse(), SendChunk(b"hello"), CaptureMessage(f"it is {encoded}")))
+    with recording(**PRIVATE) as events:
+        driver.run(steps, RequestSpec(query=f"token={SECRET}%2F%20and+more"), Wrap.ours())
+        assert events.messages[0].message.startswith("it is [Filtered]")
+
+
 def test_bodies_without_a_length_on_http_2_are_seen_in_wsgi() -> None:
     """hypercorn passes an HTTP/2 request on with neither a length nor a transfer coding."""
     environ = make_environ(posted(BODY, ("Content-Type", "application/json")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -46,6 +47,12 @@ def test_a_value_is_in_the_canonical_form_of_every_text_that_contains_it(value: 
     value = f"Q7{value}Z7"
     found = canonical(escaped(f"before {value} after", names))
     assert any(form in found for form in forms_of(value))
+
+
+@given(TEXTS)
+def test_json_with_capital_letters_in_its_escapes_is_a_form(value: str) -> None:
+    capitals = re.sub(r"\\u[0-9a-f]{4}", lambda match: "\\u" + match[0][2:].upper(), json.dumps(value))
+    assert any(form in canonical(capitals) for form in forms_of(value))
 
 
 @given(TEXTS, NESTED)

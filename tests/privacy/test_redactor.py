@@ -102,8 +102,15 @@ def test_what_begins_like_a_long_value_is_replaced_as_far_as_they_agree() -> Non
 
 
 def test_a_text_with_very_many_escapes_and_a_value_is_replaced_as_a_whole() -> None:
-    texts = ["%20" * 10_000 + "one%20secret", "one%20secret", "%20" * 10_000]
-    assert redacted(texts, "one secret") == [SUBSTITUTE, SUBSTITUTE, "%20" * 10_000]
+    texts = ["%20" * 1_500 + "one%20secret", "one%20secret", "%20" * 1_500]
+    assert redacted(texts, "one secret") == [SUBSTITUTE, SUBSTITUTE, "%20" * 1_500]
+
+
+@pytest.mark.parametrize("escape", ["%20", "&#65;", "\\n"])
+def test_the_texts_with_the_most_escapes_are_replaced_where_there_are_too_many(escape: str) -> None:
+    texts = [escape * 4_000, "a one%20secret", escape * 4_001 + "one%20secret", "b &lt; c", escape * 4_002]
+    assert redacted(texts, "one secret") == [texts[0], "a [Filtered]", SUBSTITUTE, "b &lt; c", SUBSTITUTE]
+    assert redacted(texts, "secret")[::2] == [texts[0], escape * 4_001 + "one%20[Filtered]", texts[4]]
 
 
 def test_many_texts_that_are_cut_off_are_compared_for_a_bounded_time() -> None:
@@ -117,6 +124,8 @@ def test_many_texts_that_are_cut_off_are_compared_for_a_bounded_time() -> None:
 def test_values_of_too_many_forms_are_told() -> None:
     assert Redactor(["one secret"], repr).complete
     assert not Redactor([f"sécret {number}" for number in range(100)], repr).complete
+    assert Redactor([f"{number} sécret" * 200 for number in range(2)], repr).complete
+    assert not Redactor([f"{number} sécret" * 200 for number in range(4)], repr).complete
 
 
 @pytest.mark.parametrize(

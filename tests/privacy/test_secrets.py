@@ -464,6 +464,14 @@ def test_encoded_forms_of_a_value_are_known(form: Callable[[str], str]) -> None:
     assert len(replaced) <= len(f"it is {SUBSTITUTE}, there") + 4, "but for the last, which depends on what follows"
 
 
+@pytest.mark.parametrize("raw", ["Hunter2-%2F+Zx81-%0ABX", "Hunter2-/%20Zx81-%0aBX"])
+def test_encoded_forms_of_a_percent_encoded_value_are_those_of_the_decoded_one(raw: str) -> None:
+    decoded = "Hunter2-/ Zx81-\nBX"
+    secrets = Secrets(request_of(query=f"token={raw}"), policy()).values()
+    for encoded in (base64.b64encode(decoded.encode()).decode(), decoded.encode().hex()):
+        assert redacted(f"it is {encoded}", secrets).startswith(f"it is {SUBSTITUTE}")
+
+
 def test_the_parts_of_a_json_web_token_are_known() -> None:
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
     for part in token.split("."):
