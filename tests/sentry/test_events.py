@@ -29,10 +29,11 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
+from sentry_web.testing.sdk import STATIC, STREAM, is_streaming
 from sentry_web.testing.steps import Act
 from sentry_web.testing.transcript import TranscriptWriter
 
-BOTH_MODES = pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
+BOTH_MODES = pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
 pytestmark = pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning")
 
 
@@ -158,11 +159,10 @@ def test_a_name_chosen_on_a_scope_names_events_and_root_span(
     script = Script((Choose(scope, source), StartResponse(), CaptureMessage("here"), SendChunk()))
     events: Events = run(driver, script, sdk=sdk)
     assert [message.name for message in events.messages] == ["chosen"]
-    (root,) = events.transactions + events.segments
+    (root,) = events.roots
     assert root.name == "chosen"
-    given = root.get("transaction_info", {}).get("source") or root.attributes.get("sentry.segment.name.source")
     # The isolation scope keeps no source that a transaction would take, see RequestProcessor.chosen_on
-    assert given == (source if source and scope == "current" else "custom")
+    assert root.source == (source if source and scope == "current" else "custom")
 
 
 @pytest.mark.parametrize("scope", ["current", "isolation"])
@@ -177,14 +177,14 @@ class Rename(Act):
 
     def act(self, recorder: TranscriptWriter) -> None:
         scope: Any = sentry_sdk.get_current_scope()
-        root = getattr(scope, "streamed_span", None) or scope.transaction
+        root = sentry_sdk.traces.get_current_span() if is_streaming() else scope.transaction
         root.name = "chosen"
 
 
 @BOTH_MODES
 def test_a_renamed_root_span_keeps_its_name(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     events: Events = run(driver, Script((Rename(), StartResponse(), SendChunk())), sdk=sdk)
-    (root,) = events.transactions + events.segments
+    (root,) = events.roots
     assert root.name == "chosen"
 
 
@@ -195,7 +195,7 @@ def test_a_name_that_was_there_before_the_request_is_no_choice(driver: Driver, s
         sentry_sdk.get_current_scope().set_transaction_name("the server")
         sentry_sdk.get_isolation_scope().set_transaction_name("the process")
         driver.run(script, RequestSpec(path="/books/7"), Wrap.ours())
-    (root,) = events.transactions + events.segments
+    (root,) = events.roots
     assert {root.name, *(message.name for message in events.messages)} == {"/books/7"}
 
 
