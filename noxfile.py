@@ -193,9 +193,7 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=list(dict.fromkeys((*PYTHONS, *LATER, CURRENT))))
-@nox.parametrize(
-    "sdk", [nox.param("oldest", id="oldest"), nox.param("tests", id="newest"), nox.param("pre", id="pre")]
-)
+@nox.parametrize("sdk", [nox.param("oldest", id="oldest"), nox.param("tests", id="newest"), nox.param("pre", id="pre")])
 def compat(session: nox.Session, sdk: str) -> None:
     """Run what depends on sentry-sdk and the interpreter with the oldest, the newest or the next major's sentry-sdk."""
     _install_wheel(session, sdk)

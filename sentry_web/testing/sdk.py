@@ -55,3 +55,22 @@ def is_streaming() -> bool:
     if not (HAS_TRANSACTIONS and HAS_STREAMED_SPANS):
         return HAS_STREAMED_SPANS
     return bool(sentry_sdk.get_client().options.get("trace_lifecycle") == "stream")
+
+
+def start_root(name: str, op: str = "function", source: str = "custom") -> Any:
+    """Start a root span in the span mode of the current client.
+
+    Args:
+        name: The name of the span.
+        op: Its operation.
+        source: What the name is made of.
+
+    Returns:
+        The transaction or the streamed span, which is a context manager.
+    """
+    if not is_streaming():
+        return sentry_sdk.start_transaction(name=name, op=op, source=source)
+    from sentry_sdk import traces  # releases without this module do not have the mode
+
+    attributes = {"sentry.op": op, "sentry.segment.name.source": source}
+    return traces.start_span(name=name, attributes=attributes, parent_span=None)

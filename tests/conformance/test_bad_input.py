@@ -63,7 +63,7 @@ def test_values_of_a_wrong_kind(driver, keys, value, run, altered):
     altered(lambda mapping: mapping.update(dict.fromkeys(keys, value)))
     events = check(run, driver, FAILS)
     assert [error.exception for error in events.errors] == [("RuntimeError", "boom")]
-    assert len(events.transactions) <= 1  # an unknown method makes none
+    assert len(events.roots) <= 1  # an unknown method makes none
 
 
 #: Lists that are no lists of pairs of bytes.
@@ -84,7 +84,7 @@ def test_headers_of_a_wrong_kind(driver, headers, run, altered):
     altered(lambda scope: scope.update(headers=headers))
     events = check(run, driver, FAILS)
     assert [error.exception for error in events.errors] == [("RuntimeError", "boom")]
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_unknown_type_of_scope(kind):
     assert seen[0][0] is scope
     assert seen[1:] == [{"type": "anything"}]
     assert [error.exception for error in events.errors] == [("LookupError", "no such channel")]
-    assert events.transactions == []
+    assert events.roots == []
 
 
 #: Applications that break their protocol, and the statuses that may be reported of them; 500 where the server, or
@@ -176,8 +176,8 @@ def test_odd_applications(driver, script, statuses, monkeypatch):
     with recording(traces_sample_rate=1.0) as events:
         assert driver.run(script, wrap=Wrap.ours()) == driver.run(script)
         gc.collect()  # asgiref's bridge never closes a response, and leaves one that broke in a cycle
-    assert len(events.transactions) == 1
-    found = events.transactions[0].get("contexts", {}).get("response", {}).get("status_code")
+    assert len(events.roots) == 1
+    found = events.roots[0].data.get("http.response.status_code")
     assert found in statuses
 
 
@@ -191,4 +191,4 @@ def test_odd_status_lines(status):
         transcript = WSGI.run_app(app, wrap=Wrap.ours())
     assert transcript == WSGI.run_app(app)
     assert transcript.status == status
-    assert len(events.transactions) == 1
+    assert len(events.roots) == 1

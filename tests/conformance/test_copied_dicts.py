@@ -108,7 +108,7 @@ def test_copied_dicts_are_of_the_same_request(driver: Any, way: str, twice: bool
     with altered(with_plain_values), recording(traces_sample_rate=1.0) as events:
         actual = driver.run(FAILS, REQUEST, wrap)
         assert expected == actual
-        assert (len(events.transactions), len(events.errors), len(events.messages)) == (1, 1, 1)
+        assert (len(events.roots), len(events.errors), len(events.messages)) == (1, 1, 1)
         if way != "pickle" or driver is ASGI3:  # a stream that comes out of a pickle is not the request's any more
             assert b"hunter2-17" not in events.all_bytes
             assert events.errors[0]["request"]["data"] == {"password": "[Filtered]"}

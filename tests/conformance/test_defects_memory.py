@@ -21,8 +21,8 @@ import sentry_sdk
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.testing import RequestSpec, recording
 from sentry_web.testing.drivers import make_environ, make_scope
+from sentry_web.testing.sdk import STATIC, STREAM
 
-STREAM = {"trace_lifecycle": "stream"}
 SAMPLER = {"traces_sampler": lambda context: 1.0}  # with one, the SDK is given scope or environ
 MODES = pytest.mark.parametrize(
     "sdk",
@@ -169,7 +169,7 @@ def test_defect_42_no_cycles_after_an_exception(make, wrap):
 
     In stream mode the SDK's own spans are cycles (``StreamedSpan._segment``), hence only the other mode here.
     """
-    with recording(traces_sample_rate=1.0):
+    with recording(traces_sample_rate=1.0, **STATIC):
         allowed = _garbage(make(lambda app: app)) | _garbage(_capture_only)
         serve = make(wrap)
         found: list[set[type]] = []

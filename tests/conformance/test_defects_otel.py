@@ -27,14 +27,15 @@ from sentry_web.testing import (
     WsScript,
     recording,
 )
+from sentry_web.testing.sdk import STATIC, STREAM
 from sentry_web.testing.transcript import TranscriptWriter
 
 
-@pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
+@pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
 def test_defect_36_messages_have_no_spans_unless_asked_for(driver, sdk, run):
     script = Script((ReadBody(), StartResponse(), SendChunk(), SendChunk()))
     _, events = run(driver, script, RequestSpec(method="POST", body=(b"a", b"b")), sdk=sdk)
-    assert [span for transaction in events.transactions for span in transaction["spans"]] == []
+    assert events.children == []
     assert events.spans == events.segments
 
 
@@ -42,7 +43,8 @@ def test_defect_36_messages_have_no_spans_unless_asked_for(driver, sdk, run):
 def test_defect_36_websocket_messages_have_no_spans_unless_asked_for(driver):
     with recording(traces_sample_rate=1.0) as events:
         driver.run_websocket(WsScript((Accept(), Receive(), Send()), messages=("hello",)), wrap=Wrap.ours())
-    assert [transaction["spans"] for transaction in events.transactions] == [[]]
+    assert len(events.roots) == 1
+    assert events.children == []
 
 
 class Shared:
@@ -78,16 +80,16 @@ def test_defect_52_response_size_is_of_this_response(driver):
             length = (("Content-Length", "4711"),)  # what is said of the size does not count
             steps = (StartResponse(200, headers=length), *[SendChunk(b"x" * size)] * (size > 0))
             driver.run_app(driver.compile(Script(steps), TranscriptWriter()), wrap=wrap)
-    assert [t.trace["data"]["http.response.body.size"] for t in events.transactions] == [7, 3, 0]
+    assert [t.data["http.response.body.size"] for t in events.roots] == [7, 3, 0]
 
 
 def test_defect_55_captured_headers_are_a_matter_of_one_instance(driver, run):
     environment = dict(os.environ)
     script = Script((StartResponse(200, headers=(("X-Cache", "hit"), ("Set-Cookie", "session=1"))), SendChunk()))
     _, events = run(driver, script, capture_response_headers=["x-cache", "set-cookie"])
-    data = events.transactions[0].trace["data"]
+    data = events.roots[0].data
     assert data["http.response.header.x-cache"] == ["hit"]
     assert data["http.response.header.set-cookie"] == ["[Filtered]"]
     assert dict(os.environ) == environment
     _, events = run(driver, script)
-    assert not [key for key in events.transactions[0].trace["data"] if key.startswith("http.response.header")]
+    assert not [key for key in events.roots[0].data if key.startswith("http.response.header")]

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from sentry_web.testing import CaptureMessage, Raise, RequestSpec, Script, SendChunk, StartResponse
+from sentry_web.testing.sdk import STATIC, STREAM
 
 pytestmark = pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
 
 SPEAKS = Script((StartResponse(200), CaptureMessage("here"), SendChunk(b"hello")))
-BOTH_MODES = pytest.mark.parametrize("sdk", [{}, {"trace_lifecycle": "stream"}], ids=["transactions", "stream"])
+BOTH_MODES = pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
 SECRET = "Hunter2-Zx81"
 
 #: Headers that carry a secret or an address of the client.
@@ -31,7 +32,7 @@ ADDRESS_HEADERS = ("CF-Connecting-IP", "True-Client-IP", "X-Real-IP", "X-Forward
 def said(events: Any) -> bytes:
     """Every byte that was sent, after a look at whether anything was."""
     assert len(events.messages) == 1
-    assert len(events.transactions + events.segments) == 1
+    assert len(events.roots) == 1
     return events.all_bytes  # type: ignore[no-any-return]
 
 

@@ -24,11 +24,10 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.drivers.asgi import make_scope
-from sentry_web.testing.sdk import HAS_STREAMED_SPANS
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, STATIC, STREAM
 from sentry_web.testing.steps import Act
 
-STREAM_MODE = {"trace_lifecycle": "stream"}
-BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM_MODE], ids=["transactions", "stream"])
+BOTH_MODES = pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
@@ -69,7 +68,7 @@ def test_changed_options_of_the_client_are_obeyed(driver):
 def test_the_stream_attributes_are_those_of_the_sdk(driver, run):
     script = Script((StartResponse(), ChildSpan("child"), SendChunk()))
     request = RequestSpec(path="/books/7", query="page=2&token=s3cr3t-8f3a", headers=(("User-Agent", "curl/8.0"),))
-    _, events = run(driver, script, request, STREAM_MODE)
+    _, events = run(driver, script, request, STREAM)
     (segment,) = events.segments
     assert segment.attributes["url.full"] == "http://shop.example/books/7?page=2&token=[Filtered]"
     assert segment.attributes["http.request.header.user-agent"] in ("curl/8.0", ["curl/8.0"])

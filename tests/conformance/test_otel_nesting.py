@@ -176,5 +176,5 @@ def test_nested_in_a_live_server_span_sentry_has_the_same_trace(driver: Any) -> 
     telemetry = Telemetry()
     with recording(traces_sample_rate=1.0) as events:
         driver.run(ANSWER, CALLED, theirs(telemetry).around(ONCE).around(telemetry.wrap()))
-        (transaction,) = events.transactions
-        assert transaction.trace["trace_id"] == TRACE
+        (root,) = events.roots
+        assert root.trace["trace_id"] == TRACE

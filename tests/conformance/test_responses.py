@@ -34,11 +34,11 @@ def test_head_transfers_no_body_whether_the_framework_sends_one_or_not(
     script = Script((StartResponse(), *chunks), returns)
     with recording(traces_sample_rate=1.0) as events:
         transcript = driver.run(script, RequestSpec(method="HEAD"), OURS)
-        (transaction,) = events.transactions
-    data = transaction.trace["data"]
+        (root,) = events.roots
+    data = root.data
     assert data["http.response.body.size"] == 0
     assert not [key for key in data if "first_byte" in key]
-    assert transaction.status == "ok"
+    assert root.outcome == "ok"
     assert transcript == driver.run(script, RequestSpec(method="HEAD"))
 
 
@@ -48,7 +48,7 @@ def test_iter_of_a_response_and_of_its_iterator_starts_nothing_again(driver: Any
     script = Script((StartResponse(), SendChunk(b"hel"), SendChunk(b"lo")), returns, peer=Peer(peeks=True))
     with recording(traces_sample_rate=1.0) as events:
         transcript = driver.run(script, wrap=Wrap.ours())
-        assert len(events.transactions) == 1
+        assert len(events.roots) == 1
     assert transcript.body == b"hello"
     assert transcript == driver.run(script)
 
@@ -63,6 +63,6 @@ def test_paths_without_a_slash_are_joined_by_one(driver: Any) -> None:
 
     with altered(shift), recording(traces_sample_rate=1.0) as events:
         driver.run(Script((StartResponse(), SendChunk())), RequestSpec(), Wrap.ours())
-        (transaction,) = events.transactions
-    assert transaction["request"]["url"] == "http://shop.example/woof/woof/bark/"
-    assert transaction["transaction"] == "/woof/woof/bark/"
+        (root,) = events.roots
+    assert (root.data.get("url.full") or root["request"]["url"]) == "http://shop.example/woof/woof/bark/"
+    assert root.name == "/woof/woof/bark/"

@@ -46,7 +46,7 @@ PRIVATE: dict[str, Any] = (
     if SINCE_3
     else {}
 )
-PERSONAL: dict[str, Any] = {} if SINCE_3 else {"send_default_pii": True}
+PERSONAL: dict[str, Any] = {"send_default_pii": True}
 READS = Script((ReadBody(), StartResponse(), SendChunk(b"hello"), CaptureMessage("here"), Raise()))
 both = pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
@@ -322,7 +322,7 @@ def test_every_searched_part_of_a_report_is_clean(driver: Driver, way: str) -> N
     with recording(traces_sample_rate=1.0) as events:
         driver.run_app(wsgi if driver is WSGI else asgi, request, Wrap.ours())
         assert SECRET.encode() not in events.all_bytes
-        assert events.transactions + events.segments
+        assert events.roots
 
 
 #: A value of several lines, and one with quotes and blanks.

@@ -172,7 +172,7 @@ def test_capture_body_says_which_events_carry_the_body(
     script = Script((ReadBody(), CaptureMessage("here"), StartResponse(), SendChunk(), Raise()))
     with recording(traces_sample_rate=1.0) as events:
         driver.run(script, posted("application/json", b'{"a": 1}'), Wrap.ours(capture_body=mode))
-    for kind, carries in ((events.errors, errors), (events.messages, messages), (events.transactions, transactions)):
+    for kind, carries in ((events.errors, errors), (events.messages, messages), (events.roots, transactions)):
         (event,) = kind
         assert event["request"].get("data") == ({"a": 1} if carries else None)
 

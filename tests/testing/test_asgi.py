@@ -145,4 +145,4 @@ def test_our_own_middlewares(driver: Driver) -> None:
     with recording(traces_sample_rate=1.0) as events:
         assert driver.run(Script(ANSWER), RequestSpec(path="/health"), ours).body == b"ab"
         assert driver.run(Script(ANSWER), RequestSpec(path="/shop"), ours).body == b"ab"
-    assert [transaction.method_and_path for transaction in events.transactions] == [("GET", "/shop")]
+    assert [root.method_and_path for root in events.roots] == [("GET", "/shop")]

@@ -14,14 +14,14 @@ def test_sentry_events(sentry_events: Events) -> None:
     with sentry_sdk.start_transaction(name="job"):
         sentry_sdk.capture_message("hello")
     assert [event.message for event in sentry_events.messages] == ["hello"]
-    assert [event.name for event in sentry_events.transactions] == ["job"]
+    assert [event.name for event in sentry_events.roots] == ["job"]
 
 
 @pytest.mark.sentry(traces_sample_rate=0.0, environment="here")
 def test_sentry_events_with_options(sentry_events: Events) -> None:
     with sentry_sdk.start_transaction(name="job"):
         sentry_sdk.capture_message("hello")
-    assert sentry_events.transactions == []
+    assert sentry_events.roots == []
     assert sentry_events.messages[0]["environment"] == "here"
 
 
@@ -67,5 +67,5 @@ def test_a_request_of_flasks_test_client_is_reported_whole(sentry_events: Events
     app.add_url_rule("/books", "books", lambda: "books")
     client = SentryWsgiMiddleware(app).test_client()
     response = client.get("/books")  # nobody closes it
-    assert [transaction.name.rpartition(".")[2] for transaction in sentry_events.transactions] == ["<lambda>"]
+    assert [transaction.name.rpartition(".")[2] for transaction in sentry_events.roots] == ["<lambda>"]
     assert response.text == "books"
