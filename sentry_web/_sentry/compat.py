@@ -238,7 +238,13 @@ def stop_profiles(transaction: Any, profile: Any) -> None:
 
 def discard_streamed_span(span: Any, scope: Any) -> None:
     """Take a streamed span off its scope without sending it (``_previous_span_on_scope``); ``end()`` always sends."""
-    scope.streamed_span = getattr(span, "_previous_span_on_scope", None)
+    former = getattr(span, "_previous_span_on_scope", None)
+    setattr(scope, "streamed_span" if HAS_TRANSACTIONS else "span", former)
+
+
+def links_of(span: Any) -> list[dict[str, Any]]:
+    """Return the links of a streamed span, which the application may give attributes (``_links``); 2.x has none."""
+    return [link for link in getattr(span, "_links", None) or () if isinstance(link, dict)]
 
 
 def segment_of(span: Any) -> Any:

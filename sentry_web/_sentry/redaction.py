@@ -121,7 +121,7 @@ class RedactingProcessor:
         return True
 
     def redact_span(self, span: Any) -> None:
-        """Redact the name and attributes of a streamed span; both are removed if that fails."""
+        """Redact the name of a streamed span, its attributes and its links; all are removed if that fails."""
         if not call(self._redact_span, span):
             blank_telemetry(span)
 
@@ -141,6 +141,9 @@ class RedactingProcessor:
                     span.set_attribute(key, value)
                 else:
                     span.name = value
+        links = [(link, "attributes", False) for link in compat.links_of(span) if link.get("attributes")]
+        if links:
+            _redact(redactor, links)
         self._redact_trace_header(redactor, span)
         return True
 
@@ -296,6 +299,8 @@ def blank_telemetry(telemetry: Any) -> None:
     telemetry.set_attribute("sentry.segment.name", SUBSTITUTE)
     for key in [key for key in telemetry.get_attributes() if not key.startswith("sentry.")]:
         telemetry.remove_attribute(key)
+    for link in compat.links_of(telemetry):
+        link.pop("attributes", None)
 
 
 def _show(value: Any) -> str:

@@ -134,7 +134,7 @@ def transaction_name(value: Any) -> None:
 
 
 def span(value: Any) -> None:
-    """A span whose name and data contain it."""
+    """A span whose name, data and link contain it."""
     with ChildSpan(f"order {value}").open():
         current = sentry_sdk.get_current_scope()
         inner = getattr(current, "streamed_span", None) or current.span
@@ -146,6 +146,8 @@ def span(value: Any) -> None:
         else:
             inner.set_attribute("found", value)
             inner.set_attribute("list", [str(value)])
+        if hasattr(inner, "add_link"):  # since sentry-sdk 3
+            inner.add_link({"trace_id": inner.trace_id, "span_id": inner.span_id, "attributes": {"found": value}})
 
 
 def root_span(value: Any) -> None:

@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import sentry_sdk
 from sentry_sdk import Scope
 
 from sentry_web._sentry import compat
@@ -25,7 +26,7 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
-from sentry_web.testing.sdk import STATIC, STREAM
+from sentry_web.testing.sdk import STATIC, STREAM, is_streaming
 
 MODULES = ("sentry_sdk.integrations.asgi", "sentry_sdk.integrations.wsgi")
 
@@ -87,12 +88,21 @@ def test_without_the_name_each_scope_has_a_trace_of_its_own() -> None:
     assert current.get_active_propagation_context().trace_id
 
 
-def test_without_a_former_span_a_dropped_one_leaves_none() -> None:
+@pytest.mark.parametrize(("transactions", "name"), [(True, "streamed_span"), (False, "span")])
+def test_without_a_former_span_a_dropped_one_leaves_none(
+    transactions: bool, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compat, "HAS_TRANSACTIONS", transactions)
     scope: Any = Bare()
     compat.discard_streamed_span(Bare(), scope)
-    assert scope.streamed_span is None
+    assert vars(scope) == {name: None}
     compat.discard_streamed_span(SimpleNamespace(_previous_span_on_scope="former"), scope)
-    assert scope.streamed_span == "former"
+    assert vars(scope) == {name: "former"}
+
+
+def test_without_the_name_a_span_has_no_links() -> None:
+    assert compat.links_of(Bare()) == compat.links_of(SimpleNamespace(_links=None)) == []
+    assert compat.links_of(SimpleNamespace(_links=[{"trace_id": "a"}, None])) == [{"trace_id": "a"}]
 
 
 @pytest.mark.parametrize("scope", [Bare(), SimpleNamespace(_transaction=5), SimpleNamespace(_transaction=None)])
@@ -133,6 +143,26 @@ def test_the_names_are_those_of_the_sdk_under_test() -> None:
 
         assert len(compat.marker_variables()) == 2
     assert compat.AnnotatedValue("value", {}).value == "value"
+
+
+@pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
+def test_the_names_of_spans_are_those_of_the_sdk_under_test(sdk: dict[str, Any]) -> None:
+    with recording(traces_sample_rate=1.0, **sdk):
+        if is_streaming():
+            from sentry_sdk import traces
+
+            scope = Scope()
+            names = ["_segment", "_get_baggage", "_previous_span_on_scope"]
+            names += ["_links"] if hasattr(traces.StreamedSpan, "add_link") else []
+            span: Any = traces.start_span(name="a", parent_span=None)
+            assert traces.NoOpStreamedSpan(name="a", scope=scope, trace_id="1" * 32, parent_span_id="2" * 16)
+            assert hasattr(scope, "_server_segment_span")
+            assert scope.streamed_span if compat.HAS_TRANSACTIONS else scope.span
+        else:
+            names = ["_profile", "_continuous_profile"]
+            span = sentry_sdk.start_transaction(name="a")
+        for name in names:
+            assert hasattr(span, name), name
 
 
 # --- a whole request without them ------------------------------------------------------------------------------------

@@ -36,9 +36,12 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.drivers import make_environ
-from sentry_web.testing.sdk import STATIC, STREAM, is_streaming
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, STATIC, STREAM, is_streaming
 from sentry_web.testing.steps import Act
 from sentry_web.testing.transcript import TranscriptWriter
+
+if HAS_STREAMED_SPANS:
+    from sentry_sdk import traces
 
 SECRET = "Hunter2-Zx81"
 PIN = "12345678"
@@ -187,8 +190,6 @@ def test_nowhere_in_an_event_a_secret_is_left(driver: Driver, run: Any, sdk: dic
 
 def spans_of_an_application() -> None:
     if is_streaming():
-        from sentry_sdk import traces
-
         with traces.start_span(name=f"of {SECRET}", attributes={"seen": SECRET}) as span:
             span.set_attribute("more", f"more {SECRET}")
             span.set_attribute("number", 5)
@@ -210,6 +211,37 @@ def test_nowhere_in_a_span_a_secret_is_left(driver: Driver, run: Any, sdk: dict[
     assert events.errors == []
     (root,) = events.roots
     assert root.data["seen"] == FILTERED
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["redacted", "blanked"])
+@pytest.mark.skipif(
+    not HAS_STREAMED_SPANS or not hasattr(traces.StreamedSpan, "add_link"),
+    reason="not with this sentry-sdk: spans have no links",
+)
+def test_what_a_link_of_a_span_says_is_redacted(
+    driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    other = {"trace_id": "0123456789abcdef0123456789abcdef", "span_id": "0123456789abcdef"}
+    said = {"seen": f"of {SECRET}", "listed": [SECRET], "number": 5}
+
+    def link() -> None:
+        with traces.start_span(name="linked", links=[{**other, "attributes": said}, other]):
+            traces.get_current_span().add_link({**other, "attributes": said})
+
+    if fails:
+        monkeypatch.setattr(redaction, "Secrets", broken)
+    events: Events = run(driver, doing(link), CARRIES, sdk=STREAM)
+    assert SECRET.encode() not in events.all_bytes
+    assert said["seen"] == f"of {SECRET}", "the application's own"
+    first, plain, added = events.children[0]["links"]
+    for each in (first, plain, added):
+        assert (each["trace_id"], each["span_id"]) == tuple(other.values())
+    if fails:
+        assert "attributes" not in first.keys() | plain.keys() | added.keys()
+    else:
+        assert first["attributes"] == added["attributes"]
+        assert first["attributes"]["seen"]["value"] == f"of {FILTERED}"
+        assert first["attributes"]["number"]["value"] == 5
 
 
 def test_the_servers_own_dicts_in_the_frames_are_clean(driver: Driver, run: Any) -> None:
