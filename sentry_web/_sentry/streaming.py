@@ -85,6 +85,7 @@ class Segment:
         span = self._span
         if outcome.status is not None and outcome.status in self._ignored_statuses:
             compat.discard_streamed_span(span, self._scope)
+            self._hand_over(False)
             return
         if outcome.status is not None:
             span.set_attribute("http.response.status_code", outcome.status)
@@ -95,6 +96,13 @@ class Segment:
             span.set_attribute("sentry.status", "cancelled")
         start = span.start_timestamp
         span.end(None if start is None else start + timedelta(seconds=outcome.duration or 0.0))
+        self._hand_over(span.sampled)
+
+    def _hand_over(self, sampled: bool | None) -> None:
+        """Make the segment the parent of what begins after its end, such as background work, with its decision."""
+        trace: Any = self._scope.get_active_propagation_context()
+        trace.parent_span_id = self._span.span_id
+        trace.parent_sampled = sampled
 
 
 class MessageStreamedSpan:

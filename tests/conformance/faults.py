@@ -910,6 +910,11 @@ FAULTS: tuple[Fault, ...] = (
         Edit("ActiveRecording.ends_now", "self.recording.ends_with_response", "False"),
     ),
     fault(
+        "background_work_has_its_request_as_parent",
+        "a streamed span has the caller's",
+        Replace("Segment._hand_over", does_nothing),
+    ),
+    fault(
         "of_background_work_is_a_span",
         "a late exception is lost",
         Replace("OpenTelemetryRecording._capture_late", does_nothing),

@@ -110,6 +110,17 @@ def test_defect_10_background_work_is_not_duration(driver, sdk, run):
 
 
 @BOTH_MODES
+@pytest.mark.parametrize("driver", able(BACKGROUND), ids=repr)
+def test_background_work_has_its_request_as_parent(driver, sdk, run):
+    """Whether it is part of the request's spans, or the root of its own."""
+    incoming = RequestSpec(headers=(("sentry-trace", f"{'a' * 32}-{'b' * 16}-1"),))
+    _, events = run(driver, BACKGROUND, incoming, sdk=sdk)
+    root, *later = sorted(events.roots, key=lambda each: str(each["start_timestamp"]))
+    (background,) = events.children + later
+    assert background.trace["parent_span_id"] == root.trace["span_id"]
+
+
+@BOTH_MODES
 @pytest.mark.parametrize("driver", able(LEAVES), ids=repr)
 def test_defect_26_client_that_goes_away_is_no_error(driver, sdk, run):
     transcript, events = run(driver, LEAVES, sdk=sdk)

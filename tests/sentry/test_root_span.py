@@ -17,6 +17,7 @@ from sentry_web.testing import (
     WSGI,
     Accept,
     Cancel,
+    CaptureMessage,
     ChildSpan,
     CloseSocket,
     Deny,
@@ -36,61 +37,58 @@ from sentry_web.testing import (
     WsScript,
     recording,
 )
+from sentry_web.testing.events import Reported
+from sentry_web.testing.sdk import STATIC, STREAM
 from sentry_web.testing.steps import Act
 from sentry_web.testing.transcript import TranscriptWriter
 
-STREAM = {"trace_lifecycle": "stream"}
-BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
+BOTH_MODES = pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
 #: The SDK's own middlewares ignore the option in stream mode, and its client says so; ours do not.
 IGNORED_SAYS_THE_SDK = pytest.mark.filterwarnings("ignore:.*trace_ignore_status_codes:UserWarning")
 ASGI = pytest.mark.parametrize("driver", [ASGI3, ASGI2], ids=repr)
 
 
-def root_of(events: Events) -> Any:
-    (root,) = events.transactions + events.segments
+def root_of(events: Events) -> Reported:
+    (root,) = events.roots
     return root
-
-
-def data_of(root: Any) -> dict[str, Any]:
-    """The root span's data, by the names common to both modes."""
-    return dict(root.attributes or root.trace["data"])
 
 
 # --- the outcome -----------------------------------------------------------------------------------------------------
 
 
+@BOTH_MODES
 @pytest.mark.parametrize(
-    ("status", "transaction", "streamed"),
+    ("status", "statuses"),
     [
-        (200, "ok", "ok"),
-        (304, "ok", "ok"),
-        (404, "not_found", "ok"),
-        (429, "resource_exhausted", "ok"),
-        (500, "internal_error", "error"),
-        (503, "unavailable", "error"),
+        (200, ("ok", "ok")),
+        (304, ("ok", "ok")),
+        (404, ("not_found", "ok")),
+        (429, ("resource_exhausted", "ok")),
+        (500, ("internal_error", "error")),
+        (503, ("unavailable", "error")),
     ],
 )
-def test_a_status_is_the_outcome(driver: Driver, run: Any, status: int, transaction: str, streamed: str) -> None:
+def test_a_status_is_the_outcome(
+    driver: Driver, run: Any, sdk: dict[str, Any], status: int, statuses: tuple[str, str]
+) -> None:
     """4xx is the client's fault (HTTP semantic conventions, "Status")."""
-    script = Script((StartResponse(status), SendChunk(b"")))
-    assert root_of(run(driver, script)).status == transaction
-    root = root_of(run(driver, script, sdk=STREAM))
-    assert root.status == streamed
-    assert root.attributes["http.response.status_code"] == status
+    root = root_of(run(driver, Script((StartResponse(status), SendChunk(b""))), sdk=sdk))
+    assert root.status == statuses[sdk is STREAM]
+    assert root.data["http.response.status_code"] == status
 
 
 @BOTH_MODES
 def test_an_error_before_the_response_is_a_500(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     root = root_of(run(driver, Script((Raise(),)), sdk=sdk))
-    assert root.status == ("error" if sdk else "internal_error")
-    assert data_of(root)["http.response.status_code"] == 500
+    assert root.outcome == "error"
+    assert root.data["http.response.status_code"] == 500
 
 
 @BOTH_MODES
 def test_an_error_after_a_good_status_fails_all_the_same(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     root = root_of(run(driver, Script((StartResponse(200), SendChunk(), Raise())), sdk=sdk))
-    assert root.status == ("error" if sdk else "internal_error")
-    assert data_of(root)["http.response.status_code"] == 200
+    assert root.outcome == "error"
+    assert root.data["http.response.status_code"] == 200
 
 
 @BOTH_MODES
@@ -100,17 +98,15 @@ def test_a_cancelled_request_is_no_error(
     driver: Driver, run: Any, sdk: dict[str, Any], before: tuple[Any, ...], code: int | None
 ) -> None:
     root = root_of(run(driver, Script((*before, Cancel())), sdk=sdk))
-    if sdk:
-        assert (root.status, root.attributes["sentry.status"]) == ("ok", "cancelled")
-    else:
-        assert root.status == "cancelled"
-    assert data_of(root).get("http.response.status_code") == code
+    assert root.status == ("ok" if sdk is STREAM else "cancelled")
+    assert root.outcome == "cancelled"
+    assert root.data.get("http.response.status_code") == code
 
 
 @BOTH_MODES
 def test_a_client_that_went_away_is_told(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     script = Script((StartResponse(), SendChunk(b"heard"), SendChunk(b"unheard")), peer=Peer(gone_after=1))
-    assert data_of(root_of(run(driver, script, sdk=sdk)))["sentry_web.client_gone"] is True
+    assert root_of(run(driver, script, sdk=sdk)).data["sentry_web.client_gone"] is True
 
 
 @IGNORED_SAYS_THE_SDK
@@ -118,7 +114,7 @@ def test_a_client_that_went_away_is_told(driver: Driver, run: Any, sdk: dict[str
 def test_ignored_statuses_leave_no_trace(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     options = {**sdk, "trace_ignore_status_codes": {404}}
     missing: Events = run(driver, Script((StartResponse(404), SendChunk())), sdk=options)
-    assert missing.transactions == missing.segments == []
+    assert missing.roots == []
     assert root_of(run(driver, Script((StartResponse(200), SendChunk())), sdk=options)).status == "ok"
 
 
@@ -137,7 +133,7 @@ def test_an_unsampled_request_is_not_sent_and_does_no_harm(driver: Driver, run: 
     options = {**sdk, "traces_sample_rate": 0.0}
     script = Script((StartResponse(503), ChildSpan("inside", (SendChunk(),)), Raise()))
     events: Events = run(driver, script, sdk=options, record_send_receive=True)
-    assert events.transactions == events.spans == []
+    assert events.roots == events.children == []
     assert len(events.errors) == 1
 
 
@@ -148,7 +144,7 @@ def test_an_unsampled_request_is_not_sent_and_does_no_harm(driver: Driver, run: 
 def test_facts_have_opentelemetrys_names(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     request = RequestSpec("POST", "/books/7", query="page=2", headers=(("User-Agent", "probe/1.0"),))
     events: Events = run(driver, Script((StartResponse(201), SendChunk(b"hello"))), request, sdk=sdk)
-    data = data_of(root_of(events))
+    data = root_of(events).data
     expected = {
         "http.request.method": "POST",
         "http.response.status_code": 201,
@@ -183,11 +179,8 @@ def test_a_failure_is_told_by_name_so_that_it_is_grouped() -> None:
 @BOTH_MODES
 def test_the_origin_and_operation_are_told(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     root = root_of(run(driver, sdk=sdk, span_origin="auto.http.shop"))
-    if sdk:
-        assert (root.attributes["sentry.op"], root.attributes["sentry.origin"]) == ("http.server", "auto.http.shop")
-        assert root.attributes["protocol"] in ("wsgi", "asgi")
-    else:
-        assert (root.trace["op"], root.trace["origin"]) == ("http.server", "auto.http.shop")
+    assert (root.op, root.origin) == ("http.server", "auto.http.shop")
+    assert {**root.tags, **root.data}["protocol"] in ("wsgi", "asgi")
 
 
 # --- websocket -------------------------------------------------------------------------------------------------------
@@ -200,7 +193,7 @@ def test_a_websocket_is_one_root_span(driver: Any, sdk: dict[str, Any]) -> None:
     with recording(traces_sample_rate=1.0, **sdk) as events:
         driver.run_websocket(script, RequestSpec(path="/chat"), Wrap.ours())
     root = root_of(events)
-    data = data_of(root)
+    data = root.data
     expected = {
         "http.response.status_code": 101,
         "websocket.messages.received": 1,
@@ -212,7 +205,7 @@ def test_a_websocket_is_one_root_span(driver: Any, sdk: dict[str, Any]) -> None:
     }
     assert {key: data.get(key) for key in expected} == expected
     assert "http.response.body.size" not in data
-    assert len(events.spans or [root]) == 1
+    assert events.children == []
 
 
 @ASGI
@@ -220,7 +213,7 @@ def test_a_websocket_is_one_root_span(driver: Any, sdk: dict[str, Any]) -> None:
 def test_a_refused_websocket_tells_its_status(driver: Any, steps: tuple[Any, ...], status: int) -> None:
     with recording(traces_sample_rate=1.0) as events:
         driver.run_websocket(WsScript(steps), RequestSpec(path="/chat"), Wrap.ours())
-    assert data_of(root_of(events))["http.response.status_code"] == status
+    assert root_of(events).data["http.response.status_code"] == status
 
 
 @BOTH_MODES
@@ -230,27 +223,25 @@ def test_messages_have_spans_where_asked_for(driver: Any, sdk: dict[str, Any]) -
     with recording(traces_sample_rate=1.0, **sdk) as events:
         driver.run_websocket(script, RequestSpec(path="/chat"), Wrap.ours(record_send_receive=True))
     root = root_of(events)
-    spans = [span for span in events.spans if not span["is_segment"]] if sdk else root["spans"]
-    named = [(span.name, span.attributes["sentry.op"]) if sdk else (span["description"], span["op"]) for span in spans]
-    assert named == [
+    assert [(span.name, span.op) for span in events.children] == [
         ("websocket.connect", "websocket.server.receive"),
         ("websocket.accept", "websocket.server.send"),
         ("websocket.receive", "websocket.server.receive"),
         ("websocket.send", "websocket.server.send"),
         ("websocket.disconnect", "websocket.server.receive"),
     ]
-    for span in spans:
-        assert (span["parent_span_id"]) == root.trace["span_id"]
+    assert {span.trace["parent_span_id"] for span in events.children} == {root.trace["span_id"]}
 
 
+@BOTH_MODES
 @ASGI
-def test_a_message_that_never_came_ends_its_span(driver: Any) -> None:
+def test_a_message_that_never_came_ends_its_span(driver: Any, sdk: dict[str, Any]) -> None:
     """``receive`` was cancelled: its span is named after nothing, and sent."""
-    with recording(traces_sample_rate=1.0) as events:
+    with recording(traces_sample_rate=1.0, **sdk) as events:
         script = Script((StartResponse(), SendChunk(), Cancel()))
         driver.run(script, RequestSpec(path="/"), Wrap.ours(record_send_receive=True))
-    names = [span["description"] for span in root_of(events)["spans"]]
-    assert names[:2] == ["http.response.start", "http.response.body"]
+    assert root_of(events).name == "/"
+    assert [span.name for span in events.children][:2] == ["http.response.start", "http.response.body"]
 
 
 # --- after the end ---------------------------------------------------------------------------------------------------
@@ -280,7 +271,7 @@ def after_the_end(run: Any, sdk: dict[str, Any] | None = None, **values: Any) ->
 
     script = Script((StartSpan(kept, op="inside"), StartResponse(), SendChunk()))
     options = {"traces_sampler": sampler} if sdk is None else sdk
-    with recording(**{"traces_sample_rate": 1.0, **options}) as events:
+    with recording(**{"traces_sample_rate": 1.0, **STATIC, **options}) as events:
         WSGI.run(script, RequestSpec(path="/books/7"), Wrap.ours())
         StartSpan(kept, **values).act(TranscriptWriter())
     return events
@@ -317,14 +308,38 @@ def test_a_sampler_that_fails_then_fails_no_background_work(run: Any) -> None:
     assert events.transactions[0].name == "/books/7"
 
 
+@pytest.mark.parametrize("driver", [WSGI, ASGI3, ASGI2], ids=repr)
+def test_streamed_spans_of_background_work_have_the_segment_that_has_ended_as_parent(driver: Driver, run: Any) -> None:
+    """A WSGI request has ended before ``close()``: its background work is a segment of its own."""
+    after = (ChildSpan("index", (ChildSpan("write"),)), CaptureMessage("done"))
+    script = Script((StartResponse(), SendChunk()), Returns.ITERATOR, after)
+    events: Events = run(driver, script, sdk=STREAM)
+    named = {span.name: span for span in events.spans}
+    request, index, write = (named[name] for name in ("/books/7", "index", "write"))
+    assert (request["is_segment"], index["is_segment"]) == (True, driver is WSGI)
+    assert write["parent_span_id"] == index["span_id"]
+    assert index["parent_span_id"] == request["span_id"]
+    (message,) = events.messages
+    assert request["span_id"] in (message.trace["span_id"], message.trace["parent_span_id"])
+    assert {span["trace_id"] for span in events.spans} == {message.trace["trace_id"]}
+
+
+@pytest.mark.parametrize("driver", [WSGI, ASGI3, ASGI2], ids=repr)
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_background_work_is_sampled_as_its_request_was(driver: Driver, rate: float) -> None:
+    script = Script((StartResponse(), SendChunk()), Returns.ITERATOR, after=(ChildSpan("index"),))
+    counts = set()
+    with recording(traces_sample_rate=rate, **STREAM) as events:
+        for _ in range(20):
+            before = len(events.spans)
+            driver.run(script, RequestSpec(path="/books/7"), Wrap.ours())
+            counts.add(len(events.spans) - before)
+    assert counts <= {0, 2}
+
+
 @BOTH_MODES
 def test_the_log_of_a_request_is_no_span(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     script = Script((Log("hello"), StartResponse(), ChildSpan("inside", (SendChunk(),))), Returns.GENERATOR)
     events: Events = run(driver, script, sdk=sdk)
-    root = root_of(events)
-    names = (
-        [span.name for span in events.spans if span is not root and not span["is_segment"]]
-        if sdk
-        else [span["description"] for span in root["spans"]]
-    )
-    assert names == ["inside"]
+    assert root_of(events).name == "/books/7"
+    assert [span.name for span in events.children] == ["inside"]
