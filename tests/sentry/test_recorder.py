@@ -37,11 +37,12 @@ from sentry_web.testing import (
     recording,
 )
 from sentry_web.testing.connections import Accept, Send
+from sentry_web.testing.events import Reported
+from sentry_web.testing.sdk import HAS_TRANSACTIONS, STATIC, STREAM
 from sentry_web.testing.steps import Act
 from sentry_web.testing.transcript import TranscriptWriter
 
-STREAM = {"trace_lifecycle": "stream"}
-BOTH_MODES = pytest.mark.parametrize("sdk", [{}, STREAM], ids=["transactions", "stream"])
+BOTH_MODES = pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SECRET = "Hunter2-Zx81"
 pytestmark = pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning")
@@ -55,13 +56,9 @@ def started(**options: Any) -> Any:
     return SentryRecorder(build_options(**options)).start(request, naming, Captured(), Outcome(0.0), scope)
 
 
-def root_of(events: Events) -> Any:
-    (root,) = events.transactions + events.segments
+def root_of(events: Events) -> Reported:
+    (root,) = events.roots
     return root
-
-
-def data_of(root: Any) -> dict[str, Any]:
-    return dict(root.attributes or root.trace["data"])
 
 
 # --- scopes ----------------------------------------------------------------------------------------------------------
@@ -169,7 +166,7 @@ def test_the_lifespan_has_scopes_and_nothing_else() -> None:
             sentry_sdk.capture_message("starting")
         record.set_attribute("key", 1)
         record.finish(Outcome(0.0))
-    assert events.transactions == events.sessions == []
+    assert events.roots == events.sessions == []
     (message,) = events.messages
     assert message.tags == {"lifespan": "yes"}
     assert "request" not in message.payload
@@ -196,7 +193,7 @@ def test_the_decision_of_who_came_before_counts_where_his_trace_is_continued(
 ) -> None:
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
     events = run(driver, script, RequestSpec(headers=(SENTRY_TRACE,)), sdk=sdk)
-    assert events.transactions == events.segments == []
+    assert events.roots == []
     (message,) = events.messages
     assert message.trace["trace_id"] == TRACE
 
@@ -211,7 +208,7 @@ def test_the_flag_of_a_traceparent_does_not_override_the_users_own_rate(
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
     request = RequestSpec(headers=(("traceparent", f"00-{TRACE}-{SPAN}-{flag}"),))
     events = run(driver, script, request, sdk={**sdk, "traces_sample_rate": rate})
-    assert len(events.transactions + events.segments) == rate
+    assert len(events.roots) == rate
     assert events.messages[0].trace["trace_id"] == TRACE
 
 
@@ -227,7 +224,7 @@ def test_a_sampler_is_asked_without_a_decision_where_only_a_traceparent_came(
         return 0.0
 
     request = RequestSpec(headers=(("traceparent", f"00-{TRACE}-{SPAN}-{flag}"),))
-    assert run(driver, request=request, sdk={**sdk, "traces_sampler": sampler}).transactions == []
+    assert run(driver, request=request, sdk={**sdk, "traces_sampler": sampler}).roots == []
     assert asked == [None]
 
 
@@ -248,7 +245,7 @@ def test_a_trace_not_continued_is_linked_and_its_decision_ignored(
     assert root.trace["trace_id"] != TRACE
     assert root.trace.get("parent_span_id") is None
     decision = "1" if header is TRACEPARENT else "0"
-    assert data_of(root)["sentry.previous_trace"] == f"{TRACE}-{SPAN}-{decision}"
+    assert root.data["sentry.previous_trace"] == f"{TRACE}-{SPAN}-{decision}"
     assert events.messages[0].trace["trace_id"] == root.trace["trace_id"]
 
 
@@ -257,7 +254,7 @@ def test_a_callable_may_let_a_trace_be_continued(driver: Driver, run: Any, sdk: 
     request = RequestSpec(headers=(TRACEPARENT,))
     root = root_of(run(driver, request=request, sdk=sdk, continue_traces=lambda request: request.method == "GET"))
     assert root.trace["trace_id"] == TRACE
-    assert "sentry.previous_trace" not in data_of(root)
+    assert "sentry.previous_trace" not in root.data
 
 
 def broken(*args: Any) -> Any:
@@ -284,7 +281,7 @@ def test_methods_that_make_no_root_span_have_a_trace_of_their_own(
     script = Script((StartResponse(), CaptureMessage("here")))
     first: Events = run(driver, script, RequestSpec(method), sdk=sdk)
     second: Events = run(driver, script, RequestSpec(method, headers=(TRACEPARENT,)), sdk=sdk)
-    assert first.transactions == first.segments == second.transactions == second.segments == []
+    assert first.roots == second.roots == []
     assert second.messages[0].trace["trace_id"] == TRACE
     assert first.messages[0].trace["trace_id"] != TRACE
 
@@ -304,18 +301,19 @@ def test_the_sampler_sees_scope_or_environ_and_the_request(driver: Driver, run: 
     assert context["request"].path == "/books/7"
 
 
-def test_the_sampler_sees_the_resolved_route(driver: Driver, run: Any) -> None:
+@BOTH_MODES
+def test_the_sampler_sees_the_resolved_route(driver: Driver, run: Any, sdk: dict[str, Any]) -> None:
     names: list[str] = []
 
     def sampler(context: Any) -> float:
         names.append(context["transaction_context"]["name"])
         return 1.0
 
-    sdk = {"traces_sample_rate": None, "traces_sampler": sampler}
-    root = root_of(run(driver, sdk=sdk, route_resolver=lambda request: "/books/{id}"))
+    options = {**sdk, "traces_sample_rate": None, "traces_sampler": sampler}
+    root = root_of(run(driver, sdk=options, route_resolver=lambda request: "/books/{id}"))
     assert names == [root.name] == ["/books/{id}"]
-    assert root["transaction_info"] == {"source": "route"}
-    assert data_of(root)["http.route"] == "/books/{id}"
+    assert root.source == "route"
+    assert root.data["http.route"] == "/books/{id}"
 
 
 @pytest.mark.parametrize("names", [("traceresponse",), ("server-timing", "traceresponse")])
@@ -393,8 +391,8 @@ def test_hooks_set_name_and_attributes(driver: Driver, run: Any, sdk: dict[str, 
     events: Events = run(driver, script, sdk=sdk, on_request=on_request, on_response=on_response)
     root = root_of(events)
     assert root.name == events.messages[0].name == "shop GET"
-    assert data_of(root)["shop.shelf"] == 7
-    assert data_of(root)["shop.size"] == 5
+    assert root.data["shop.shelf"] == 7
+    assert root.data["shop.size"] == 5
 
 
 def test_hooks_do_no_harm_where_no_traces_are_made(driver: Driver, run: Any) -> None:
@@ -405,7 +403,7 @@ def test_hooks_do_no_harm_where_no_traces_are_made(driver: Driver, run: Any) -> 
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
     events: Events = run(driver, script, sdk={"traces_sample_rate": None}, on_request=hook, on_response=hook)
     assert events.messages[0].name == "chosen"
-    assert events.transactions == []
+    assert events.roots == []
 
 
 @pytest.mark.parametrize(("status", "reported"), [(503, True), (404, False)])
@@ -433,7 +431,7 @@ def test_response_headers_are_reported_where_asked_for_and_sanitised(
     )
     script = Script((StartResponse(302, headers), SendChunk()))
     events: Events = run(driver, script, sdk=sdk, capture_response_headers=["x-shop-.*", "^location$", "set-cookie"])
-    data = data_of(root_of(events))
+    data = root_of(events).data
     assert {key: value for key, value in data.items() if "response.header" in key} == {
         "http.response.header.x-shop-shelf": ["7", "8"],
         "http.response.header.x-shop-token": ["[Filtered]"],
@@ -443,6 +441,7 @@ def test_response_headers_are_reported_where_asked_for_and_sanitised(
     assert SECRET.encode() not in events.all_bytes
 
 
+@BOTH_MODES
 @pytest.mark.parametrize(
     ("trusted", "address"),
     [
@@ -456,13 +455,15 @@ def test_response_headers_are_reported_where_asked_for_and_sanitised(
     ],
 )
 def test_the_client_is_found_behind_proxies_that_are_trusted(
-    driver: Driver, run: Any, trusted: Any, address: str
+    driver: Driver, run: Any, sdk: dict[str, Any], trusted: Any, address: str
 ) -> None:
     request = RequestSpec(headers=(("X-Forwarded-For", "81.2.69.142, 8.8.8.8"),), client=("10.0.0.2", 50000))
     script = Script((StartResponse(), CaptureMessage("here"), SendChunk()))
-    events: Events = run(driver, script, request, sdk={"send_default_pii": True}, trusted_proxies=trusted)
-    for event in (events.messages[0], root_of(events)):
+    events: Events = run(driver, script, request, sdk={**sdk, "send_default_pii": True}, trusted_proxies=trusted)
+    for event in events.messages + [root for root in events.roots if root.kind == "transaction"]:
         assert event["user"]["ip_address"] == event["request"]["env"]["REMOTE_ADDR"] == address
+    assert root_of(events).data["client.address"] == address
+    assert {segment.attributes["user.ip_address"] for segment in events.segments} <= {address}
 
 
 def test_an_integration_that_is_switched_on_reports_its_frameworks_errors() -> None:
@@ -479,27 +480,30 @@ def test_the_bodys_limit_is_the_sdks() -> None:
         assert started().body_limit() == 1_000
 
 
-def test_messages_have_a_bounded_number_of_spans() -> None:
+@BOTH_MODES
+def test_messages_have_a_bounded_number_of_spans(sdk: dict[str, Any]) -> None:
     messages = MOST_MESSAGE_SPANS + 10
     script = WsScript((Accept(), *(Send("x") for _ in range(messages))))
-    with recording(traces_sample_rate=1.0, _experiments={"max_spans": 10_000}) as events:
+    experiments = {"max_spans": 10_000} if sdk is STATIC else {}
+    with recording(traces_sample_rate=1.0, _experiments=experiments, **sdk) as events:
         ASGI3.run_websocket(script, RequestSpec(path="/chat"), Wrap.ours(record_send_receive=True))
     root = root_of(events)
-    assert len(root["spans"]) == MOST_MESSAGE_SPANS
-    assert data_of(root)["websocket.messages.sent"] == messages
+    assert len(events.children) == MOST_MESSAGE_SPANS
+    assert root.data["websocket.messages.sent"] == messages
 
 
+@BOTH_MODES
 def test_a_span_that_cannot_be_finished_ends_the_session_all_the_same(
-    driver: Driver, run: Any, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, run: Any, sdk: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sentry_web._sentry.transactions import TransactionRoot
-
     def broken(self: Any, outcome: Any) -> None:
         raise ValueError("our own fault")
 
-    monkeypatch.setattr(TransactionRoot, "finish", broken)
-    events: Events = run(driver, Script((SetTag("shelf", "7"), StartResponse(), SendChunk(b"hello"))))
-    assert events.transactions == []
+    with recording(traces_sample_rate=1.0, **sdk):
+        monkeypatch.setattr(type(started()._root), "finish", broken)
+    script = Script((SetTag("shelf", "7"), StartResponse(), SendChunk(b"hello")))
+    events: Events = run(driver, script, sdk=sdk)
+    assert events.roots == []
     assert len(events.sessions) == 1
 
 
@@ -539,12 +543,15 @@ def profilers() -> Iterator[None]:
     Without the garbage collector: where it runs inside ``sys._current_frames()``, which the profilers' thread calls,
     and a finalizer gives up the GIL, Python before 3.12 stands still for ever (CPython's gh-106883; seen here).
     """
-    from sentry_sdk.profiler import continuous_profiler, transaction_profiler
+    from sentry_sdk.profiler import continuous_profiler
 
     gc.collect()
     gc.disable()
     yield
-    transaction_profiler.teardown_profiler()
+    if HAS_TRANSACTIONS:
+        from sentry_sdk.profiler import transaction_profiler
+
+        transaction_profiler.teardown_profiler()
     continuous_profiler.teardown_continuous_profiler()
     gc.enable()
 
@@ -559,7 +566,7 @@ def functions(profile: Any) -> set[str]:
 @pytest.mark.usefixtures("profilers")
 @OF_OLD
 def test_a_transaction_has_its_profile(driver: Driver, run: Any) -> None:
-    events: Events = run(driver, BUSY, sdk={"profiles_sample_rate": 1.0})
+    events: Events = run(driver, BUSY, sdk={**STATIC, "profiles_sample_rate": 1.0})
     root = root_of(events)
     (profile,) = [item for item in events.all if item.kind == "profile"]
     assert any("act" in name for name in functions(profile))
@@ -571,7 +578,7 @@ def test_a_transaction_has_its_profile(driver: Driver, run: Any) -> None:
 @OF_OLD
 def test_a_profile_that_is_not_sampled_is_none(driver: Driver, run: Any) -> None:
     script = Script((StartResponse(), Work(unseen=True), SendChunk()))
-    events: Events = run(driver, script, sdk={"profiles_sampler": lambda context: 0})
+    events: Events = run(driver, script, sdk={**STATIC, "profiles_sampler": lambda context: 0})
     assert root_of(events)
     assert [item for item in events.all if item.kind == "profile"] == []
 
@@ -591,6 +598,6 @@ def test_the_continuous_profiler_runs_as_long_as_the_root_span(driver: Driver, r
             time.sleep(0.01)
         assert not scheduler.running, "it stops when no root span is open"
         root = root_of(events)
-    profiler = data_of(root).get("sentry.profiler_id") or (root.get("contexts") or {})["profile"]["profiler_id"]
+    profiler = root.data.get("sentry.profiler_id") or root["contexts"]["profile"]["profiler_id"]
     chunks = [item for item in events.all if item.kind == "profile_chunk"]
     assert {chunk["profiler_id"] for chunk in chunks} == {profiler}
