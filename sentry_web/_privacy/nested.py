@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._request.parsing import TooLargeError, parse_json
@@ -10,9 +10,31 @@ from .rules import Rule
 
 #: Stands for JSON that is too large to be searched.
 TOO_LARGE: Any = object()
+#: Maximum work for the values within the values of one request: a URL, and an object with keys of its own, are one, a
+#: pair, and a value of a query that has to be decoded, two, and JSON that has to be parsed four.
+_MOST_WORK = 600
 #: Keys of a pair: ``{"name": "password", "value": "…"}``.
 _NAMES = frozenset(("name", "key", "field", "param", "parameter", "attribute", "property", "id", "k", "n"))
 _VALUES = frozenset(("value", "values", "val", "content", "data", "v"))
+
+
+class Looks:
+    """The work that may still be done for values within values. Clients choose how many there are."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = _MOST_WORK
+
+    def take(self, work: int = 1) -> None:
+        """Count some work that is about to be done.
+
+        Raises:
+            TooLargeError: It is too much.
+        """
+        self._left -= work
+        if self._left < 0:
+            raise TooLargeError("too many values within values")
 
 
 def is_pair_name(key: str) -> bool:
@@ -20,20 +42,26 @@ def is_pair_name(key: str) -> bool:
     return key.lower() in _NAMES
 
 
+def parts_of_pair(keys: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return those keys of an object that may be that of the name, and that of the value, of a pair."""
+    if len(keys) > len(_NAMES):
+        return [], []
+    values = [key for key in keys if key.lower() in _VALUES]
+    return (list(filter(is_pair_name, keys)), values) if values else ([], [])
+
+
 def hides_value(pair: Mapping[str, Any], rule: Rule) -> set[str] | None:
     """Return the keys whose values are secret since the pair names them so; ``None`` if this is no such pair."""
-    values = {key for key in pair if key.lower() in _VALUES}
-    if not values or len(pair) > len(_NAMES):
-        return None
-    names = [item for key, item in pair.items() if is_pair_name(key) and isinstance(item, str)]
-    return values if any(map(rule.is_sensitive, names)) else None
+    names, values = parts_of_pair(pair)
+    return set(values) if any(isinstance(pair[key], str) and rule.is_sensitive(pair[key]) for key in names) else None
 
 
-def nested_json(text: str) -> Any:
+def nested_json(text: str, looks: Looks) -> Any:
     """Return the JSON that a text is: an object, an array, ``TOO_LARGE``, or ``None`` for any other text."""
     text = text.strip()
     if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
         return None
+    looks.take(4)
     try:
         return parse_json(text)
     except (TooLargeError, RecursionError):

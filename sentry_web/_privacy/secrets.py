@@ -18,13 +18,16 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from .._request import BEGINNING, ReadBody, Request
 from .._request.forwarding import claimed_addresses, parse_address
+from .._request.parsing import TooLargeError
 from .._request.percent import unquote, unquote_plus
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
+from .nested import Looks
 from .policy import MOST_HEADERS, Policy
 from .redactor import ENOUGH, LONGEST, MINIMUM
 from .rules import Rule, normalise
@@ -85,6 +88,7 @@ class Secrets:
 
     def __init__(self, request: Request, policy: Policy, response_headers: Iterable[tuple[str, str]] = ()) -> None:
         self._policy = policy
+        self._looks = Looks()
         self._values: dict[str, None] = {}
         self._claims: list[str] = []  # values of address headers
         #: Whether everything was looked at, and all secrets are known.
@@ -95,7 +99,7 @@ class Secrets:
         claims, self._claims = self._claims, []
         if response_headers:
             self._add_headers(list(response_headers))
-        self._add_all(self._policy.query_secrets(request.query))
+        self._add_all(self._policy.query_secrets(request.query, self._looks))
         self._add_url(request.path)
         self._add_addresses(request, claims)
         #: Beginnings of content that is never sent; a text is cut off where one of them occurs.
@@ -192,16 +196,17 @@ class Secrets:
     def _add_url(self, value: str) -> None:
         """Add the secrets in a text that is, or contains, a URL."""
         if _may_be_url(value):
-            self._add_all(self._policy.url_secrets(value))
+            self._add_all(self._policy.url_secrets(value, self._looks))
 
-    def _add_all(self, secrets: Iterable[tuple[str, str]]) -> None:
+    def _add_all(self, secrets: Iterator[tuple[str, str]]) -> None:
         """Add values with their keys; a user without a key, unless that is a word."""
-        for number, (value, key) in enumerate(secrets):
-            if number >= _MOST_COLLECTED:
-                self.complete = False
-                return
-            if key or looks_random(value) or not is_words(value):
-                self._add(value, key)
+        try:
+            for value, key in islice(secrets, _MOST_COLLECTED):
+                if key or looks_random(value) or not is_words(value):
+                    self._add(value, key)
+            self.complete = self.complete and next(secrets, None) is None
+        except TooLargeError:
+            self.complete = False
 
     def _add_addresses(self, request: Request, claims: list[str]) -> None:
         """Add the addresses of the client and in proxies' headers if they may not be sent; loopback is not personal."""
@@ -225,7 +230,7 @@ class Secrets:
         """Add fields with sensitive names, and private content: whole if it is short, else its beginning."""
         parsed = body.parse(content_type)
         known = len(self._values)
-        self._add_all(self._policy.field_secrets(parsed.value))
+        self._add_all(self._policy.field_secrets(parsed.value, self._looks))
         if parsed.kind == "raw" or len(self._values) > known:
             self._add_base64(body.beginning)
         beginnings = body.private_content(content_type)

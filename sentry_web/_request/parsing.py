@@ -17,10 +17,14 @@ from .request import BEGINNING, Parsed, UploadedFile
 
 #: Maximum number of values in a body.
 MOST_VALUES = 20_000
+#: Maximum number of arrays in it; an object counts as two.
+MOST_CONTAINERS = 5_000
 #: Maximum number of fields of a form, of parts of multipart, and of lines of NDJSON.
 MOST_FIELDS = 1_500
-#: Maximum number of different keys in a body.
-MOST_KEYS = 1_500
+#: Maximum number of different keys in a body, and of the characters of all of them.
+MOST_KEYS, MOST_KEY_CHARACTERS = 1_500, 16 * 1024
+#: Fewer keys, none of them longer than a name, are within both.
+_FEW_KEYS = 150
 #: Maximum size of a body once it is decompressed, unless the caller allows more.
 MOST_BYTES = 64 * 1024
 
@@ -120,6 +124,8 @@ def parse_json(text: str) -> Any:
     """
     if text.count(",") + text.count(":") > MOST_VALUES:
         raise TooLargeError("too many values")
+    if text.count("[") + 2 * text.count("{") > MOST_CONTAINERS:
+        raise TooLargeError("too many containers")
     values, position, end = [], 0, len(text)
     while (position := _end_of_blanks(text, position)) < end:
         value, position = _decoder.raw_decode(text, position)
@@ -130,7 +136,7 @@ def parse_json(text: str) -> Any:
             raise TooLargeError("too many lines")
     if not values:
         raise ValueError("empty")
-    if text.count(":") > MOST_KEYS:
+    if text.count(":") > _FEW_KEYS:
         _check_keys(values)
     return values[0] if len(values) == 1 else values
 
@@ -151,19 +157,18 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object)
 
 def _check_keys(values: list[Any]) -> None:
     keys: set[str] = set()
-    stack = list(values)
+    stack: list[Any] = [value for value in values if isinstance(value, (dict, list))]
     while stack:
         value = stack.pop()
         if isinstance(value, dict):
             keys.update(value)
-            stack.extend(value.values())
-        elif isinstance(value, list):
-            stack.extend(value)
+            value = value.values()
+        stack += [item for item in value if type(item) is dict or type(item) is list]
     _check_number(keys)
 
 
 def _check_number(keys: set[str]) -> None:
-    if len(keys) > MOST_KEYS:
+    if len(keys) > MOST_KEYS or sum(map(len, keys)) > MOST_KEY_CHARACTERS:
         raise TooLargeError("too many keys")
 
 
@@ -173,11 +178,9 @@ def _form(data: bytes) -> dict[str, Any]:
         raise ValueError("a form without a value")
     if data.count(b"&") > MOST_FIELDS:
         raise TooLargeError("too many fields")
+    decode = _unquote if b"%" in data or b"+" in data else _decode
     pairs = [
-        (_unquote(name), _unquote(value))
-        for part in data.split(b"&")
-        if part
-        for name, _, value in [part.partition(b"=")]
+        (decode(name), decode(value)) for part in data.split(b"&") if part for name, _, value in [part.partition(b"=")]
     ]
     if any(len(name) > _LONGEST_NAME or _NOT_IN_NAMES.search(name) for name, _ in pairs):
         raise ValueError("names that are none: it is something else")
