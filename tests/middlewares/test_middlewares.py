@@ -114,7 +114,7 @@ def test_methods_and_origin_are_those_asked_for(driver: Any) -> None:
     wrap = Wrap.ours(http_methods_to_capture=("head",), span_origin="auto.http.own")
     assert reported(driver, RequestSpec(method="GET"), wrap).roots == []
     (root,) = reported(driver, RequestSpec(method="HEAD"), wrap).roots
-    assert (root.trace.get("origin") or root.attributes["sentry.origin"]) == "auto.http.own"
+    assert root.origin == "auto.http.own"
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=repr)
