@@ -14,26 +14,19 @@ import sentry_sdk
 from sentry_sdk import Scope
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._sentry import SentryRecorder, compat
+from sentry_web._sentry import SentryRecorder
 from sentry_web._sentry.redaction import RedactingScope
-from sentry_web.testing import recording
+from sentry_web.testing import ChildSpan, recording
+from sentry_web.testing.sdk import STATIC, STREAM
 
 QUIET: dict[str, Any] = {"release": ""}
 LEFT_OUT: dict[str, Any] = {"release": "", "traces_sample_rate": 0.0}
 SAMPLED: dict[str, Any] = {"release": "", "traces_sample_rate": 1.0}
-needs_streams = pytest.mark.skipif(
-    not compat.HAS_STREAMED_SPANS, reason="not with this sentry-sdk: it has no streamed spans"
-)
+BOTH_MODES = pytest.mark.parametrize("mode", [STATIC, STREAM], ids=["transactions", "stream"])
 ALL = pytest.mark.parametrize(
     "sdk",
-    [
-        QUIET,
-        {"release": "shop@1"},
-        LEFT_OUT,
-        SAMPLED,
-        pytest.param({**SAMPLED, "trace_lifecycle": "stream"}, marks=needs_streams),
-    ],
-    ids=["errors only", "sessions", "left out", "sampled", "stream"],
+    [QUIET, {"release": "shop@1"}, LEFT_OUT, {**SAMPLED, **STATIC}, {**SAMPLED, **STREAM}],
+    ids=["errors only", "sessions", "left out", "transactions", "stream"],
 )
 
 
@@ -119,12 +112,13 @@ def test_the_trace_is_that_of_the_headers() -> None:
     assert message["contexts"]["trace"]["trace_id"] == trace
 
 
-def test_a_request_that_is_left_out_has_one_trace_for_all_that_it_asks() -> None:
-    with recording(**LEFT_OUT) as events:
+@BOTH_MODES
+def test_a_request_that_is_left_out_has_one_trace_for_all_that_it_asks(mode: dict[str, Any]) -> None:
+    with recording(**LEFT_OUT, **mode) as events:
 
-        def inside() -> tuple[str | None, Any]:
-            with sentry_sdk.start_span(op="db") as span:
-                child = span.to_traceparent()
+        def inside() -> tuple[Any, Any]:
+            with ChildSpan("query").open():
+                child = sentry_sdk.get_traceparent()
             sentry_sdk.capture_message("said")
             return child, sentry_sdk.get_traceparent()
 
@@ -134,31 +128,22 @@ def test_a_request_that_is_left_out_has_one_trace_for_all_that_it_asks() -> None
     assert (child[-2:], current[-2:]) == ("-0", "-0")
     assert child.split("-")[0] == current.split("-")[0] == message["contexts"]["trace"]["trace_id"]
     assert message["transaction"] == "/books/7"
-    assert events.transactions == []
+    assert events.roots == []
 
 
+@BOTH_MODES
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.7])
-def test_as_many_are_sampled_as_were_asked_for(rate: float) -> None:
+def test_as_many_are_sampled_as_were_asked_for(rate: float, mode: dict[str, Any]) -> None:
     """The number decides once: in a trace of ours the span's own is the same."""
-    with recording(release="", traces_sample_rate=rate) as events:
+    with recording(release="", traces_sample_rate=rate, **mode) as events:
         for _ in range(200):
             ask(nothing)
-    sampled = len(events.transactions)
+    sampled = len(events.roots)
     assert abs(sampled / 200 - rate) < 0.2  # six standard deviations
     for envelope in events.envelopes:
         trace = json.loads(envelope.splitlines()[0])["trace"]
         assert float(trace.get("sample_rand", 0.0)) < rate  # older releases do not send it
         assert float(trace["sample_rate"]) == rate
-
-
-@needs_streams
-def test_as_many_are_streamed_as_were_asked_for() -> None:
-    """Whoever decides: the number of a trace is drawn once, or drawn from its id."""
-    for options in ({}, {"trace_response_headers": ["traceresponse"]}):  # the root span can wait, and cannot
-        with recording(release="", traces_sample_rate=0.4, trace_lifecycle="stream") as events:
-            for _ in range(200):
-                ask(nothing, **options)
-        assert abs(len(events.spans) / 200 - 0.4) < 0.2
 
 
 @pytest.mark.parametrize("touch", [nothing, lambda: sentry_sdk.set_tag("shelf", "7")], ids=["untouched", "touched"])
@@ -172,16 +157,19 @@ def test_a_session_is_counted_once(touch: Callable[[], Any]) -> None:
     assert (minute["exited"], minute["errored"]) == (3, 1)
 
 
-def test_what_is_left_out_is_counted() -> None:
+@BOTH_MODES
+def test_what_is_left_out_is_counted(mode: dict[str, Any]) -> None:
     lost: list[tuple[str, str]] = []
-    with recording(**LEFT_OUT), pytest.MonkeyPatch.context() as patch:
-        transport: Any = sentry_sdk.get_client().transport
-        patch.setattr(
-            transport, "record_lost_event", lambda reason, data_category: lost.append((reason, data_category))
-        )
+
+    def record_lost_event(reason: str, data_category: str, **values: Any) -> None:
+        lost.append((reason, data_category))
+
+    with recording(**LEFT_OUT, **mode), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentry_sdk.get_client().transport, "record_lost_event", record_lost_event)
         ask(nothing)
         ask(lambda: sentry_sdk.set_tag("shelf", "7"))
-    assert lost == [("sample_rate", "transaction"), ("sample_rate", "span")] * 2
+    categories = ["span"] if mode is STREAM else ["transaction", "span"]
+    assert lost == [("sample_rate", category) for category in categories] * 2
 
 
 # --- more than one at once, and what goes wrong ----------------------------------------------------------------------
