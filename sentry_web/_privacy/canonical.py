@@ -174,6 +174,8 @@ class Aligned:
     def _step(self, text: str, step: Callable[[str], str], pattern: Pattern[str]) -> str:
         """Take a step part by part."""
         parts = pattern.split(text, self.left + 1)  # every other one is an escape
+        if len(parts) == 1:
+            return text
         escapes = parts[1::2]
         self.left -= len(escapes)
         if self.left < 0:

@@ -384,6 +384,8 @@ def _end_of(whole: str, start: int, length: int, values: Sequence[str], block: b
         return end if end >= 0 else len(whole)
     if not values:
         return start + length
+    if len(values) == 1:
+        return start + _common(whole, start, values[0], length)
     # Of sorted values, those that have most in common with the text stand beside its place among them.
     index = bisect_right(values, whole[start : start + max(map(len, values))])
     return start + max([_common(whole, start, value, length) for value in values[max(index - 1, 0) : index + 1]])

@@ -202,7 +202,7 @@ class Secrets:
         """Add values with their keys; a user without a key, unless that is a word."""
         try:
             for value, key in islice(secrets, _MOST_COLLECTED):
-                if key or looks_random(value) or not is_words(value):
+                if counts(value) and (key or looks_random(value) or not is_words(value)):
                     self._add(value, key)
             self.complete = self.complete and next(secrets, None) is None
         except TooLargeError:

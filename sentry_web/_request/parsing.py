@@ -126,9 +126,11 @@ def parse_json(text: str) -> Any:
         raise TooLargeError("too many values")
     if text.count("[") + 2 * text.count("{") > MOST_CONTAINERS:
         raise TooLargeError("too many containers")
+    keys: set[str] = set()
+    decoder = _decoder if text.count(":") <= _FEW_KEYS else _decoder_that_collects(keys)
     values, position, end = [], 0, len(text)
     while (position := _end_of_blanks(text, position)) < end:
-        value, position = _decoder.raw_decode(text, position)
+        value, position = decoder.raw_decode(text, position)
         values.append(value)
         if len(values) > 1 and not isinstance(value, (dict, list)):
             raise ValueError("not a sequence of objects")
@@ -136,8 +138,7 @@ def parse_json(text: str) -> Any:
             raise TooLargeError("too many lines")
     if not values:
         raise ValueError("empty")
-    if text.count(":") > _FEW_KEYS:
-        _check_keys(values)
+    _check_number(keys)
     return values[0] if len(values) == 1 else values
 
 
@@ -155,16 +156,15 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decoder = json.JSONDecoder(object_pairs_hook=_object)
 
 
-def _check_keys(values: list[Any]) -> None:
-    keys: set[str] = set()
-    stack: list[Any] = [value for value in values if isinstance(value, (dict, list))]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            keys.update(value)
-            value = value.values()
-        stack += [item for item in value if type(item) is dict or type(item) is list]
-    _check_number(keys)
+def _decoder_that_collects(keys: set[str]) -> json.JSONDecoder:
+    """Return a decoder that adds the keys of all objects to a set."""
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        known = _object(pairs)
+        keys.update(known)
+        return known
+
+    return json.JSONDecoder(object_pairs_hook=collect)
 
 
 def _check_number(keys: set[str]) -> None:

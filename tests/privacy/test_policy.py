@@ -235,6 +235,21 @@ def test_a_query_beyond_the_bounds_is_not_sent(query: str) -> None:
     assert policy().is_searchable(scope_request(query_string=b"a=1"))
 
 
+@pytest.mark.parametrize("value", ["%7B%22a%22:1%7D", "/?a=%2540", "/%3Fa=%7B%7D"])
+def test_a_query_with_too_much_within_its_values_is_not_sent(value: str) -> None:
+    query = "&".join(f"k{number}={value}" for number in range(400))
+    assert policy().report_query(query) == SUBSTITUTE
+    assert policy().scrub_url(f"/a?{query}#b") == f"/a?{SUBSTITUTE}#b"
+    short = query[: query.index("&k20=")]
+    assert policy().report_query(short) == short
+
+
+def test_all_urls_of_the_headers_together_are_looked_at_for_a_bounded_time() -> None:
+    query = "&".join(f"k{number}=/?a=%2540" for number in range(200))
+    headers = [(f"x-{number}", f"/a?{query}") for number in range(9)]
+    assert list(policy().report_headers(headers).values())[2:] == [f"/a?{SUBSTITUTE}"] * 7
+
+
 def test_the_keys_of_opentelemetrys_conventions_are_redacted() -> None:
     query = "AWSAccessKeyId=a&Signature=b&sig=c&X-Goog-Signature=d&X-Amz-Credential=e&token=f&Sig=g&page=2"
     expected = (
@@ -357,6 +372,15 @@ def test_a_key_that_is_no_name_is_not_echoed() -> None:
 )
 def test_values_within_values_are_scrubbed(content: Any, reported: Any) -> None:
     assert policy().report_body(with_body("application/json", json.dumps(content).encode(), limit=20_000)) == reported
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "/?a=%7B%7D", "/?a=1"])
+def test_a_body_with_too_much_within_its_texts_is_not_sent(text: str) -> None:
+    request = with_body("application/json", json.dumps([text] * 700).encode(), limit=20_000)
+    reported = policy().report_body(request)
+    assert reported == ""
+    assert reported.remark == ("!config", "x")
+    assert policy().report_body(with_body("application/json", json.dumps([text] * 20).encode())) == [text] * 20
 
 
 def test_a_body_too_large_to_be_searched_is_known_as_such() -> None:

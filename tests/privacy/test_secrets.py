@@ -320,6 +320,12 @@ def collected(*headers: tuple[str, str], **values: Any) -> Secrets:
         {"query": "token=" + "x1" * 50_000},
         {"body": ("application/json", json.dumps({f"k{number}": 1 for number in range(1_501)}).encode())},
         {"body": ("application/json", ("[" + ",".join(["[]"] * 21_000) + "]").encode())},
+        {"body": ("application/json", json.dumps(["//u:p@h/?k=v"] * 700).encode())},
+        {"body": ("application/json", json.dumps(['{"a": 1}'] * 200).encode())},
+        {"body": ("application/json", json.dumps([{"name": "a", "value": number} for number in range(400)]).encode())},
+        {"body": (FORM, "&".join(f"k{number}=[1]" for number in range(200)).encode())},
+        {"query": "&".join(f"k{number}=%7B%22a%22:1%7D" for number in range(200))},
+        {"query": "&".join(f"k{number}=/?a=%40" for number in range(400))},
     ],
 )
 def test_what_exceeds_a_bound_is_told(values: dict[str, Any]) -> None:
@@ -345,6 +351,15 @@ def test_an_ordinary_request_is_known_completely() -> None:
     assert {RANDOM, SECRET, "81.2.69.142"} <= set(secrets.values())
     assert secrets.complete
     assert secrets.words == set()
+
+
+def test_objects_of_one_kind_are_all_looked_at() -> None:
+    """What is known of the keys of one object is used for others with the same keys, in the same order."""
+    objects: list[dict[str, Any]] = [{"id": number, "value": f"{SECRET}-{number}"} for number in range(100)]
+    objects[50]["id"] = "password"
+    objects += [{"id": 1, "token": f"{SECRET}-a"}, {"token": f"{SECRET}-b", "id": 2}, {"n": ["/?token=Hunter2-c1"]}]
+    known = found(body=("application/json", json.dumps(objects).encode()))
+    assert known == {f"{SECRET}-50", f"{SECRET}-a", f"{SECRET}-b", "Hunter2-c1"}
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

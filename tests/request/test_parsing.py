@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentry_web._request import UploadedFile
-from sentry_web._request.parsing import MOST_BYTES, MOST_FIELDS, MOST_KEYS, MOST_VALUES, parse, parse_json
+from sentry_web._request.parsing import (
+    MOST_BYTES,
+    MOST_CONTAINERS,
+    MOST_FIELDS,
+    MOST_KEYS,
+    MOST_VALUES,
+    parse,
+    parse_json,
+)
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=frontier"
@@ -169,6 +177,9 @@ def test_what_is_neither_or_malformed_is_raw(content_type: str, data: bytes) -> 
     [
         ("application/json", json.dumps([1] * (MOST_VALUES + 2)).encode()),
         ("application/json", json.dumps(dict.fromkeys(map(str, range(MOST_KEYS + 1)))).encode()),
+        ("application/json", json.dumps([[]] * MOST_CONTAINERS).encode()),
+        ("application/json", json.dumps([{}] * (MOST_CONTAINERS // 2)).encode()),
+        ("application/json", json.dumps(dict.fromkeys(f"{number:0100}" for number in range(170))).encode()),
         ("application/json", b"[" * 100_000 + b"]" * 100_000),
         ("", b'{"a": 1}\n' * (MOST_FIELDS + 1)),
         (FORM, b"a=1&" * (MOST_FIELDS + 1)),
@@ -187,6 +198,7 @@ def test_what_is_beyond_a_bound_is_too_large(content_type: str, data: bytes) -> 
 
 def test_what_is_within_the_bounds_is_understood() -> None:
     assert len(parse("", json.dumps([1] * MOST_VALUES).encode()).value) == MOST_VALUES
+    assert len(parse("", json.dumps([[]] * (MOST_CONTAINERS - 1)).encode()).value) == MOST_CONTAINERS - 1
     assert len(parse("", json.dumps(dict.fromkeys(map(str, range(MOST_KEYS)))).encode()).value) == MOST_KEYS
     assert (
         len(parse(FORM, urlencode([(f"f{number}", 1) for number in range(MOST_FIELDS)]).encode()).value) == MOST_FIELDS
