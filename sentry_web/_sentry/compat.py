@@ -244,7 +244,8 @@ def discard_streamed_span(span: Any, scope: Any) -> None:
 
 def links_of(span: Any) -> list[dict[str, Any]]:
     """Return the links of a streamed span, which the application may give attributes (``_links``); 2.x has none."""
-    return [link for link in getattr(span, "_links", None) or () if isinstance(link, dict)]
+    links = getattr(span, "_links", None)
+    return [link for link in links if isinstance(link, dict)] if links else []
 
 
 def segment_of(span: Any) -> Any:

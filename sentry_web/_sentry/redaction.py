@@ -120,17 +120,22 @@ class RedactingProcessor:
                 request[key] = annotated(request[key])
         return True
 
-    def redact_span(self, span: Any) -> None:
-        """Redact the name of a streamed span, its attributes and its links; all are removed if that fails."""
-        if not call(self._redact_span, span):
-            blank_telemetry(span)
+    def redact(self, telemetry: Any) -> None:
+        """Redact a streamed span, a log or a metric, then add the attributes that all telemetry of the request has.
+
+        The text, the attributes and the links are removed if that fails.
+        """
+        is_record = isinstance(telemetry, dict)
+        if not call(self._redact_record if is_record else self._redact_span, telemetry):
+            blank_telemetry(telemetry)
+        call(self.complete, telemetry)
 
     def _redact_span(self, span: Any) -> bool:
         attributes = span.get_attributes()
         values = {**attributes, "": span.name}
-        if not _FROM_CODE.isdisjoint([attributes.get(key) for key in _SOURCES]):
-            for key in _NAMES.intersection(values):
-                del values[key]
+        for key in _SOURCES:
+            if attributes.get(key) in _FROM_CODE:
+                values = {key: value for key, value in values.items() if key not in _NAMES}
         redactor = self._redactor()
         redacted = _redacted(redactor, values)
         if redacted is not values:
@@ -141,10 +146,12 @@ class RedactingProcessor:
                     span.set_attribute(key, value)
                 else:
                     span.name = value
-        links = [(link, "attributes", False) for link in compat.links_of(span) if link.get("attributes")]
+        links = compat.links_of(span)
         if links:
-            _redact(redactor, links)
-        self._redact_trace_header(redactor, span)
+            _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
+        segment = compat.segment_of(span)
+        if segment is not None and getattr(segment, "name", "") != self._clean_name:
+            self._redact_trace_header(redactor, segment)
         return True
 
     def complete(self, telemetry: Any) -> bool:
@@ -156,24 +163,17 @@ class RedactingProcessor:
         if isinstance(telemetry, dict):
             telemetry["attributes"] = {**added, **telemetry["attributes"]}
         else:
-            telemetry.set_attributes({key: added[key] for key in added.keys() - telemetry.get_attributes().keys()})
+            present = telemetry.get_attributes()
+            telemetry.set_attributes({key: added[key] for key in added if key not in present})
         return True
-
-    def redact_record(self, record: dict[str, Any]) -> None:
-        """Redact a log or metric; its text and attributes are removed if that fails."""
-        if not call(self._redact_record, record):
-            blank_telemetry(record)
 
     def _redact_record(self, record: dict[str, Any]) -> bool:
         _redact(self._redactor(), [(record, key, False) for key in (*_RECORD, "attributes") if record.get(key)])
         return True
 
-    def _redact_trace_header(self, redactor: Redactor, span: Any) -> None:
+    def _redact_trace_header(self, redactor: Redactor, segment: Any) -> None:
         """Redact the segment's name in the envelopes' trace header, which is fixed at its first use."""
-        segment = compat.segment_of(span)
         name = str(getattr(segment, "name", ""))
-        if segment is None or name == self._clean_name:
-            return
         if redactor.redact(name, chosen=True) == name and SUBSTITUTE not in name:
             self._clean_name = name
             return
@@ -324,7 +324,7 @@ class RedactingScope(Scope):
         return merged
 
 
-class _MergedScope(Scope):
+class MergedScope(Scope):
     """A merged scope that redacts the telemetry to which it adds attributes."""
 
     __slots__ = ()
@@ -348,16 +348,12 @@ class _BlankingScope(Scope):
 def _redact_what_it_completes(merged: Any, scope: Scope) -> bool:
     """Turn a merged scope into a redacting one; the SDK runs not its processors, but those of the scopes it merges."""
     compat.set_processors(merged, compat.processors_of(scope))
-    merged.__class__ = _MergedScope
+    merged.__class__ = MergedScope
     return True
 
 
 def _redact_telemetry(scope: Scope, telemetry: Any) -> bool:
     for processor in compat.processors_of(scope):
         if isinstance(processor, RedactingProcessor) and telemetry is not None:
-            if isinstance(telemetry, dict):
-                processor.redact_record(telemetry)
-            else:
-                processor.redact_span(telemetry)
-            call(processor.complete, telemetry)
+            processor.redact(telemetry)
     return True

@@ -10,7 +10,7 @@ from sentry_sdk import Scope, traces
 
 from .._request import Name, Outcome
 from .._request.http import outgoing_trace
-from . import compat
+from . import _speedups, compat
 from .root_span import Start
 
 
@@ -70,7 +70,7 @@ class Segment:
         self._span.set_attribute(key, value)
 
     def set_attributes(self, attributes: dict[str, Any]) -> None:
-        self._span.set_attributes(attributes)
+        _speedups.set_attributes(self._span, attributes)
 
     def trace_headers(self) -> dict[str, str]:
         return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))

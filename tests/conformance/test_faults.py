@@ -80,8 +80,20 @@ ENTRY_POINTS = {
     "_request.wsgi_input._Lines.__iter__": "what the application calls",
     "_request.wsgi_input._Lines.__next__": "what the application calls",
     "_sentry.redaction.RedactingScope._merge_scopes": "what sentry-sdk calls in the application's own call",
-    "_sentry.redaction._MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
+    "_sentry.redaction.MergedScope.apply_to_telemetry": "what sentry-sdk calls in the application's own call",
     "_sentry._speedups.serializer.serialize": "what sentry-sdk's client calls",
+    "_sentry._speedups.attributes.format_attribute": "what sentry-sdk calls for each attribute",
+    "_sentry._speedups.attributes.serialize_attribute": "what sentry-sdk's batchers call",
+    "_sentry._speedups.attributes._is_uniform": "the same",
+    "_sentry._speedups.attributes.to_transport_format": "the same",
+    "_sentry._speedups.attributes.estimate_size": "the same",
+    "_sentry._speedups.child_spans.start": "what the application calls, by start_span()",
+    "_sentry._speedups.child_spans.start_streamed": "the same",
+    "_sentry._speedups.log_records.extra_from_record": "what sentry-sdk's handlers call",
+    "_sentry._speedups.log_records.remembering.can_record": "the same",
+    "_sentry._speedups.merged_scopes.merge": "what sentry-sdk calls in the application's own call",
+    "_sentry._speedups.merged_scopes.PartlyMerged.__getattr__": "the same",
+    "_sentry._speedups.sampling.decide": "what sentry-sdk calls, also for segments of the application's own",
     "_sentry.transactions.RequestTransaction.start_child": "what the application calls, by start_span()",
     "_core.guard._Probe.__del__": "run at import, for the process",
     "_core.guard._count": "the same",
@@ -133,9 +145,19 @@ UNREACHED = {
         name: "run once a process, by the first middleware: see tests/sentry/speedups"
         for name in FUNCTIONS
         if name.startswith("_sentry._speedups.")
-        and name.split(".")[-1] in ("use", "probe", "install", "_sets_scopes", "_agrees", "_result")
+        and name.split(".")[-1] in ("use", "probe", "install", "_agrees", "_give", "_handlers", "_keep", "remembering")
     },
-    **{name: "a part of the probe" for name in FUNCTIONS if name.startswith("_sentry._speedups.sampling._")},
+    **{
+        name: "a part of a probe"
+        for name in FUNCTIONS
+        if name.startswith("_sentry._speedups.")
+        and (
+            name.startswith(("_sentry._speedups.sampling._", "_sentry._speedups.probing."))
+            or name.split(".")[-1] in ("_applied", "_rest", "_sets_scopes", "_static", "_streamed", "__str__")
+            or name.endswith("_the_same")
+        )
+    },
+    "_sentry._speedups.merged_scopes._has": "where more is asked of a merged scope: see tests/sentry/speedups",
     "_core.guard._Finisher.put": "for what the garbage collector finds: see tests/core/test_guard.py",
     "_core.guard._Finisher.forget_thread": "after a fork: see tests/core/test_guard.py",
     "_sentry.compat.start_profile": "where a profiler is on: see tests/sentry/test_compat.py",

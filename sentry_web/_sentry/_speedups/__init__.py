@@ -18,7 +18,11 @@ logger = logging.getLogger("sentry_web")
 
 #: One line a speedup.
 MODULES = (
+    "attributes",  # sets and writes attributes of streamed spans by a table of types
+    "child_spans",  # starts spans without a fork of the current scope
     "context",  # sets context variables in the place of entering context managers
+    "log_records",  # remembers of which loggers breadcrumbs and logs are made
+    "merged_scopes",  # merges of the scopes what streamed spans, logs and metrics take
     "sampling",  # decides by the sample rate alone whether a transaction is kept
     "serializer",  # writes events of plain values
 )
@@ -70,3 +74,10 @@ def discard_transaction(client: Any) -> bool:
     """Count an unsampled transaction as lost; return whether that was done, or its ``finish()`` has to do it."""
     function = _seams.get("discard_transaction")
     return function is not None and function(client)
+
+
+def set_attributes(span: Any, attributes: dict[str, Any]) -> None:
+    """Set several attributes of a streamed span."""
+    function = _seams.get("set_attributes")
+    if function is None or not function(span, attributes):
+        span.set_attributes(attributes)
