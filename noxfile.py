@@ -79,8 +79,8 @@ SAME_EVERYWHERE = (
     "conformance/test_transparency.py",
 )
 
-# The tests of one-line adoption start a server for each framework, and go with the servers.
-WITH_SERVERS = ("frameworks/test_one_line.py", "test_instrumentor.py")
+# The tests of one-line adoption start a process for each framework, and go with the servers.
+WITH_SERVERS = ("frameworks/test_compared.py", "frameworks/test_one_line.py", "test_instrumentor.py")
 
 # What `servers`, `backends` and `otlp` run, with the programs that it needs; not under coverage, which gevent's worker
 # does not survive.

@@ -6,6 +6,7 @@ small is missing, and nothing breaks.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -286,3 +287,38 @@ def start_unsampled_span(scope: Scope, name: str, source: str, streaming: bool) 
             name=name, source=source, sampled=False, trace_id=trace.trace_id, parent_span_id=trace.parent_span_id
         )
         scope.span = span
+
+
+def start_unsent_segment(scope: Scope, name: str, source: str) -> None:
+    """Make a segment that is never sent the active one of a scope, where tracing is off in stream mode.
+
+    The SDK names events by the first span of the application that has no parent, so a request must have one. What the
+    caller has decided about the trace is handed on, as the SDK does without tracing. Releases whose
+    ``NoOpStreamedSpan`` has no name do not name events by it.
+
+    Args:
+        scope: The scope.
+        name: The name of the segment.
+        source: What the name is made of.
+    """
+    kind = _named_no_op()
+    if kind is None:
+        return
+    trace: Any = scope.get_active_propagation_context()
+    kind(
+        name=name,
+        attributes={"sentry.segment.name.source": source},
+        scope=scope,
+        trace_id=trace.trace_id,
+        parent_span_id=trace.parent_span_id,
+        parent_sampled=trace.parent_sampled,
+        baggage=trace.baggage,
+        sampled=trace.parent_sampled,
+    )
+
+
+@functools.cache
+def _named_no_op() -> Any:
+    """Return the class ``NoOpStreamedSpan``, where it has a name and can leave the decision open."""
+    kind = getattr(sys.modules.get("sentry_sdk.traces"), "NoOpStreamedSpan", None)
+    return kind if kind is not None and len(_given_options(kind, "name", "sampled")) == 2 else None

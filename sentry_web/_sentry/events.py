@@ -91,7 +91,7 @@ class RequestProcessor:
         initial = self.initial_name
         if not name or name in self._names_before:  # Bottle's integration sets an empty one if it finds no route
             return False
-        if name.startswith("generic ") and name.endswith(" request"):  # Starlette's, below a mount or without a route
+        if _is_placeholder(name):
             return False
         if self.prefers_style and source in _SOURCES_OF_INTEGRATIONS and self._naming.find().source != "url":
             return False
@@ -160,6 +160,11 @@ class RequestProcessor:
         if self.prefers_style and transaction_source(isolation) in _SOURCES_OF_INTEGRATIONS:
             return None
         return Name(name, "custom") if name is not None and name not in self._names_before else None
+
+
+def _is_placeholder(name: str) -> bool:
+    """Return whether an integration names what it has found no route for so, as Starlette's does below a mount."""
+    return name == "bottle request" or (name.startswith("generic ") and name.endswith(" request"))
 
 
 def request_data(request: Request, policy: Policy, address: Address) -> dict[str, Any]:

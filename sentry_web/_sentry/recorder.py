@@ -169,6 +169,9 @@ class SentryRecording(BaseRecording):
         if self._is_traced():
             with self.running():
                 call(self._start_root, scope_or_environ)
+        elif self._settings.streaming and not self._settings.tracing and self._processor is not None:
+            name = self._processor.initial_name = self._naming.initial()
+            compat.start_unsent_segment(self._scopes.current, name.value, name.source)
 
     def _add_processors(self, captured: Captured, outcome: Outcome) -> None:
         config, request, policy = self._config, self._request, self._settings.policy

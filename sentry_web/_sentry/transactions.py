@@ -121,7 +121,7 @@ class TransactionRoot:
             return
         if outcome.status is not None:
             transaction.set_http_status(outcome.status)
-        if outcome.failed:
+        if outcome.failed and (outcome.status or 0) < 500:  # else the status says which error it is
             transaction.set_status("internal_error")
         elif outcome.cancelled:
             transaction.set_status("cancelled")

@@ -77,6 +77,32 @@ def test_the_stream_attributes_are_those_of_the_sdk(driver, run):
         assert span.attributes["sentry.is_localhost"] is False
 
 
+class AskForTraceHeader(Act):
+    """Note the header by which the application would continue the trace elsewhere."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def act(self, recorder: Any) -> None:
+        self.seen.append(sentry_sdk.get_traceparent() or "")
+
+
+@pytest.mark.skipif(not HAS_STREAMED_SPANS, reason="not with this sentry-sdk: no streamed spans")
+@pytest.mark.parametrize("decided", ["", "-0", "-1"])
+def test_without_tracing_no_event_is_named_by_a_span_of_the_application(driver, run, decided):
+    header = AskForTraceHeader()
+    steps = (ChildSpan("look for the book", (CaptureMessage("here"),)), CaptureMessage("later"), header)
+    request = RequestSpec(path="/books/7", headers=(("sentry-trace", f"{TRACE}-{SPAN}{decided}"),))
+    sdk = {**STREAM_MODE, "traces_sample_rate": None}
+    _, events = run(driver, Script((*steps, StartResponse(), SendChunk())), request, sdk)
+    assert [message.name for message in events.messages] == ["/books/7"] * 2
+    assert {message.trace["trace_id"] for message in events.messages} == {TRACE}
+    assert events.spans == []
+    (sent,) = header.seen
+    assert sent.startswith(TRACE)
+    assert sent.count("-") == 1  # whoever is called decides, as with the SDK's middlewares
+
+
 class NameAsIntegrationsDo(Act):
     """Name the transaction by its route, without the prefix of the mount."""
 

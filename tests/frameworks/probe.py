@@ -108,7 +108,7 @@ async def ask_asgi(app: Any, request: RequestSpec, *, lifespan: bool) -> Answer:
         incoming.put_nowait({"type": "websocket.connect"})
         incoming.put_nowait({"type": "websocket.receive", "text": "hello"})
     else:
-        incoming.put_nowait({"type": "http.request", "body": b""})
+        incoming.put_nowait({"type": "http.request", "body": request.content})
     statuses: list[int | None] = [None]
     parts: list[bytes] = []
     raised = False
