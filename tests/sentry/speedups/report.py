@@ -18,7 +18,8 @@ if os.environ.get("RELABEL"):
     major, minor, *_ = sentry_sdk.consts.VERSION.split(".")
     sentry_sdk.consts.VERSION = sentry_sdk.VERSION = f"{major}.{int(minor) + 1}.0"
 
-from sentry_web._sentry import compat
+from sentry_sdk.consts import DEFAULT_OPTIONS
+
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -35,6 +36,7 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS, STATIC, STREAM
 
 SCRIPTS = (
     Script((StartResponse(), SendChunk(b"hello"))),
@@ -48,14 +50,16 @@ REQUEST = RequestSpec(
     headers=(("cookie", "a=b; session=very-secret-2"), ("content-type", "application/json")),
     body=(b'{"password": "very-secret-3", "shelf": 7}',),
 )
-MODES: dict[str, dict[str, Any]] = {
-    "errors only": {},
-    "unsampled": {"traces_sample_rate": 0.0},
-    "sampled": {"traces_sample_rate": 1.0, "attach_stacktrace": True},
-    "limits": {"traces_sample_rate": 1.0, "max_value_length": 20},
-}
-if compat.HAS_STREAMED_SPANS:
-    MODES["stream"] = {"traces_sample_rate": 1.0, "trace_lifecycle": "stream", "attach_stacktrace": True}
+MODES: dict[str, dict[str, Any]] = {"errors only": {}}
+for name, mode in {"transactions": HAS_TRANSACTIONS and STATIC, "stream": HAS_STREAMED_SPANS and STREAM}.items():
+    if mode:
+        MODES[name] = {**mode, "traces_sample_rate": 1.0, "attach_stacktrace": True}
+        MODES[f"unsampled {name}"] = {**mode, "traces_sample_rate": 0.0}
+        MODES[f"{name} with limits"] = {**mode, "traces_sample_rate": 1.0, "max_value_length": 20}
+#: Without the variables of frames, whose addresses differ from run to run.
+NO_VARIABLES: dict[str, Any] = {"include_local_variables": False}
+if "include_local_variables" not in DEFAULT_OPTIONS:
+    NO_VARIABLES = {"data_collection": {"user_info": False, "cookies": {"mode": "off"}, "stack_frame_variables": False}}
 #: What differs from run to run, or says which release it was.
 CHANGES = re.compile(
     r"_id$|^id$|\.id$|timestamp|time_to_first_byte|sample_rand|started|sent_at|^version$|^trace$|^release$|thread\.id|abs_path"
@@ -76,7 +80,7 @@ def main() -> None:
     for mode, options in MODES.items():
         for driver in (WSGI, ASGI3):
             for number, script in enumerate(SCRIPTS):
-                with recording(**options, release="shop@1", include_local_variables=False) as events:
+                with recording(**options, **NO_VARIABLES, release="shop@1") as events:
                     driver.run(script, REQUEST, Wrap.ours())
                     reports = [
                         {"item": item["type"], "payload": json.loads(payload)}

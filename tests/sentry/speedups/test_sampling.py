@@ -21,6 +21,7 @@ from sentry_web.testing import (
     StartResponse,
     Wrap,
 )
+from sentry_web.testing.sdk import STATIC
 from sentry_web.testing.transport import recording
 
 if not compat.HAS_TRANSACTIONS:
@@ -128,7 +129,7 @@ BOTH = pytest.mark.parametrize("ours", [True, False])
 def test_both_ways_count_the_same(rate: float, ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     switch(ours, monkeypatch)
     lost = Lost()
-    with recording(traces_sample_rate=rate) as events:
+    with recording(traces_sample_rate=rate, **STATIC) as events:
         client: Any = sentry_sdk.get_client()
         monkeypatch.setattr(client.transport, "record_lost_event", lost.record_lost_event)
         WSGI.run(Script((StartResponse(), ChildSpan("inner", (CaptureMessage("m"),)))), wrap=Wrap.ours())
@@ -143,7 +144,7 @@ def test_both_ways_send_the_same(incoming: Any, monkeypatch: pytest.MonkeyPatch)
     sent = []
     for ours in (True, False):
         switch(ours, monkeypatch)
-        with recording(traces_sample_rate=0.999999) as events:
+        with recording(traces_sample_rate=0.999999, **STATIC) as events:
             WSGI.run(script, RequestSpec(headers=incoming), wrap=Wrap.ours())
             (transaction,) = events.transactions
         sent.append(without_ids(transaction.payload))
