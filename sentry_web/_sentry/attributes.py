@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .._privacy.policy import Address, Policy
@@ -48,6 +49,14 @@ def segment_attributes(request: Request, policy: Policy, address: Address) -> di
         # A list since 3.0, as OpenTelemetry's conventions have it
         attributes[f"http.request.header.{name}"] = str(value) if compat.HAS_TRANSACTIONS else [str(value)]
     return attributes
+
+
+def body_attribute(request: Request, policy: Policy) -> dict[str, Any]:
+    """Return the scrubbed body as the attribute of a segment: a text, which is JSON where the body was parsed."""
+    body = policy.report_body(request)
+    if not body:
+        return {}
+    return {"http.request.body.data": str(body) if isinstance(body, str) else json.dumps(body, ensure_ascii=False)}
 
 
 def is_local(request: Request, policy: Policy) -> bool:

@@ -18,7 +18,7 @@ from .._request.http import header_pairs
 from ..recorder import MOST_MESSAGE_SPANS, BaseRecorder, BaseRecording, Captured, MessageSpan
 from . import _speedups, aftermath, compat, tracing
 from .aftermath import LifespanProcessor
-from .attributes import segment_attributes
+from .attributes import body_attribute, segment_attributes
 from .closed import ClosedRecording
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
@@ -294,6 +294,8 @@ class SentryRecording(BaseRecording):
         attributes.update(outcome_attributes(self._request, outcome, name))
         if self._settings.streaming:
             attributes.update(segment_attributes(self._request, policy, processor.address))
+            if self._config.capture_body == "always":
+                attributes.update(body_attribute(self._request, policy))
         wanted = self._config.capture_response_headers
         if wanted:
             headers = header_pairs(outcome.headers)

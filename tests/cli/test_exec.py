@@ -37,8 +37,13 @@ def broken():
 
 sentry_sdk.get_client().transport = Transport()
 app.test_client().get("/broken", query_string={"token": "1-terces-yrev"[::-1]})
+sentry_sdk.flush()
 web = sentry_sdk.get_client().get_integration("sentry_web")
-names = [event.get("transaction") for event in sent if event]
+def name_of(item):
+    (name,) = {span["name"] for span in item.get("items", ())} or {item.get("transaction")}
+    return name
+
+names = [name_of(item) for item in sent if item]
 print(json.dumps([web and web._options, names, "1-terces-yrev"[::-1] in repr(sent)]))
 """
 
@@ -73,7 +78,8 @@ INIT = "sentry_sdk.init(traces_sample_rate=1.0)"
 def test_a_script_reports_what_is_filtered(tmp_path: Path, own: str) -> None:
     options, names, leaks = run(tmp_path, SHOP % own, **DSN, SENTRY_WEB_CAPTURE_BODY="never")
     assert options == {"capture_body": "never", "prefers_style": False}
-    assert names == ["broken", "broken"]
+    # sentry-sdk 3's integration of Flask names by the route, whichever style is asked for
+    assert names in (["broken", "broken"], ["/broken", "/broken"])
     assert not leaks
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
 from asgiref.compatibility import guarantee_single_callable
-from sentry_sdk.utils import event_from_exception
+
+from sentry_web._sentry.compat import event_from_exception
+from sentry_web.testing.sdk import start_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +23,15 @@ _in_wsgi: ContextVar[bool] = ContextVar("in_wsgi", default=False)
 _in_asgi: ContextVar[bool] = ContextVar("in_asgi", default=False)
 
 
+def _sends_personal_data() -> bool:
+    client: Any = sentry_sdk.get_client()
+    options = client.options
+    return bool(options.get("send_default_pii", (options.get("data_collection") or {}).get("user_info")))
+
+
 def _capture(error: BaseException, mechanism: str) -> None:
     options = sentry_sdk.get_client().options
-    event, hint = event_from_exception(error, client_options=options, mechanism={"type": mechanism, "handled": False})
+    event, hint = event_from_exception(error, options, {"type": mechanism, "handled": False})
     sentry_sdk.capture_event(event, hint=hint)
 
 
@@ -33,7 +41,7 @@ def _wsgi_request(environ: Any, event: Any, hint: Any) -> Any:
     url = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST')}{environ.get('PATH_INFO', '')}"
     query = environ.get("QUERY_STRING")
     event["request"] = {"url": url, "query_string": query, "method": environ["REQUEST_METHOD"], "headers": headers}
-    if sentry_sdk.get_client().should_send_default_pii():
+    if _sends_personal_data():
         event["request"]["env"] = {"REMOTE_ADDR": environ.get("REMOTE_ADDR")}
         event["user"] = {"ip_address": environ.get("REMOTE_ADDR")}
     return event
@@ -46,7 +54,7 @@ def _asgi_request(scope: Any, event: Any, hint: Any) -> Any:
     query = scope["query_string"].decode("latin-1")
     url = f"{scheme}://{headers.get('Host')}{scope['path']}"
     event["request"] = {"url": url, "query_string": query, "method": scope["method"], "headers": headers}
-    if sentry_sdk.get_client().should_send_default_pii() and scope.get("client"):
+    if _sends_personal_data() and scope.get("client"):
         event["request"]["env"] = {"REMOTE_ADDR": scope["client"][0]}
     return event
 
@@ -64,7 +72,7 @@ class FaultyWsgiMiddleware:
         try:
             with sentry_sdk.isolation_scope() as scope:
                 scope.add_event_processor(partial(_wsgi_request, environ))
-                with sentry_sdk.start_transaction(op="http.server", name="generic WSGI request", source="route"):
+                with start_root("generic WSGI request", "http.server", "route"):
                     try:
                         response = self.app(environ, start_response)
                     except BaseException as error:
@@ -125,7 +133,7 @@ class FaultyAsgiMiddleware:
         try:
             with sentry_sdk.isolation_scope() as isolation:
                 isolation.add_event_processor(partial(_asgi_request, scope))
-                with sentry_sdk.start_transaction(op="http.server", name=name, source="url"):
+                with start_root(name, "http.server", "url"):
                     await self._run(scope, receive, send)
         finally:
             _in_asgi.reset(token)

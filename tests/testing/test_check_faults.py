@@ -37,6 +37,7 @@ from sentry_web.testing.check.expectations import SAME, TRANSPARENT
 from sentry_web.testing.check.properties import properties_of
 from sentry_web.testing.check.search import Trial, constants_of
 from sentry_web.testing.check.subject import subject_of
+from sentry_web.testing.sdk import start_root
 from sentry_web.testing.steps import variable
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def reporting(change: Callable[[Any, Any, Any], Any]) -> Any:
 
 
 def one_more(app: Any, environ: Any, start_response: Any) -> Any:
-    with sentry_sdk.start_transaction(name="one more"):
+    with start_root("one more"):
         return app(environ, start_response)
 
 
@@ -279,7 +280,7 @@ class OnOneScope:
         self.app = app
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        with sentry_sdk.start_transaction(name=environ["PATH_INFO"]):
+        with start_root(environ["PATH_INFO"]):
             return self.app(environ, start_response)
 
 

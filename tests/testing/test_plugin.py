@@ -8,10 +8,11 @@ import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware, WebIntegration
 from sentry_web.testing import Events, Transcript, plugin, recording
+from sentry_web.testing.sdk import start_root
 
 
 def test_sentry_events(sentry_events: Events) -> None:
-    with sentry_sdk.start_transaction(name="job"):
+    with start_root("job"):
         sentry_sdk.capture_message("hello")
     assert [event.message for event in sentry_events.messages] == ["hello"]
     assert [event.name for event in sentry_events.roots] == ["job"]
@@ -19,7 +20,7 @@ def test_sentry_events(sentry_events: Events) -> None:
 
 @pytest.mark.sentry(traces_sample_rate=0.0, environment="here")
 def test_sentry_events_with_options(sentry_events: Events) -> None:
-    with sentry_sdk.start_transaction(name="job"):
+    with start_root("job"):
         sentry_sdk.capture_message("hello")
     assert sentry_events.roots == []
     assert sentry_events.messages[0]["environment"] == "here"
@@ -67,5 +68,5 @@ def test_a_request_of_flasks_test_client_is_reported_whole(sentry_events: Events
     app.add_url_rule("/books", "books", lambda: "books")
     client = SentryWsgiMiddleware(app).test_client()
     response = client.get("/books")  # nobody closes it
-    assert [transaction.name.rpartition(".")[2] for transaction in sentry_events.roots] == ["<lambda>"]
+    assert [root.name.rpartition(".")[2] for root in sentry_events.roots] == ["<lambda>"]
     assert response.text == "books"
