@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
+from itertools import repeat
 from typing import Any
 
 from ..recorder import ContextValues, Recording
@@ -16,6 +17,9 @@ from .guard import call, listen
 CURRENT: ContextVar[Any] = ContextVar("sentry_web_exchange", default=None)
 
 NO_CONTEXT_VALUES: ContextValues = ((), ())
+
+#: Called by ``map``, since a loop would run for every part of a response.
+_GET, _SET, _NO_DEFAULTS = ContextVar.get, ContextVar.set, repeat(None)
 
 #: What was current before: the exchange, variables and their values; and the context managers to leave.
 Entered = tuple[Any, Sequence["ContextVar[Any]"], Sequence[Any], Sequence[Any]]
@@ -55,9 +59,8 @@ class ContextStack:
             What :meth:`leave` needs.
         """
         variables, values = self._context_values
-        former = [variable.get(None) for variable in variables]
-        for variable, value in zip(variables, values):
-            variable.set(value)
+        former = tuple(map(_GET, variables, _NO_DEFAULTS))
+        tuple(map(_SET, variables, values))
         managers = call(enter_all, self._to_enter) or () if self._to_enter else ()
         outer = CURRENT.get()
         CURRENT.set(self)
@@ -77,8 +80,7 @@ class ContextStack:
         outer, variables, former, managers = entered
         if managers:
             call(leave_all, managers)
-        for variable, value in zip(variables, former):
-            variable.set(value)
+        tuple(map(_SET, variables, former))
         CURRENT.set(outer)
 
 

@@ -10,7 +10,7 @@ import sentry_sdk
 from sentry_sdk import Scope
 
 from .._request import Request
-from . import compat, tracing
+from . import _speedups, compat, tracing
 from .events import RequestProcessor
 from .redaction import RedactingProcessor, RedactingScope
 
@@ -25,8 +25,8 @@ class RequestScopes:
     __slots__ = ("isolation", "current")
 
     def __init__(self) -> None:
-        self.isolation: Scope = sentry_sdk.get_isolation_scope().fork()
-        self.current: Scope = sentry_sdk.get_current_scope().fork()
+        self.isolation: Scope = _speedups.fork(sentry_sdk.get_isolation_scope())
+        self.current: Scope = _speedups.fork(sentry_sdk.get_current_scope())
 
     def add_processors(self, processor: RequestProcessor, redaction: RedactingProcessor) -> None:
         """Add the request's event processors.

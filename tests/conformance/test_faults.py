@@ -152,7 +152,7 @@ UNREACHED = {
         for name in FUNCTIONS
         if name.startswith("_sentry._speedups.")
         and (
-            name.startswith(("_sentry._speedups.sampling._", "_sentry._speedups.probing."))
+            name.startswith(("_sentry._speedups.forks._", "_sentry._speedups.sampling._", "_sentry._speedups.probing."))
             or name.split(".")[-1] in ("_applied", "_rest", "_sets_scopes", "_static", "_streamed", "__str__")
             or name.endswith("_the_same")
         )

@@ -21,6 +21,7 @@ MODULES = (
     "attributes",  # sets and writes attributes of streamed spans by a table of types
     "child_spans",  # starts spans without a fork of the current scope
     "context",  # sets context variables in the place of entering context managers
+    "forks",  # forks the scopes of a request in a few steps
     "log_records",  # remembers of which loggers breadcrumbs and logs are made
     "merged_scopes",  # merges of the scopes what streamed spans, logs and metrics take
     "sampling",  # decides by the sample rate alone whether a transaction is kept
@@ -81,3 +82,10 @@ def set_attributes(span: Any, attributes: dict[str, Any]) -> None:
     function = _seams.get("set_attributes")
     if function is None or not function(span, attributes):
         span.set_attributes(attributes)
+
+
+def fork(scope: Any) -> Any:
+    """Return a fork of a scope."""
+    function = _seams.get("fork")
+    forked = None if function is None else function(scope)
+    return scope.fork() if forked is None else forked

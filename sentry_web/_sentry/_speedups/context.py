@@ -29,8 +29,13 @@ def values(isolation: Any, current: Any) -> tuple[tuple[ContextVar[Any], ...], t
 
 
 def probe() -> bool:
-    """Return whether setting the variables makes the scopes the current ones, and nothing else does."""
-    return len(_SCOPES) == 2 and copy_context().run(_sets_scopes)
+    """Return whether setting the variables makes the scopes the current ones, and nothing else does.
+
+    Where gevent's patches hide the real variables, the SDK has others of its own.
+    """
+    return (
+        len(_SCOPES) == 2 and all(isinstance(each, ContextVar) for each in _SCOPES) and copy_context().run(_sets_scopes)
+    )
 
 
 def _sets_scopes() -> bool:
