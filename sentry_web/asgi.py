@@ -173,7 +173,10 @@ class _Connection:
         try:
             self._note_received(message)
         except Exception:  # noqa: BLE001 - as call() does
-            report(self._note_received)
+            try:
+                report(self._note_received)
+            except RecursionError:  # the application has left no frame; this takes none (see call())
+                self._exchange.outcome.faulty = True
         return message
 
     async def _receive_traced(self) -> Message:
@@ -211,7 +214,10 @@ class _Connection:
                 if not message.get("more_body"):
                     exchange.body_ended()
         except Exception:  # noqa: BLE001 - as call() does
-            report(self._note_sent)
+            try:
+                report(self._note_sent)
+            except RecursionError:  # the application has left no frame; this takes none (see call())
+                self._exchange.outcome.faulty = True
         return result
 
     async def _send_with_more(self, message: Message) -> Any:

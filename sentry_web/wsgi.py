@@ -139,7 +139,10 @@ class _StartResponse:
         try:
             self._note(args, kwargs)
         except Exception:  # noqa: BLE001 - as call() does
-            report(self._note)
+            try:
+                report(self._note)
+            except RecursionError:  # the application has left no frame; this takes none (see call())
+                self._exchange.outcome.faulty = True
         if write is None:
             return None
         self._server_write = write
@@ -174,7 +177,13 @@ class _StartResponse:
         except OSError:
             call(pass_on, self._exchange.client_gone)
             raise
-        call(self._exchange.body_sent, len(data) if isinstance(data, bytes) else 0)
+        try:
+            self._exchange.body_sent(len(data) if isinstance(data, bytes) else 0)
+        except Exception:  # noqa: BLE001 - as call() does
+            try:
+                report(self._exchange.body_sent)
+            except RecursionError:  # the application has left no frame; this takes none (see call())
+                self._exchange.outcome.faulty = True
         return result
 
 

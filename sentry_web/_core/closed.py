@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .._request import Outcome
 from ..recorder import MessageSpan, Recording
 from . import context
 from .guard import call
@@ -25,10 +26,11 @@ class ClosedExchange:
         kind: The type of the ASGI scope.
     """
 
-    __slots__ = ("request", "_recordings")
+    __slots__ = ("outcome", "request", "_recordings")
 
     def __init__(self, recordings: Sequence[Recording], kind: str = "http") -> None:
         self.request = UnknownRequest(kind)
+        self.outcome = Outcome(0.0)  # for the adapters, which may mark it as faulty; nobody reads it
         self._recordings = recordings
 
     @property

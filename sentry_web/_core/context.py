@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import Any
 
 from ..recorder import ContextValues, Recording
-from .guard import call, listen
+from .guard import call, mark_failures
 
 #: The exchange; inherited by the tasks and threads that the application starts while it is the current one.
 CURRENT: ContextVar[Any] = ContextVar("sentry_web_exchange", default=None)
@@ -111,11 +111,4 @@ def current() -> Any:
     return CURRENT.get()
 
 
-def _note_failure() -> None:
-    """Note that a function of ours has failed in the present request: what it should have seen is not known."""
-    exchange = CURRENT.get()
-    if exchange is not None:
-        exchange.outcome.faulty = True
-
-
-listen(_note_failure)
+mark_failures(CURRENT)

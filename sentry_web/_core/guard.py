@@ -3,7 +3,9 @@
 The application must behave as if it were not instrumented, also when a step of ours, a user's hook or an output raises.
 The adapters, and everything that calls an output, make their calls through :func:`call`. The adapters write it out,
 ``try: … except Exception: report(…)``, where it runs for every request, message or part of a body, to save a call each
-time; nothing else catches broadly. This module imports nothing of the package and knows no protocol.
+time; nothing else catches broadly. Where applications call them, perhaps near the recursion limit, they also catch the
+``RecursionError`` of ``report`` itself: what the server has done by then is not to be done again. This module imports
+nothing of the package and knows no protocol.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ logger = logging.getLogger("sentry_web")
 Result = TypeVar("Result")
 
 _PACKAGE = "sentry_web"
-#: Called when a function of this package has failed.
-_listeners: list[Callable[[], Any]] = []
+#: The context variables that hold the request of which a function of this package may fail.
+_requests: list[contextvars.ContextVar[Any]] = []
 
 
 class _State(threading.local):
@@ -35,9 +37,12 @@ class _State(threading.local):
 _state = _State()
 
 
-def listen(listener: Callable[[], Any]) -> None:
-    """Have a function called whenever one of this package has failed."""
-    _listeners.append(listener)
+def mark_failures(request: contextvars.ContextVar[Any]) -> None:
+    """Have the exchange in a context variable marked (``outcome.faulty``) whenever a function of this package fails.
+
+    What that function should have seen of the request is not known then.
+    """
+    _requests.append(request)
 
 
 def call(function: Callable[..., Result], *args: Any) -> Result | None:
@@ -55,7 +60,12 @@ def call(function: Callable[..., Result], *args: Any) -> Result | None:
     try:
         return function(*args)
     except Exception:  # noqa: BLE001 - this is the one place for it
-        report(function)
+        try:
+            report(function)
+        except RecursionError:  # the application has left no frame for the report; this takes none
+            for request in _requests:
+                if (exchange := request.get()) is not None:
+                    exchange.outcome.faulty = True
         return None
 
 
@@ -106,9 +116,10 @@ def report(function: Callable[..., Any]) -> Any:
     """
     is_first, _state.reports = not _state.reports, True
     try:
-        if _sees_request(function):
-            for listener in _listeners:
-                listener()
+        if sys.exc_info()[0] is RecursionError or _sees_request(function):  # in this order: see call()
+            for request in _requests:
+                if (exchange := request.get()) is not None:
+                    exchange.outcome.faulty = True
         if is_first:
             name = getattr(function, "__qualname__", None) or type(function).__qualname__
             logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014

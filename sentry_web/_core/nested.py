@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._request import Request
+from .._request import Outcome, Request
 from ..recorder import MessageSpan
 from .closed import ClosedExchange
 from .context import Entered
@@ -26,10 +26,11 @@ class NestedExchange:
         exchange: The exchange of the request; it outlives this object.
     """
 
-    __slots__ = ("request", "_exchange")
+    __slots__ = ("outcome", "request", "_exchange")
 
     def __init__(self, exchange: Exchange) -> None:
         self.request: Request = exchange.request
+        self.outcome: Outcome = exchange.outcome
         self._exchange = exchange
 
     @property

@@ -201,11 +201,10 @@ UNREACHED.update(
         },
         **dict.fromkeys(
             (
-                "_core.context._note_failure",
                 "_core.entry.Entry._open_closed",
                 "_core.exchange.Exchange.close_one",
                 "_core.guard._sees_request",
-                "_core.guard.listen",
+                "_core.guard.mark_failures",
                 "_sentry.recorder.SentryRecorder.closed",
                 "_sentry.recorder.SentryRecording.running_closed",
                 "_sentry.redaction._BlankingScope.apply_to_telemetry",

@@ -114,7 +114,6 @@ def test_it_takes_every_input_of_an_exchange() -> None:
             "before",
             "leaked",
             "naming",
-            "outcome",
             "over",
             "recordings",
             "records",

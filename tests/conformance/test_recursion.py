@@ -1,0 +1,185 @@
+"""An application that runs near the recursion limit goes on as it does without us.
+
+It answers from as deep as it can, and from above where that fails, as a recursive serializer or template may. Our own
+frames take some of the room, so that a call may fail that would not have failed without us; nothing is done by half.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+from collections import deque
+from typing import Any
+
+import pytest
+
+from sentry_web.testing import RequestSpec, Wrap
+from sentry_web.testing.drivers import make_environ, make_scope
+
+from .properties import MODES, ONCE, TRACED, sdk
+
+DEEPEST = 150  # frames below the first attempt, in the last of the runs
+
+
+def depth() -> int:
+    """Return the number of frames on the stack."""
+    frame, count = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
+def descend(frames: int, act: Any) -> Any:
+    """Do something that many frames deeper."""
+    return act() if frames <= 0 else descend(frames - 1, act)
+
+
+async def descend_waiting(frames: int, act: Any) -> Any:
+    """Await something that many frames deeper."""
+    return await act() if frames <= 0 else await descend_waiting(frames - 1, act)
+
+
+class Answering:
+    """An application that answers from where this many frames are left, or else from above.
+
+    Args:
+        left: The number of frames.
+    """
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.failed = 0
+
+    def frames(self) -> int:
+        return sys.getrecursionlimit() - depth() - self.left
+
+    def tried(self, act: Any) -> Any:
+        try:
+            return descend(self.frames(), act)
+        except RecursionError:
+            self.failed += 1
+        return act()
+
+    async def tried_waiting(self, act: Any) -> Any:
+        try:
+            return await descend_waiting(self.frames(), act)
+        except RecursionError:
+            self.failed += 1
+        return await act()
+
+    def wsgi(self, environ: Any, start_response: Any) -> Any:
+        self.tried(lambda: environ["wsgi.input"].read(1))
+        self.tried(lambda: start_response("200 OK", []))
+        return self.parts()
+
+    def parts(self) -> Any:
+        yield b"one"
+        yield self.tried(lambda: b"two")
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.tried_waiting(receive)
+        await self.tried_waiting(lambda: send({"type": "http.response.start", "status": 200, "headers": []}))
+        await self.tried_waiting(lambda: send({"type": "http.response.body", "body": b"one", "more_body": True}))
+        await self.tried_waiting(lambda: send({"type": "http.response.body", "body": b"two"}))
+
+
+def served_by_wsgi(app: Answering, wrap: Wrap) -> Any:
+    """What a server saw that does each thing in one step."""
+    started: list[Any] = []
+    request = RequestSpec(method="POST", body=(b"body",))
+
+    def start_response(*args: Any) -> None:
+        started.append(args)
+
+    environ = make_environ(request)
+    return list(wrap.wsgi(app.wsgi)(environ, start_response)), started, environ["wsgi.input"].read()
+
+
+def served_by_wsgi_in_c(app: Answering, wrap: Wrap) -> Any:
+    """What such a server saw, whose ``start_response`` takes no frame of Python's, as uWSGI's and mod_wsgi's."""
+    started: deque[Any] = deque()
+    environ = make_environ(RequestSpec(method="POST", body=(b"body",)))
+
+    def status_only(environ: Any, start_response: Any) -> Any:
+        return app.wsgi(environ, lambda status, headers: start_response(status))
+
+    return list(wrap.wsgi(status_only)(environ, started.append)), list(started)
+
+
+def served_by_asgi(app: Answering, wrap: Wrap) -> Any:
+    sent: list[Any] = []
+    messages = deque([{"type": "http.request", "body": b"body", "more_body": False}])
+
+    async def receive() -> Any:
+        return messages.popleft()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(wrap.asgi(app.asgi)(make_scope(RequestSpec(method="POST")), receive, send))
+    return sent, list(messages)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in ("no client", "errors only", *TRACED) if mode in MODES])
+@pytest.mark.parametrize("serve", [served_by_wsgi, served_by_wsgi_in_c, served_by_asgi])
+def test_an_answer_from_near_the_recursion_limit_is_the_same(serve: Any, mode: str) -> None:
+    failures = []
+    for left in range(DEEPEST):
+        app = Answering(left)
+        expected = serve(Answering(left), Wrap())
+        with sdk(mode) as events:
+            actual = serve(app, ONCE)
+            roots = len(events.roots)
+        failures.append(app.failed)
+        assert actual == expected, left
+        assert roots == (mode in TRACED), left
+    assert failures[0] > 0, "the set-up does not reach the limit any more"
+    assert failures[-1] == 0
+
+
+class Reading(Answering):
+    """An application that reads a secret there, and fails above with the secret in its variables."""
+
+    def wsgi(self, environ: Any, start_response: Any) -> Any:
+        body = self.tried(lambda: environ["wsgi.input"].read(len(SECRET)))
+        raise KeyError(len(body))
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await self.tried_waiting(receive))["body"]
+        raise KeyError(len(body))
+
+
+WORD = f"hunter2-{17}"  # so that no line of this file, which an error shows, has it
+SECRET = json.dumps({"password": WORD}).encode()
+
+
+def read_by_wsgi(app: Answering, wrap: Wrap) -> None:
+    environ = make_environ(RequestSpec(method="POST", body=(SECRET,)))
+    environ["wsgi.input"] = io.BytesIO(SECRET)  # whose methods take no frame of Python's
+    wrap.wsgi(app.wsgi)(environ, lambda *args: None)
+
+
+def read_by_asgi(app: Answering, wrap: Wrap) -> None:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": SECRET, "more_body": False}
+
+    async def send(message: Any) -> None:
+        return None
+
+    asyncio.run(wrap.asgi(app.asgi)(make_scope(RequestSpec(method="POST")), receive, send))
+
+
+@pytest.mark.parametrize("mode", [mode for mode in ("errors only", *TRACED) if mode in MODES])
+@pytest.mark.parametrize("serve", [read_by_wsgi, read_by_asgi])
+def test_what_is_read_near_the_recursion_limit_stays(serve: Any, mode: str) -> None:
+    shown = 0
+    for left in range(DEEPEST):
+        with sdk(mode) as events:
+            with pytest.raises(KeyError):
+                serve(Reading(left), ONCE)
+            (error,) = events.errors
+            shown += "vars" in error["exception"]["values"][-1]["stacktrace"]["frames"][-1]
+            assert WORD.encode() not in events.all_bytes, left
+    assert 0 < shown < DEEPEST  # where the body was not seen, variables are left out
