@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -51,6 +52,11 @@ class Fault(NamedTuple):
 
 
 # --- any function ----------------------------------------------------------------------------------------------------
+
+
+def becomes(value: Any) -> Callable[[Any], Any]:
+    """Replace a constant."""
+    return lambda original: value
 
 
 def answers(value: Any) -> Callable[[Any], Any]:
@@ -738,6 +744,29 @@ def iterates_again(original: Any) -> Any:
     return restart
 
 
+def compares_each(original: Any) -> Any:
+    """A new secret is compared with each that is known."""
+
+    def add(self: Any, value: str, key: str = "") -> None:
+        for known in list(self._values):
+            if known == value:
+                return
+        original(self, value, key)
+
+    return add
+
+
+def gives_remarks(original: Any) -> Any:
+    """Texts that are replaced have Sentry's remark from the beginning."""
+
+    def request_data(*args: Any) -> Any:
+        from sentry_web._sentry.events import annotated
+
+        return annotated(original(*args))
+
+    return request_data
+
+
 def fault(defect: int | str, what: str, *changes: Replace | Edit) -> Fault:
     return Fault(defect, what, changes)
 
@@ -1079,6 +1108,37 @@ FAULTS: tuple[Fault, ...] = (
         "a_search_that_fails",
         "what was not searched is sent",
         Edit("RedactingProcessor.__call__", "event if call(blank, event) else None", "event"),
+    ),
+    fault("processors_get_plain_strings", "they get remarks", Replace("request_data", gives_remarks)),
+    fault(
+        "percent_encoded_secrets",
+        "what is encoded is the value as it came",
+        Edit("derived_from", "{value, unquote(value), unquote_plus(value)}", "{value}"),
+    ),
+    fault("oversized_bodies", "values within values have no bound", Replace("Looks.take", does_nothing)),
+    fault(
+        "oversized_bodies",
+        "objects have no bound",
+        Edit("parse_json", "text.count('[') + 2 * text.count('{') > MOST_CONTAINERS", "False"),
+    ),
+    # What a client makes it cost
+    fault(
+        "linear_work",
+        "all secrets are searched for",
+        Replace("_MOST_SECRETS", becomes(10**9)),
+        Replace("_MOST_CHARACTERS", becomes(10**9)),
+        Replace("secrets:_MOST_COLLECTED", becomes(10**9)),
+    ),
+    fault(
+        "linear_work",
+        "secrets are compared one by one",
+        Replace("Secrets._add", compares_each),
+        Replace("secrets:_MOST_COLLECTED", becomes(10**9)),
+    ),
+    fault(
+        "match_a_part_in_two_ways",
+        "a repeat within a repeat",
+        Replace("_PATH_PARAMETER", becomes(re.compile(r"(;([^;/=]+)+=)([^;/]+)"))),
     ),
     fault("lone_surrogates", "they are sent", Replace("_has_surrogates", answers(False))),
     fault("cookies_of_words", "every word is a secret", Replace("looks_random", answers(True))),

@@ -1,7 +1,8 @@
 """The cost of what clients choose: no expression of the package, and no search, takes more than linear work.
 
 Counted, not timed. The expressions are parsed, and searched for what makes a backtracking matcher slow; redaction and
-the collecting of secrets are counted in lines of Python, at two sizes of the same hostile input.
+the collecting of secrets are counted in lines of Python, and in the characters that are searched, at two sizes of the
+same hostile input.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import json
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
 import sentry_web
+from sentry_web._privacy import redactor
 from sentry_web._privacy.policy import Policy
 from sentry_web._privacy.redactor import Redactor
 from sentry_web._privacy.secrets import Secrets
@@ -214,6 +216,23 @@ def lines(function: Callable[[], Any]) -> int:
     return count
 
 
+def searched(function: Callable[[], Any]) -> int:
+    """Count the characters that a call searches for values: those of a text once for each value."""
+    count = 0
+    occurring = redactor._occurring
+
+    def counting(values: Iterable[str], whole: str) -> list[str]:
+        nonlocal count
+        values = list(values)
+        count += len(values) * len(whole)
+        return occurring(values, whole)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redactor, "_occurring", counting)
+        function()
+    return count
+
+
 POLICY = Policy.plain(False, Forwarding(None))
 
 
@@ -248,13 +267,17 @@ REQUESTS: dict[str, Callable[[int], tuple[tuple[tuple[str, str], ...], dict[str,
     "one secret of a letter": lambda n: ((), _body({"token": "a" * 20 * n})),
     "prefixes in common": lambda n: ((), _body({"token": ["a" * 60 + str(i) for i in range(n)]})),
     "beyond ASCII": lambda n: ((), _body({"token": [f"é中{i}😀x" for i in range(n)]})),
+    "JSON in JSON": lambda n: ((), _body([f'{{"token": "a1b2c3d{i}"}}' for i in range(n)])),
+    "URLs in JSON": lambda n: ((), _body([f"//u:a1b2c3d{i}@x/?token=a1b2c3d{i}" for i in range(n)])),
+    "JSON in a query": lambda n: ((), {"query": "&".join(f"u{i}=%7B%22a%22:[{i}]%7D" for i in range(n))}),
+    "pairs": lambda n: ((), _body([{"name": f"token{i}", "value": f"a1b2c3d{i}"} for i in range(n)])),
     "backslashes": lambda n: ((), _body({"token": "\\" * 20 * n})),
 }
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_collecting_and_searching_take_linear_work(name: str) -> None:
-    def work(number: int) -> int:
+    def work(number: int) -> tuple[int, int]:
         headers, values = REQUESTS[name](number)
         request = request_of(*headers, **values)
         texts = [request.query, *(value for _, value in request.headers), values.get("body", ("", b""))[1]]
@@ -264,6 +287,10 @@ def test_collecting_and_searching_take_linear_work(name: str) -> None:
             Redactor.of(Secrets(request, POLICY), repr).redact(sent)
 
         redact()  # fills caches
-        return lines(redact)
+        return lines(redact), searched(redact)
 
-    assert work(1_200) <= 5 * work(300) + 500
+    for number in (100, 300):  # below the bounds, and beyond them
+        steps, characters = work(number)
+        more_steps, more_characters = work(4 * number)
+        assert more_steps <= 5 * steps + 500
+        assert more_characters <= 5 * characters + 100_000

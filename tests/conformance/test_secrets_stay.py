@@ -32,6 +32,8 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.drivers import make_environ
 from sentry_web.testing.sdk import HAS_TRANSACTIONS
+from sentry_web.testing.steps import Act
+from sentry_web.testing.transcript import TranscriptWriter
 
 pytestmark = pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
 
@@ -115,8 +117,11 @@ def test_mislabelled_bodies_keep_their_secrets(driver: Driver, name: str) -> Non
         json.dumps({"fill": "x" * 70_000, "password": SECRET}).encode(),
         gzip.compress(json.dumps({"fill": "x" * 70_000, "password": SECRET}).encode(), mtime=0),
         json.dumps({**{f"key{number}": 1 for number in range(3_000)}, "password": SECRET}).encode(),
+        json.dumps({"fill": [{"a": 1}] * 4_000, "password": SECRET}).encode(),
+        json.dumps({"fill": ['{"a": 1}'] * 400, "password": SECRET}).encode(),
+        json.dumps({"fill": ["https://shop.example/?page=2"] * 700, "password": SECRET}).encode(),
     ],
-    ids=["long", "long, compressed", "many keys"],
+    ids=["long", "long, compressed", "many keys", "many objects", "many texts of JSON", "many URLs"],
 )
 def test_oversized_bodies_cost_the_event_its_variables(driver: Driver, body: bytes) -> None:
     events = sent(driver, posted(body, ("Content-Type", "application/json")))
@@ -338,6 +343,31 @@ LONG = {
 def test_long_secrets_with_breaks_are_replaced(driver: Driver, name: str) -> None:
     body = json.dumps({"book": "Dune", "password": LONG[name]}).encode()
     assert b"MIIEvQ" not in sent(driver, posted(body, ("Content-Type", "application/json"))).all_bytes
+
+
+@both
+def test_processors_get_plain_strings(driver: Driver) -> None:
+    """What the user's own scrubbing finds in place of a secret is a string; the remark is added after it."""
+    found: set[bool] = set()
+
+    def scrub(event: Any, hint: Any) -> Any:
+        asked = event["request"]
+        found.update(isinstance(text, str) for text in (asked["query_string"], *asked["headers"].values()))
+        event["request"]["query_string"] = event["request"]["query_string"].replace("Rex", "a pet")
+        return event
+
+    class Integrate(Act):
+        def act(self, recorder: TranscriptWriter) -> None:
+            sentry_sdk.get_isolation_scope().add_event_processor(scrub)
+
+    steps = Script((Integrate(), StartResponse(), SendChunk(b"hello"), CaptureMessage("here")))
+    request = RequestSpec(query=f"token={SECRET}&pet=Rex", headers=(("X-Auth-Token", SECRET),))
+    with recording(**PRIVATE) as events:
+        driver.run(steps, request, Wrap.ours())
+        event = events.messages[0]
+    assert found == {True}
+    assert event["request"]["query_string"] == "token=[Filtered]&pet=a pet"
+    assert event["_meta"]["request"]["headers"]
 
 
 @both
