@@ -138,7 +138,8 @@ def _streamed(kind: type[Scope]) -> list[Any]:
                     found.append(
                         (
                             *(type(span), span.name, attributes, span.sampled, span.active),
-                            *(span.trace_id == root.trace_id, span._parent_span_id == former.span_id),  # noqa: SLF001
+                            span.trace_id == root.trace_id,
+                            former is not None and span._parent_span_id == former.span_id,  # noqa: SLF001
                             *(span._segment is root, span._scope is scope),  # noqa: SLF001
                             *(scope._span is former, scope._span is span),  # noqa: SLF001
                             getattr(span, "_unsampled_reason", ""),

@@ -17,8 +17,8 @@ class Client(SimpleNamespace):
 
 
 def client_with(transport: Any = None, monitor: Any = None, **options: Any) -> Any:
-    """Return a client with these options, the others as they are by default."""
-    known = {**DEFAULT_OPTIONS, "_experiments": {}, **options}
+    """Return a client with these options, the others as they are by default; with transactions where there are any."""
+    known = {**DEFAULT_OPTIONS, "trace_lifecycle": "static", "_experiments": {}, **options}
     return Client(options=known, integrations={}, transport=transport, monitor=monitor, parsed_dsn=None)
 
 
