@@ -93,7 +93,7 @@ def test_without_tracing_no_event_is_named_by_a_span_of_the_application(driver, 
     header = AskForTraceHeader()
     steps = (ChildSpan("look for the book", (CaptureMessage("here"),)), CaptureMessage("later"), header)
     request = RequestSpec(path="/books/7", headers=(("sentry-trace", f"{TRACE}-{SPAN}{decided}"),))
-    sdk = {**STREAM_MODE, "traces_sample_rate": None}
+    sdk = {**STREAM, "traces_sample_rate": None}
     _, events = run(driver, Script((*steps, StartResponse(), SendChunk())), request, sdk)
     assert [message.name for message in events.messages] == ["/books/7"] * 2
     assert {message.trace["trace_id"] for message in events.messages} == {TRACE}

@@ -1,10 +1,15 @@
-"""Run a server that has no command line of its own: ``python serve.py wsgiref|werkzeug PORT``."""
+"""Run a server that has no command line of its own: ``python serve.py wsgiref|werkzeug PORT``.
+
+``SERVED`` names the module whose ``wsgi_application`` it serves, unless that is the shop.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib import import_module
 
-from served import wsgi_application
+wsgi_application = import_module(os.environ.get("SERVED", "served")).wsgi_application
 
 
 def wsgiref(port: int) -> None:
