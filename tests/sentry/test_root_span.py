@@ -32,6 +32,8 @@ from sentry_web.testing import (
     Script,
     Send,
     SendChunk,
+    SpawnTask,
+    SpawnThread,
     StartResponse,
     Wrap,
     WsScript,
@@ -322,6 +324,33 @@ def test_streamed_spans_of_background_work_have_the_segment_that_has_ended_as_pa
     (message,) = events.messages
     assert request["span_id"] in (message.trace["span_id"], message.trace["parent_span_id"])
     assert {span["trace_id"] for span in events.spans} == {message.trace["trace_id"]}
+
+
+class Index(Act):
+    """Open a span."""
+
+    def act(self, recorder: TranscriptWriter) -> None:
+        with ChildSpan("index").open():
+            pass
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("driver", "spawn"),
+    [(WSGI, SpawnThread), (ASGI3, SpawnThread), (ASGI3, SpawnTask)],
+    ids=["thread of WSGI", "thread of ASGI", "task"],
+)
+def test_what_outlives_its_request_has_it_as_parent(
+    driver: Driver, spawn: Any, rate: float, run: Any, sdk: dict[str, Any]
+) -> None:
+    script = Script((spawn((Index(),)), StartResponse(), SendChunk()))
+    events: Events = run(driver, script, sdk={**sdk, "traces_sample_rate": rate})
+    named = {root.name: root for root in events.roots}
+    assert named.keys() == ({"/books/7", "index"} if rate else set())
+    if rate:
+        assert named["index"].trace["parent_span_id"] == named["/books/7"].trace["span_id"]
+        assert named["index"].trace["trace_id"] == named["/books/7"].trace["trace_id"]
 
 
 @pytest.mark.parametrize("driver", [WSGI, ASGI3, ASGI2], ids=repr)
