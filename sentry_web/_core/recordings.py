@@ -91,6 +91,8 @@ def captured_for(recorder: Recorder, around: Sequence[ActiveRecording]) -> Captu
 def early_routes(request: Request, configs: Sequence[Options]) -> list[str]:
     """Return what the middlewares' ``route_resolver`` find, each asked once."""
     resolvers = dict.fromkeys([config.route_resolver for config in configs if config.route_resolver is not None])
+    if not resolvers:
+        return []
     routes = [call(resolver, request) for resolver in resolvers]
     return [route for route in routes if route is not None]
 

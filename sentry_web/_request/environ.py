@@ -48,12 +48,7 @@ class EnvironRequest(Request):
     def _read(self) -> None:
         get = self._strings.get  # strings, all of them
         self.scheme = get("wsgi.url_scheme") or "http"
-        prefix, path = get("SCRIPT_NAME", "").rstrip("/"), get("PATH_INFO", "")  # PEP 3333: no overlap
-        if not (prefix + path).isascii():
-            prefix, path = decode(prefix), decode(path)
-        if path and prefix and not path.startswith("/"):
-            path = "/" + path  # against PEP 3333, from applications that shift the path by themselves
-        self.path = path = prefix + path or "/"
+        path = self.path
         # No standard key; gunicorn and werkzeug call it so, uWSGI and mod_wsgi by the second name
         as_sent = encoded_as_sent(get("RAW_URI"), path) or encoded_as_sent(get("REQUEST_URI"), path)
         self.encoded_path = encode_path(path) if as_sent is None else as_sent
@@ -62,6 +57,15 @@ class EnvironRequest(Request):
         self.peer = get("REMOTE_ADDR") or None
         port = get("REMOTE_PORT", "")  # no standard key either
         self.peer_port = int(port) if self.peer and port.isascii() and port.isdigit() and len(port) <= 5 else None
+
+    def _read_path(self) -> None:
+        get = self._strings.get
+        prefix, path = get("SCRIPT_NAME", "").rstrip("/"), get("PATH_INFO", "")  # PEP 3333: no overlap
+        if not (prefix + path).isascii():
+            prefix, path = decode(prefix), decode(path)
+        if path and prefix and not path.startswith("/"):
+            path = "/" + path  # against PEP 3333, from applications that shift the path by themselves
+        self.path = prefix + path or "/"
 
     def may_have(self, names: frozenset[str]) -> bool:
         """See ``Request``."""

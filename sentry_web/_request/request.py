@@ -112,8 +112,15 @@ class Request:
         """Called where an attribute has no value yet: subclasses keep what arrived, and read it when they are asked."""
         if name not in _READ_LATE:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._read()
+        if name == "path":
+            self._read_path()  # all that a request needs of which nothing is sent
+        else:
+            self._read()
         return object.__getattribute__(self, name)
+
+    def _read_path(self) -> None:
+        """Give ``path`` its value."""
+        self._read()
 
     def _read(self) -> None:
         """Give every attribute its value."""

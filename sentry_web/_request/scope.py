@@ -48,22 +48,28 @@ class ScopeRequest(Request):
         self._raw_headers: tuple[Any, ...] | None = tuple(headers) if listed else _read_now(headers)
 
     def _read(self) -> None:
-        scheme, root_path, path, query, http_version, server, client, raw_path = self._raw
+        scheme, _, path, query, http_version, server, client, raw_path = self._raw
         self.scheme = text_or_empty(scheme) or ("ws" if self.kind == "websocket" else "http")
-        path = text_or_empty(path)
-        self.path = join_path(text_or_empty(root_path), path)
-        self.encoded_path = _encoded(self.path, path, raw_path)
+        self.encoded_path = _encoded(self.path, text_or_empty(path), raw_path)
         self.query = text_or_empty(query)
         self.http_version = text_or_empty(http_version)
         self.server = _server(server)
         self.peer = _peer(client)
         self.peer_port = _peer_port(client)
 
+    def _read_path(self) -> None:
+        root_path, path = self._raw[1:3]
+        self.path = join_path(text_or_empty(root_path), text_or_empty(path))
+
     def may_have(self, names: frozenset[str]) -> bool:
         """See :class:`Request`; nothing is decoded for it."""
         if self._raw_headers is None:
             return True
         lengths, spellings = _forms(names)
+        if self._single is None:
+            self._single = _single(self._raw_headers)
+        if self._single:
+            return not spellings.isdisjoint(self._single)
         try:
             for name, _ in self._raw_headers:
                 if len(name) in lengths and (name.lower() in spellings or not isinstance(name, bytes)):

@@ -23,7 +23,7 @@ from .closed import ClosedRecording
 from .events import RequestProcessor, capture_error, failure_message
 from .redaction import RedactingProcessor
 from .root_span import RootSpan, Start
-from .scopes import RequestScopes, Running, surrounding_scopes, trace_to_continue
+from .scopes import RequestScopes, surrounding_scopes, trace_to_continue
 from .settings import ClientSettings, SettingsCache, sensitive_keys
 
 #: The keys under which sentry-sdk's middlewares hand scope and environ to a sampler.
@@ -175,15 +175,16 @@ class SentryRecording(BaseRecording):
 
     def _add_processors(self, captured: Captured, outcome: Outcome) -> None:
         config, request, policy = self._config, self._request, self._settings.policy
-        names_before = [compat.transaction_name(scope) for scope in (self._scopes.isolation, self._scopes.current)]
+        scopes = self._scopes
+        names_before = compat.transaction_name(scopes.isolation), compat.transaction_name(scopes.current)
         self._processor = RequestProcessor(request, policy, self._naming, captured, config.capture_body, names_before)
         self._processor.prefers_style = config.prefers_style
         redaction = RedactingProcessor(request, policy, outcome, self._processor.name_event)
         redaction.renames = config.prefers_style
         self._aftermath = redaction
-        self._scopes.add_processors(self._processor, redaction)
-        self._scopes.isolation.clear_breadcrumbs()
-        self._scopes.isolation.set_tag("protocol", request.protocol)
+        scopes.add_processors(self._processor, redaction)
+        scopes.isolation.clear_breadcrumbs()
+        scopes.isolation.set_tag("protocol", request.protocol)
 
     def open_lifespan(self) -> None:
         """Prepare the scopes of a lifespan, which has neither request data nor a span."""
@@ -196,9 +197,9 @@ class SentryRecording(BaseRecording):
         aftermath.watch()
         return self._aftermath
 
-    def running(self) -> Running:
+    def running(self) -> Any:
         """Return a context manager that makes the request's scopes the current ones."""
-        return self._scopes.running()
+        return _speedups.running(self.context_values) or self._scopes.running()
 
     def running_closed(self) -> Any:
         """Return a context manager that makes scopes current with which everything is blanked."""
@@ -217,6 +218,7 @@ class SentryRecording(BaseRecording):
             method=request.method,
             protocol=request.protocol,
             sampling_context={_SAMPLING_KEYS[request.protocol]: scope_or_environ, "request": request},
+            client=self._client,
         )
         self._root = self._settings.root_span(start, self._scopes.current)
         self.finishes_in_context = True

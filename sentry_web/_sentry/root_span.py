@@ -20,6 +20,8 @@ class Start(NamedTuple):
     protocol: str
     #: For the user's ``traces_sampler``.
     sampling_context: dict[str, Any]
+    #: The client that the request began with.
+    client: Any
 
 
 class RootSpan(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import sentry_sdk
 from sentry_sdk import Scope, traces
 
 from .._request import Name, Outcome
@@ -121,5 +120,5 @@ class MessageStreamedSpan:
 
 def start_segment(start: Start, scope: Scope) -> Segment:
     """Start the root span of a request in stream mode."""
-    ignored = sentry_sdk.get_client().options.get("trace_ignore_status_codes") or ()
+    ignored = start.client.options.get("trace_ignore_status_codes") or ()
     return Segment.start(start, scope, ignored)

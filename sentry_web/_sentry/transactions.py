@@ -53,13 +53,15 @@ class TransactionRoot:
 
     Args:
         transaction: The transaction, which has been started.
+        client: The client that it began with.
         profile: Its profiler, where one runs.
     """
 
-    __slots__ = ("_transaction", "_profile")
+    __slots__ = ("_transaction", "_client", "_profile")
 
-    def __init__(self, transaction: Any, profile: Any = None) -> None:
+    def __init__(self, transaction: Any, client: Any, profile: Any = None) -> None:
         self._transaction = transaction
+        self._client = client
         self._profile = profile
 
     @classmethod
@@ -77,10 +79,10 @@ class TransactionRoot:
             parent_span_id=trace.parent_span_id,
             same_process_as_parent=False,
         )
-        if not _speedups.start_transaction(transaction, sentry_sdk.get_client()):
+        if not _speedups.start_transaction(transaction, start.client):
             sentry_sdk.start_transaction(transaction, custom_sampling_context=start.sampling_context)
         scope.span = transaction
-        return cls(transaction, compat.start_profile(transaction))
+        return cls(transaction, start.client, compat.start_profile(transaction))
 
     @property
     def recording(self) -> bool:
@@ -116,7 +118,7 @@ class TransactionRoot:
     def finish(self, outcome: Outcome) -> None:
         transaction = self._transaction
         if not transaction.sampled:
-            if not _speedups.discard_transaction(sentry_sdk.get_client()):
+            if not _speedups.discard_transaction(self._client):
                 transaction.finish()  # so that the SDK counts it in its client report
             return
         if outcome.status is not None:

@@ -65,6 +65,12 @@ def context_values(isolation: Any, current: Any) -> Any:
     return None if function is None else function(isolation, current)
 
 
+def running(values: Any) -> Any:
+    """Return a context manager that sets context variables, or ``None`` where there are none to set."""
+    function = _seams.get("running")
+    return None if values is None or function is None else function(*values)
+
+
 def start_transaction(transaction: Any, client: Any) -> bool:
     """Sample and start a transaction; return whether that was done, or ``sentry_sdk`` has to do it."""
     function = _seams.get("start_transaction")

@@ -19,7 +19,9 @@ from .probing import client_with, enter_scopes
 
 if TYPE_CHECKING or compat.HAS_TRANSACTIONS:
     from sentry_sdk.consts import INSTRUMENTER
-    from sentry_sdk.tracing import Span, Transaction
+    from sentry_sdk.tracing import Span
+
+    from ..transactions import RequestTransaction
 if TYPE_CHECKING or compat.HAS_STREAMED_SPANS:
     from sentry_sdk.traces import _DEFAULT_PARENT_SPAN, NoOpStreamedSpan, StreamedSpan
     from sentry_sdk.traces import start_span as start_streamed_span
@@ -39,10 +41,28 @@ def start(scope: Any, instrumenter: str = "sentry", **kwargs: Any) -> Any:
     kwargs.setdefault("scope", scope)
     parent = scope.span or scope.get_isolation_scope().span
     if parent is not None:
-        return parent.start_child(**kwargs)
+        has_ended = type(parent) is not Span and (
+            type(parent) is not RequestTransaction or parent.timestamp is not None
+        )
+        if has_ended or instrumenter != INSTRUMENTER.SENTRY:
+            return parent.start_child(**kwargs)
+        return _child(parent, kwargs)
     if "trace_id" not in kwargs:
         kwargs["trace_id"] = scope.get_active_propagation_context().trace_id
     return Span(**kwargs)
+
+
+def _child(parent: Any, arguments: dict[str, Any]) -> Any:
+    """Start the child of a span, or of the transaction of a request (``Span.start_child``)."""
+    arguments.setdefault("sampled", parent.sampled)
+    transaction = parent.containing_transaction
+    child = Span(
+        trace_id=parent.trace_id, parent_span_id=parent.span_id, containing_transaction=transaction, **arguments
+    )
+    recorder = transaction and transaction._span_recorder  # noqa: SLF001
+    if recorder:
+        recorder.add(child)
+    return child
 
 
 def start_streamed(
@@ -102,7 +122,7 @@ def _static(kind: type[Scope]) -> list[Any]:
     for sampled in (None, True, False):
         scope = enter_scopes(client_with(), kind)
         if sampled is not None:
-            scope.span = Transaction(name="probe", sampled=sampled)
+            scope.span = RequestTransaction(name="probe", sampled=sampled)
             scope.span.init_span_recorder(10)
         for instrumenter in (INSTRUMENTER.SENTRY, INSTRUMENTER.OTEL):
             for arguments in ({"op": "db", "name": "q"}, {"trace_id": "a" * 32} if sampled is None else {}):
@@ -118,6 +138,10 @@ def _static(kind: type[Scope]) -> list[Any]:
                         scope.span is not None and len(scope.span._span_recorder.spans),  # noqa: SLF001
                     )
                 )
+        if sampled is not None:
+            with sentry_sdk.start_span(name="outer") as outer, sentry_sdk.start_span(name="inner") as inner:
+                found.append((inner.parent_span_id == outer.span_id, inner.sampled, inner.trace_id == outer.trace_id))
+                found.append((type(inner), inner.containing_transaction is outer.containing_transaction))
     return found
 
 

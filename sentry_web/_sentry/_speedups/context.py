@@ -28,6 +28,32 @@ def values(isolation: Any, current: Any) -> tuple[tuple[ContextVar[Any], ...], t
     return (*_SCOPES, *markers), (isolation, current, *[compat.MARKER] * len(markers))
 
 
+#: What the SDK takes the scopes and the markers for where they have no value.
+_DEFAULTS = (None, None, False, False)
+
+
+class Running:
+    """Sets context variables while it is entered.
+
+    Args:
+        variables: The variables.
+        values: Their values.
+    """
+
+    __slots__ = ("_variables", "_values", "_former")
+
+    def __init__(self, variables: tuple[ContextVar[Any], ...], values: tuple[Any, ...]) -> None:
+        self._variables = variables
+        self._values = values
+
+    def __enter__(self) -> None:
+        self._former = tuple(map(ContextVar.get, self._variables, _DEFAULTS))
+        tuple(map(ContextVar.set, self._variables, self._values))
+
+    def __exit__(self, *exc_info: object) -> None:
+        tuple(map(ContextVar.set, self._variables, self._former))
+
+
 def probe() -> bool:
     """Return whether setting the variables makes the scopes the current ones, and nothing else does.
 
@@ -48,3 +74,4 @@ def _sets_scopes() -> bool:
 def install() -> None:
     """Switch it on."""
     use("context_values", values)
+    use("running", Running)

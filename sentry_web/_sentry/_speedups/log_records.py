@@ -17,6 +17,7 @@ from sentry_sdk.integrations import logging
 _MOST = 1000
 
 _sdk: Any = logging
+_names = vars(logging)
 #: The names of the sets of loggers that are left out, at least two.
 _IGNORED = [name for name in vars(logging) if name.startswith("_IGNORED_LOGGERS")]
 _ignored: Callable[[Any], tuple[set[str], ...]] = itemgetter(*_IGNORED, *_IGNORED[:1])
@@ -31,15 +32,17 @@ def remembering(decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool
 
     def can_record(handler: Any, record: Any) -> bool:
         nonlocal known
-        present = _ignored(vars(_sdk))
-        if present != known[0]:
-            known = tuple(map(frozenset, present)), {}
-        name, answers = record.name, known[1]
-        answer = answers.get(name) if type(name) is str else None
-        if answer is None:
-            answer = decide(handler, record)
-            if type(name) is str and len(answers) < _MOST:
-                answers[name] = answer
+        before, answers = known
+        present = _ignored(_names)
+        if present == before:
+            answer = answers.get(record.name)
+            if answer is not None:
+                return answer
+        else:
+            known = _, answers = tuple(map(frozenset, present)), {}
+        answer = decide(handler, record)
+        if type(record.name) is str and len(answers) < _MOST:
+            answers[record.name] = answer
         return answer
 
     return can_record

@@ -60,19 +60,25 @@ child_spans._give(Fast)
 
 
 @pytest.mark.skipif(not compat.HAS_TRANSACTIONS, reason="not with this sentry-sdk: it has no transactions")
-@given(static_steps, st.sampled_from([None, True, False]))
-def test_spans_of_a_transaction_are_those_of_the_sdk(steps: Any, sampled: bool | None) -> None:
-    assert copy_context().run(static, Fast, steps, sampled) == copy_context().run(static, Scope, steps, sampled)
+@given(static_steps, st.sampled_from([None, True, False]), st.sampled_from(["sentry", "otel"]), st.booleans())
+def test_spans_of_a_transaction_are_those_of_the_sdk(
+    steps: Any, sampled: bool | None, instrumenter: str, has_ended: bool
+) -> None:
+    runs = [copy_context().run(static, kind, steps, sampled, instrumenter, has_ended) for kind in (Fast, Scope)]
+    assert runs[0] == runs[1]
 
 
-def static(kind: type[Scope], steps: Any, sampled: bool | None) -> list[Any]:
-    from sentry_sdk.tracing import NoOpSpan, Transaction
+def static(kind: type[Scope], steps: Any, sampled: bool | None, instrumenter: str, has_ended: bool) -> list[Any]:
+    from sentry_sdk.tracing import NoOpSpan
 
-    scope = enter_scopes(client_with(), kind)
-    root = None
+    from sentry_web._sentry.transactions import RequestTransaction
+
+    scope = enter_scopes(client_with(instrumenter=instrumenter), kind)
+    root: Any = None
     if sampled is not None:
-        root = scope.span = Transaction(name="root", sampled=sampled)
+        root = scope.span = RequestTransaction(name="root", sampled=sampled)
         root.init_span_recorder(100)
+        root.timestamp = root.start_timestamp if has_ended else None
     found: list[Any] = []
     known: dict[str, int] = {}
     for arguments, stays in steps:
