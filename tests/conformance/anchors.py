@@ -68,7 +68,8 @@ def _definitions(body: Sequence[ast.stmt], prefix: str = "") -> Iterator[tuple[s
     """Yield what a module or class defines, with qualified names."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield prefix + node.name, node
+            if not any(ast.unparse(each).endswith("overload") for each in node.decorator_list):
+                yield prefix + node.name, node
         elif isinstance(node, ast.ClassDef):
             yield prefix + node.name, node
             yield from _definitions(node.body, f"{prefix}{node.name}.")

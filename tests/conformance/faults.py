@@ -767,6 +767,45 @@ def gives_remarks(original: Any) -> Any:
     return request_data
 
 
+def counts_again(original: Any) -> Any:
+    """Pass on every part, also one that was read before."""
+    return lambda self, at, part: self._feed(bytes(part)) and None
+
+
+def enters_the_servers(original: Any) -> Any:
+    """Let ``with`` hand out the server's own stream."""
+    return lambda self: type(self._stream).__enter__(self._stream)
+
+
+def unguarded(original: Any) -> Any:
+    return lambda function, *args: function(*args)
+
+
+def annotates_at_once(original: Any) -> Any:
+    """Hand the SDK's remarks to the processors of the user."""
+    module = sys.modules[original.__module__]
+
+    def data(*args: Any) -> Any:
+        return {key: module.annotated(value) for key, value in original(*args).items()}
+
+    return data
+
+
+def answers_status_0(original: Any) -> Any:
+    """Call the response hook at the end, where there was no response."""
+
+    def finish(self: Any, outcome: Any) -> None:
+        if not outcome.headers and self._settings.response_hook is not None:
+            self._settings.response_hook(self._span, self._scope_or_environ, "0", [])
+        original(self, outcome)
+
+    return finish
+
+
+def older(original: Any) -> Any:
+    return original.replace("1.44", "1.21")
+
+
 def fault(defect: int | str, what: str, *changes: Replace | Edit) -> Fault:
     return Fault(defect, what, changes)
 
@@ -916,6 +955,13 @@ FAULTS: tuple[Fault, ...] = (
     fault(56, "an ended request stays active", Replace("Metrics.finish", stays_active)),
     fault("has_no_whole_url", "server spans have url.full", Replace("Policy.span_attributes", with_whole_url)),
     fault("path_keeps_its_encoding", "the path is decoded", Replace("encoded_as_sent", answers(None))),
+    fault(
+        "keys_of_opentelemetrys_conventions",
+        "they are as any others",
+        Replace("REDACTED_KEYS", lambda original: frozenset()),
+    ),
+    fault("no_response_hook", "it is called with status 0", Replace("OpenTelemetryRecording.finish", answers_status_0)),
+    fault("schema_url", "it is of older conventions", Replace("SCHEMA_URL", older)),
     fault("original_method", "no original method", Replace("first_attributes", without_original_method)),
     fault("versions_of_http_only", "clients make up series", Replace("known_version", itself)),
     fault("port_of_the_peer", "ASGI: the port is left out", Replace("_peer_port", answers(None))),
@@ -1039,6 +1085,27 @@ FAULTS: tuple[Fault, ...] = (
         "paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")
     ),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
+    fault("whatever_a_file_can_do", "it is hidden", Replace("_Tee.__getattr__", raises(AttributeError))),
+    fault("whatever_a_file_can_do", "what is read twice counts twice", Replace("_Recorded.take", counts_again)),
+    fault("whatever_a_file_can_do", "with hands out the server's stream", Replace("_enter", enters_the_servers)),
+    fault(
+        "near_the_recursion_limit",
+        "WSGI: a failed report of ours leaves, and the application starts its response again",
+        Edit("_StartResponse.__call__", "self._exchange.outcome.faulty = True", "raise"),
+    ),
+    fault(
+        "near_the_recursion_limit",
+        "ASGI: a failed report of ours leaves, and the application sends a message again",
+        Edit("_Connection.send", "self._exchange.outcome.faulty = True", "raise"),
+    ),
+    fault(
+        "near_the_recursion_limit",
+        "a body that was not noted counts as searched",
+        Edit("_Connection.receive", "self._exchange.outcome.faulty = True", "pass"),
+    ),
+    fault("reader_that_raises", "it costs the request", Replace("attempt", unguarded)),
+    fault("channels_routers", "they are not found", Replace("channels:attach", does_nothing)),
+    fault("processors_find_plain_text", "remarks stand in its place", Replace("request_data", annotates_at_once)),
     # Who has gone, and who says so
     fault(
         "client_that_leaves_amid_its_body",

@@ -1,11 +1,12 @@
-"""Put faults back, one at a time, to show that the tests of ``test_defects_*.py`` catch them.
+"""Put faults back, one at a time, to show that the tests of ``test_defects_*.py`` and others catch them.
 
 ``python tests/conformance/put_back.py [NN | NAME …] [--jobs N]`` copies the package installed, or else the checkout's,
 puts each fault of ``faults.py`` (of the given defects only) into a copy of its own, and runs the defect's tests on it,
-``N`` faults at a time. A defect without a number is named by words that the names of its tests have in common. It
-prints a table, and exits with 1 if a fault survives or a name or pattern is not found exactly once. First it
-runs the tests on a copy in which every name that the faults replace is replaced by something that only calls the
-original: they must pass, so that what is caught later is the fault and not its being put there.
+``N`` faults at a time. A defect without a number is named by words that the names of its tests have in common; these
+may be tests of a part of the package, too (``FOLDERS``). It prints a table, and exits with 1 if a fault survives or a
+name or pattern is not found exactly once. First it runs the tests on a copy in which every name that the faults replace
+is replaced by something that only calls the original: they must pass, so that what is caught later is the fault and not
+its being put there.
 
 ``--properties`` runs the properties instead, which know of no defect, for faults of the middlewares and the exchange
 only, since what the properties compare is what these do. A survivor there is no failure; it shows what no property
@@ -32,6 +33,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TIMEOUT = 180  # seconds for the tests of one defect
+#: The directories with the tests of defects that have words for a name.
+FOLDERS = ("conformance", "core", "naming", "otel", "privacy", "request", "sentry")
 #: What holds for every script and request, and the classes whose faults it is asked to find.
 PROPERTIES = ("test_transparency.py", "test_parity.py", "test_transitions.py", "test_isolation.py")
 COMPARED = frozenset({"SentryAsgiMiddleware", "SentryWsgiMiddleware", "Exchange", "Entry"})
@@ -125,9 +128,8 @@ def run_tests(folder: Path, defects: Iterable[int | str] | None) -> tuple[int | 
         files = [HERE / name for name in PROPERTIES]
     else:
         words = [keyword(defect) for defect in defects]
-        files = [
-            path for path in sorted(HERE.glob("test_*.py")) if any(word in path.read_text("utf-8") for word in words)
-        ]
+        places = [path for folder in FOLDERS for path in sorted((HERE.parent / folder).rglob("test_*.py"))]
+        files = [path for path in places if any(word in path.read_text("utf-8") for word in words)]
         command += ["-k", " or ".join(words)]
     if (ROOT / "pyproject.toml").exists():
         command.append(f"--config-file={ROOT / 'pyproject.toml'}")

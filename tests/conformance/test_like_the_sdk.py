@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from sentry_web.testing import (
     CaptureMessage,
     ChildSpan,
+    Raise,
     RequestSpec,
     Script,
     SendChunk,
@@ -40,6 +41,37 @@ def test_the_w3c_flag_does_not_override_the_users_own_rate(driver, flag, rate, s
     _, events = run(driver, script, request, {**sdk, "traces_sample_rate": rate})
     assert len(events.roots) == rate
     assert events.messages[0].trace["trace_id"] == TRACE
+
+
+class Touch(Act):
+    """Do to a request's data what processors of users do to texts."""
+
+    def __init__(self) -> None:
+        self.touched: list[str] = []
+
+    def act(self, recorder: Any) -> None:
+        sentry_sdk.get_isolation_scope().add_event_processor(self.touch)
+
+    def touch(self, event: Any, hint: Any) -> Any:
+        request = event["request"]
+        request["query_string"] = request["query_string"].replace("ulysses", "book")
+        self.touched += [value.lower() for value in request["headers"].values()]
+        self.touched += [request["url"].lower(), *(value.strip() for value in request.get("env", {}).values())]
+        return event
+
+
+@BOTH_MODES
+def test_processors_find_plain_text(driver, sdk, run):
+    touch = Touch()
+    script = Script((touch, CaptureMessage("here"), StartResponse(), SendChunk(), Raise()))
+    headers = (("Authorization", "Bearer s3cr3t-token"), ("Cookie", "session=s3cr3t-cookie"))
+    request = RequestSpec(path="/books", query="title=ulysses&token=s3cr3t-query", headers=headers)
+    _, events = run(driver, script, request, sdk)
+    for event in (*events.messages, *events.errors):
+        assert event["request"]["query_string"] == "title=book&token=[Filtered]"
+    assert len(events.errors + events.messages) == 2
+    assert touch.touched
+    assert b"s3cr3t-token" not in events.all_bytes
 
 
 def made_once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
