@@ -162,6 +162,8 @@ def claimed_addresses(header: GetHeader) -> list[str]:
 
 
 def _addresses(name: str, value: str) -> list[str]:
+    if not value:
+        return []
     value = _nearest(value)
     if name == "forwarded":
         return [found for element in parse_forwarded(value) for key, found in element if key == "for"]

@@ -85,7 +85,8 @@ ENTRY_POINTS = {
     "_sentry._speedups.attributes.format_attribute": "what sentry-sdk calls for each attribute",
     "_sentry._speedups.attributes.serialize_attribute": "what sentry-sdk's batchers call",
     "_sentry._speedups.attributes._is_uniform": "the same",
-    "_sentry._speedups.attributes.to_transport_format": "the same",
+    "_sentry._speedups.attributes.to_json": "what sentry-sdk calls as a span ends",
+    "_sentry._speedups.attributes.to_transport_format": "what sentry-sdk's batchers call",
     "_sentry._speedups.attributes.estimate_size": "the same",
     "_sentry._speedups.child_spans.start": "what the application calls, by start_span()",
     "_sentry._speedups.child_spans.start_streamed": "the same",
@@ -153,7 +154,7 @@ UNREACHED = {
         if name.startswith("_sentry._speedups.")
         and (
             name.startswith(("_sentry._speedups.forks._", "_sentry._speedups.sampling._", "_sentry._speedups.probing."))
-            or name.split(".")[-1] in ("_applied", "_rest", "_sets_scopes", "_static", "_streamed", "__str__")
+            or name.split(".")[-1] in ("_applied", "_rest", "_shown", "_sets_scopes", "_static", "_streamed", "__str__")
             or name.endswith("_the_same")
         )
     },

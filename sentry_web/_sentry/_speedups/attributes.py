@@ -6,12 +6,14 @@ written. What is no plain value meets the same questions here.
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from sentry_sdk import utils
 
 from .. import compat
 from . import use
+from .probing import client_with, enter_scopes
 
 if TYPE_CHECKING or compat.HAS_STREAMED_SPANS:
     from sentry_sdk import _log_batcher, _metrics_batcher, _span_batcher, traces
@@ -63,6 +65,27 @@ def _is_uniform(values: list[Any]) -> bool:
     return len(kinds) == 1 and kinds <= _TYPES.keys()
 
 
+def to_json(span: Any) -> Any:
+    """Return a span as the batcher takes it (``StreamedSpan._to_json``)."""
+    if type(span) is not StreamedSpan or getattr(span, "_links", None):
+        return _sdk["to_json"](span)
+    name: Any = span._name  # noqa: SLF001
+    written: dict[str, Any] = {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "name": "<unlabeled span>" if name is None else name,
+        "status": span._status,  # noqa: SLF001
+        "is_segment": span._segment is span,  # noqa: SLF001
+        "start_timestamp": span._start_timestamp.timestamp(),  # noqa: SLF001
+    }
+    if span._end_timestamp:  # noqa: SLF001
+        written["end_timestamp"] = span._end_timestamp.timestamp()  # noqa: SLF001
+    if span._parent_span_id:  # noqa: SLF001
+        written["parent_span_id"] = span._parent_span_id  # noqa: SLF001
+    written["attributes"] = span._attributes.copy()  # noqa: SLF001
+    return written
+
+
 def to_transport_format(span: Any) -> Any:
     """Return a span with the types of its attributes (``SpanBatcher._to_transport_format``)."""
     attributes = span.get("attributes")
@@ -109,13 +132,19 @@ def probe() -> bool:
     span = {"name": "q", "is_segment": False, "_segment_span": None, "attributes": plain}
     spans: list[dict[str, Any]] = [{**span, "attributes": dict(enumerate(_VALUES))}, span, {**span, "attributes": {}}]
     spans.append({**span, "links": [{"trace_id": "a", "span_id": "b", "attributes": {"a": 1}}]})
-    return _sets_the_same(plain) and all(map(_writes_the_same, _VALUES)) and all(map(_batches_the_same, spans))
+    return (
+        _sets_the_same(plain)
+        and all(map(_writes_the_same, _VALUES))
+        and all(map(_batches_the_same, spans))
+        and copy_context().run(_hands_over_the_same)
+    )
 
 
 def _keep() -> None:
     """Keep the SDK's own functions."""
     _sdk.setdefault("format_attribute", utils.format_attribute)
     _sdk.setdefault("serialize_attribute", utils.serialize_attribute)
+    _sdk.setdefault("to_json", StreamedSpan._to_json)  # noqa: SLF001
     _sdk.setdefault("to_transport_format", SpanBatcher._to_transport_format)  # noqa: SLF001
     _sdk.setdefault("estimate_size", SpanBatcher._estimate_size)  # noqa: SLF001
 
@@ -136,6 +165,18 @@ def _writes_the_same(value: Any) -> bool:
     return kept[0] == kept[1] and written[0] == written[1]
 
 
+def _hands_over_the_same() -> bool:
+    scope = enter_scopes(client_with(trace_lifecycle="stream", traces_sample_rate=1.0))
+    root = StreamedSpan(name="root", attributes={"a": 1}, scope=scope)
+    child: Any = StreamedSpan(name="q", scope=scope, segment=root, trace_id=root.trace_id, parent_span_id=root.span_id)
+    child._name, child._end_timestamp, child._status = None, child._start_timestamp, "error"  # noqa: SLF001
+    return all(_shown(to_json(span)) == _shown(_sdk["to_json"](span)) for span in (root, child))
+
+
+def _shown(written: dict[str, Any]) -> str:
+    return repr(list(written.items()))
+
+
 def _batches_the_same(span: Any) -> bool:
     formats = repr(to_transport_format(span.copy())), repr(_sdk["to_transport_format"](span.copy()))
     sizes = estimate_size(span), _sdk["estimate_size"](span)
@@ -150,6 +191,8 @@ def install() -> None:
         for function in (format_attribute, serialize_attribute):
             if hasattr(module, function.__name__):
                 setattr(module, function.__name__, function)
+    span: Any = StreamedSpan
+    span._to_json = to_json  # noqa: SLF001
     batcher: Any = SpanBatcher
     batcher._to_transport_format = staticmethod(to_transport_format)  # noqa: SLF001
     batcher._estimate_size = staticmethod(estimate_size)  # noqa: SLF001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sentry_sdk import utils
 
 from sentry_web._sentry import _speedups, compat
 from sentry_web._sentry._speedups import attributes as fast
+from sentry_web._sentry._speedups.probing import client_with, enter_scopes
 from sentry_web.testing.transport import recording
 
 if not compat.HAS_STREAMED_SPANS:
@@ -99,6 +101,22 @@ def test_spans_are_estimated_and_written_as_by_the_sdk(span: dict[str, Any]) -> 
     assert repr(fast.to_transport_format(span)) == repr(fast._sdk["to_transport_format"](span))
     assert fast.estimate_size(span) == fast._sdk["estimate_size"](span)
     assert repr(span) == before
+
+
+@given(attributes, st.booleans(), st.booleans(), st.sampled_from([None, "", "q"]))
+def test_spans_are_handed_over_as_by_the_sdk(added: Any, ended: bool, is_child: bool, name: str | None) -> None:
+    def both() -> list[str]:
+        scope = enter_scopes(client_with(trace_lifecycle="stream", traces_sample_rate=1.0))
+        span: Any = StreamedSpan(name="root", attributes=added, scope=scope)
+        if is_child:
+            span = StreamedSpan(name="q", scope=scope, segment=span, parent_span_id=span.span_id)
+        span._name, span._end_timestamp = name, span.start_timestamp if ended else None
+        written = fast.to_json(span)
+        assert written["attributes"] is not span.get_attributes()
+        return [repr(list(each.items())) for each in (written, fast._sdk["to_json"](span))]
+
+    ours, theirs = copy_context().run(both)
+    assert ours == theirs
 
 
 def test_it_is_in_use() -> None:
