@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from .rules import BUILT_IN, Rule, normalise
@@ -64,6 +65,9 @@ _is_protocol = re.compile(rf"(?=.{{1,48}}\Z){_WORD}(?:[._/-]{_WORD}){{0,6}}\Z").
 _MOST_NAMES, _LONGEST_NAME = 1000, 64
 
 
+_name_of = itemgetter(0)
+
+
 class HeaderKinds:
     """The kind of each header, cached by name.
 
@@ -91,10 +95,14 @@ class HeaderKinds:
                 self._known[name] = kind
         return kind
 
+    def of_each(self, headers: Sequence[tuple[str, str]]) -> list[str]:
+        """Return the kinds of some headers, in their order."""
+        kinds: list[Any] = list(map(self._known.get, map(_name_of, headers)))
+        return [self.of(name) for name, _ in headers] if None in kinds else kinds
+
     def of_all(self, headers: Sequence[tuple[str, str]]) -> set[str]:
         """Return the set of kinds among some headers."""
-        kinds: set[Any] = set(map(self._known.get, [name for name, _ in headers]))
-        return {self.of(name) for name, _ in headers} if None in kinds else kinds
+        return set(self.of_each(headers))
 
     def _find_kind(self, name: str, normal: str) -> str:
         kind = _kind_of(normal)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse, islice
 from json.encoder import JSONEncoder
 from json.encoder import encode_basestring as _in_json
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from .canonical import Aligned, canonical, forms_of
@@ -68,6 +69,12 @@ _ESCAPES = "\\%&"
 _UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
+#: Types of values that have no others in them.
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+_head_of = itemgetter(slice(BEGINNING))
+
+
 class _Values:
     """Some values, prepared to be searched for.
 
@@ -79,13 +86,15 @@ class _Values:
     __slots__ = ("values", "blocks", "heads", "probes", "forms", "complete", "_left")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
-        blocks = [*blocks, *[value for value in values if len(value) > LONGEST]]
         #: All values but the blocks.
-        self.values = [value for value in values if len(value) <= LONGEST]
+        self.values = values
+        if values and len(values[0]) > LONGEST:
+            blocks = [*blocks, *[value for value in values if len(value) > LONGEST]]
+            self.values = [value for value in values if len(value) <= LONGEST]
         everything = [*blocks, *self.values]
         self.blocks = frozenset([block[:BEGINNING] for block in blocks])
         #: What is searched for in texts as they are.
-        self.heads = list(dict.fromkeys([value[:BEGINNING] for value in everything]))
+        self.heads = list(dict.fromkeys(map(_head_of, everything)))
         #: Canonical forms of values that an escaping changes: their beginning, the whole, and whether it is a block.
         self.forms: dict[str, tuple[list[str], bool]] = {}
         self._left = _MOST_FORM_CHARACTERS
@@ -139,7 +148,7 @@ class Redactor:
         words: Iterable[str] = (),
     ) -> None:
         self._show = show
-        known = [value for value in sorted(dict.fromkeys(values), key=len, reverse=True) if value not in SUBSTITUTE]
+        known = list(filterfalse(SUBSTITUTE.__contains__, sorted(dict.fromkeys(values), key=len, reverse=True)))
         blocks, words = list(blocks), set(words)
         self._all = self._certain = _Values(known, blocks)
         if not words.isdisjoint(known):
@@ -193,16 +202,24 @@ class Redactor:
     def _may_hold(self, value: Any, known: _Values) -> bool:
         """Return whether there is anything to replace in a value; most have nothing.
 
-        All of its texts are looked at together, in its JSON, which is written in C.
+        All of its texts are looked at together: the attributes of a span as they are, anything else in its JSON, which
+        is written in C.
         """
+        heads, dots = known.heads, "...\n"
         try:
-            text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
+            if type(value) is str:
+                text = value + "\n"
+            elif type(value) is dict and _SCALARS.issuperset(map(type, value.values())):
+                text = "\n".join([*map(str, value), *map(str, value.values()), ""])
+            else:
+                text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
+                heads, dots = known.probes, '..."'
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
             return True
         return bool(
             (known.forms and _escapes_in(text) > _MOST_ESCAPES)
-            or _occurring(known.probes, text)
-            or ('..."' in text and _occurring(known.beginnings(), text))
+            or _occurring(heads, text)
+            or (dots in text and _occurring(known.beginnings(), text))
             or holds_shape(text)
             or _has_surrogates(text)
             or (known.forms and _occurring(known.forms, canonical(text)))

@@ -19,7 +19,7 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, filterfalse, islice
 
 from .._request import BEGINNING, ReadBody, Request
 from .._request.forwarding import claimed_addresses, parse_address
@@ -111,23 +111,26 @@ class Secrets:
         """Return the secret values, both raw and decoded, and the encoded forms of some, the longest first."""
         if not self._values:
             return []
-        chosen: list[str] = []
-        left = _MOST_CHARACTERS
-        for value in sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]:
-            left -= len(value)
-            if left >= 0 or len(value) > LONGEST:
-                chosen.append(value)
+        chosen = sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]
+        if sum(map(len, chosen)) > _MOST_CHARACTERS:
+            ends = accumulate(map(len, chosen))
+            chosen = [value for value, end in zip(chosen, ends) if end <= _MOST_CHARACTERS or len(value) > LONGEST]
         self.complete = self.complete and len(chosen) == len(self._values)
-        likely = [value for value in chosen if value not in self.words and value.isascii()]
-        derived = frozenset(likely[:_MOST_DERIVED])
+        likely = filter(str.isascii, filterfalse(self.words.__contains__, chosen))
+        derived = frozenset(islice(likely, _MOST_DERIVED))
         forms: set[str] = set()
         for value in chosen:
             if len(value) > LONGEST:  # known by its beginning, and so are its encoded forms
                 beginning = value[:ENOUGH]
-                self.blocks += readings_of(beginning) | (derived_from(beginning) if value in derived else set())
-            else:
-                forms |= readings_of(value) | (derived_from(value) if value in derived else set())
-        return sorted((form for form in forms if counts(form)), key=len, reverse=True)
+                self.blocks += (
+                    {beginning} | readings_of(beginning) | (derived_from(beginning) if value in derived else set())
+                )
+                continue
+            forms.add(value)
+            forms.update(filter(counts, readings_of(value)))
+            if value in derived:
+                forms |= derived_from(value)
+        return sorted(forms, key=len, reverse=True)
 
     def _first(self, text: str, separator: str) -> str:
         """Return a list in a text, up to the maximum number of parts."""
@@ -137,23 +140,29 @@ class Secrets:
         return separator.join(text.split(separator, _MOST_PARTS)[:_MOST_PARTS])
 
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
-        if holds_no_secret(headers, self._policy):
-            return  # the common case without cookies
-        for name, value in headers[:MOST_HEADERS]:
-            kind = self._policy.kinds.of(name)
-            if kind.endswith("address"):
-                self._claims.append(value)
+        headers = headers[:MOST_HEADERS]
+        for kind, (name, value) in zip(self._policy.kinds.of_each(headers), headers, strict=True):
+            if kind in _HARMLESS:
+                if _may_hold_url(value) is not None:  # of most, this is all there is to do
+                    self._add_url("//" + value if kind == "host" else value)
+                continue
             if kind == "cookie":
                 self._add_cookies(normalise(name), value)
-            elif kind in ("secret", "secret address"):
-                self._add_credentials(value)
-            elif kind == "personal" and not self._policy.user_info:
-                self._add(value.strip())
-            elif kind == "protocol":
-                for credential in secret_protocols(self._first(value, ",")):
-                    self._add_credentials(credential)
-            elif kind != "address":
-                self._add_url("//" + value if kind == "host" else value)
+            else:
+                self._add_header(kind, value)
+
+    def _add_header(self, kind: str, value: str) -> None:
+        if kind.endswith("address"):
+            self._claims.append(value)
+        if kind in ("secret", "secret address"):
+            self._add_credentials(value)
+        elif kind == "personal" and not self._policy.user_info:
+            self._add(value.strip())
+        elif kind == "protocol":
+            for credential in secret_protocols(self._first(value, ",")):
+                self._add_credentials(credential)
+        elif kind != "address":
+            self._add_url(value)
 
     def _add_cookies(self, key: str, header: str) -> None:
         """Add the cookies with a sensitive name, and those that look random if they are not sent."""
@@ -284,6 +293,8 @@ def _may_be_url(value: str) -> bool:
 
 
 _is_marked = re.compile("[@?#]").search
+#: Finds something in each text for which ``_may_be_url`` is true, and in few others.
+_may_hold_url = re.compile("[@?#]|://|^/", re.MULTILINE).search
 
 
 def counts(value: str) -> bool:
@@ -295,12 +306,12 @@ _LONGEST_COMMON = max(map(len, COMMON))
 
 
 def readings_of(value: str) -> set[str]:
-    """Return a raw value and the forms into which an application may decode it.
+    """Return the forms into which an application may decode a value, if there are any but the raw one.
 
     Percent-encoding of ASCII needs no form of its own, since the redactor undoes it.
     """
     if "%" not in value and value.isascii():
-        return {value}  # the common case
+        return set()  # the common case
     texts = {value, _as_utf8(value)}
     if "%" in value:
         texts |= {decoded for decoded in map(unquote, tuple(texts)) if not decoded.isascii()}
@@ -313,7 +324,7 @@ def derived_from(value: str) -> set[str]:
     What an application encodes is the value as a framework has decoded it.
     """
     forms = {part for part in value.split(".") if len(part) >= 16} if value.startswith("eyJ") else set()
-    for reading in {value, unquote(value), unquote_plus(value)}:
+    for reading in {value, unquote(value), unquote_plus(value)} if "%" in value or "+" in value else (value,):
         content = reading.encode()
         whole = len(content) // 3 * 3  # what follows depends on the end
         standard = base64.b64encode(content[:whole]).decode()

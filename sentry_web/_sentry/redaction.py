@@ -8,6 +8,7 @@ their data, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import getitem
 from typing import Any
 
 import sentry_sdk
@@ -113,7 +114,7 @@ class RedactingProcessor:
         redactor = self._redactor()
         if not redactor.complete or self._outcome.faulty:
             _leave_out(event)
-        _redact(redactor, list(_places(event)))
+        _redact(redactor, _places(event))
         request = event.get("request")
         if isinstance(request, dict):
             for key in _ANNOTATED.intersection(request):
@@ -200,7 +201,10 @@ def _redact(redactor: Redactor, places: list[Place]) -> None:
     groups = (False, True) if redactor.has_words else (None,)
     for group in groups:
         chosen = places if group is None else [place for place in places if place[2] is group]
-        values = [container[key] for container, key, _ in chosen]
+        if not chosen:
+            continue
+        containers, keys, _ = zip(*chosen, strict=True)
+        values = list(map(getitem, containers, keys))
         redacted = redactor.redact(values, chosen=bool(group))
         if redacted is not values:
             for (container, key, _), value in zip(chosen, redacted, strict=True):
@@ -217,33 +221,35 @@ def _redacted(redactor: Redactor, values: dict[str, Any]) -> dict[str, Any]:
     return {**redactor.redact(others), **redactor.redact(names, chosen=True)}
 
 
-def _places(event: dict[str, Any]) -> Iterable[Place]:
-    """Yield the places of all values in an event."""
-    yield from ((event, key, False) for key in _WHOLE if event.get(key))
-    yield from ((event, key, True) for key in _CHOSEN if event.get(key))
+def _places(event: dict[str, Any]) -> list[Place]:
+    """Return the places of all values in an event."""
+    places: list[Place] = [(event, key, False) for key in _WHOLE if event.get(key)]
+    places += [(event, key, True) for key in _CHOSEN if event.get(key)]
     request = event.get("request")
     if isinstance(request, dict):
-        yield from ((request, key, key in _REQUEST_CHOSEN) for key in request)
+        places += [(request, key, key in _REQUEST_CHOSEN) for key in request]
     if event.get("transaction") and (event.get("transaction_info") or {}).get("source") not in _FROM_CODE:
-        yield event, "transaction", True
+        places.append((event, "transaction", True))
     for entry in _values(event, "exception") + _values(event, "threads"):
-        yield from ((entry, key, False) for key in ("value", "mechanism") if entry.get(key))
+        places += [(entry, key, False) for key in ("value", "mechanism") if entry.get(key)]
         for stacktrace in (entry.get("stacktrace"), entry.get("raw_stacktrace")):
-            yield from ((frame, "vars", False) for frame in (stacktrace or {}).get("frames") or () if frame.get("vars"))
+            frames = (stacktrace or {}).get("frames") or ()
+            places += [(frame, "vars", False) for frame in frames if frame.get("vars")]
     for crumb in _values(event, "breadcrumbs"):
-        yield from ((crumb, key, False) for key in _BREADCRUMB if crumb.get(key))
+        places += [(crumb, key, False) for key in _BREADCRUMB if crumb.get(key)]
     for span in event.get("spans") or ():
-        yield from _places_of_span(span, _SPAN_CHOSEN)
+        _add_places_of_span(places, span, _SPAN_CHOSEN)
     for name, context in (event.get("contexts") or {}).items():
         if name == "trace":
-            yield from _places_of_span(context, _TRACE_CHOSEN)
+            _add_places_of_span(places, context, _TRACE_CHOSEN)
         elif context:
-            yield event["contexts"], name, name in _PROCESS
+            places.append((event["contexts"], name, name in _PROCESS))
+    return places
 
 
-def _places_of_span(span: dict[str, Any], chosen: Iterable[str]) -> Iterable[Place]:
-    yield from ((span, key, False) for key in _SPAN if span.get(key))
-    yield from ((span, key, True) for key in chosen if span.get(key))
+def _add_places_of_span(places: list[Place], span: dict[str, Any], chosen: Iterable[str]) -> None:
+    places += [(span, key, False) for key in _SPAN if span.get(key)]
+    places += [(span, key, True) for key in chosen if span.get(key)]
 
 
 def _leave_out(event: dict[str, Any]) -> None:
@@ -273,7 +279,7 @@ def _values(event: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def blank(event: dict[str, Any]) -> bool:
     """Blank all values of an event; the types of exceptions and their locations remain."""
-    for place, key, _ in list(_places(event)):
+    for place, key, _ in _places(event):
         place[key] = SUBSTITUTE if isinstance(place[key], str) else None
     return True
 
