@@ -11,8 +11,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from itertools import islice
+from itertools import compress, islice
 from math import isfinite
+from operator import not_
 from typing import Any, NamedTuple
 
 import sentry_sdk.client
@@ -36,6 +37,7 @@ _CYCLE = "<cyclic>"
 _FAILED = "<failed to serialize, use init(debug=True) to see error logs>"
 
 _TEXT = frozenset((str,))
+_is_text: Callable[[Any], bool] = str.__instancecheck__
 #: Types whose values stay as they are, but for long texts.
 _PLAIN = frozenset((str, int, bool, type(None)))
 _NUMBERS = (bool, int, float)
@@ -254,19 +256,17 @@ class _Writer:
         written = value.copy()
         if not _TEXT.issuperset(map(type, written)):
             return self.node(value, path, PLAIN, _Level(PLAIN, False, None, None, deepest))
-        short = self._short
-        if short == sys.maxsize and _PLAIN.issuperset(map(type, written.values())):
-            return written
-        for key, item in written.items():
+        values, short = written.values(), self._short
+        if short != sys.maxsize and max(map(len, filter(_is_text, values)), default=0) > short:
+            keys = list(written)  # in their order, in which remarks are added
+        else:
+            keys = list(compress(written, map(not_, map(_PLAIN.__contains__, map(type, values)))))
+        for key in keys:
+            item = written[key]
             kind = type(item)
-            if kind is str:
-                if len(item) > short:
-                    written[key] = self._shortened(item, (path, key))
-            elif kind is float and isfinite(item):
-                continue
-            elif kind is dict:
+            if kind is dict:
                 written[key] = self._plain_dictionary(item, (path, key), deepest - 1)
-            elif kind not in _PLAIN:
+            elif kind is not float or not isfinite(item):
                 written[key] = self._plain(item, (path, key), deepest - 1)
         return written
 
