@@ -230,6 +230,8 @@ class _Writer:
         if kind is list or kind is tuple:
             if deepest < 0:
                 raise NotWritten
+            if _PLAIN.issuperset(map(type, value)) and max(map(len, filter(_is_text, value)), default=0) <= self._short:
+                return list(value)
             return [self._plain(item, (path, index), deepest - 1) for index, item in enumerate(value)]
         if kind is str:
             return value if len(value) <= self._short else self._shortened(value, path)
