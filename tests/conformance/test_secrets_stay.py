@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sentry_sdk
+from sentry_sdk.integrations.logging import LoggingIntegration
 
-from sentry_web import SentryWsgiMiddleware
+from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.testing import (
     ASGI3,
     WSGI,
@@ -368,6 +370,35 @@ def test_processors_get_plain_strings(driver: Driver) -> None:
     assert found == {True}
     assert event["request"]["query_string"] == "token=[Filtered]&pet=a pet"
     assert event["_meta"]["request"]["headers"]
+
+
+def test_access_logs_that_are_written_within_the_request_are_searched() -> None:
+    """Uvicorn's, in ``send``, which the SDK sends as a log: the client's address, and the path with its query."""
+
+    def logs(app: Any) -> Any:
+        ours = SentryAsgiMiddleware(app)
+
+        async def server(scope: Any, receive: Any, send: Any) -> None:
+            async def log_and_send(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    path = f"{scope['path']}?{scope['query_string'].decode()}"
+                    logging.getLogger("uvicorn.access").info(
+                        '%s - "%s" %d', scope["client"][0], path, message["status"]
+                    )
+                await send(message)
+
+            await ours(scope, receive, log_and_send)
+
+        return server
+
+    request = RequestSpec(query=f"token={SECRET}&page=2", client=("81.2.69.160", 1234))
+    with recording(**PRIVATE, enable_logs=True, integrations=[LoggingIntegration(sentry_logs_level=1)]) as events:
+        logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+        ASGI3.run(Script((StartResponse(), SendChunk(b"hello"))), request, Wrap(asgi=logs))
+        sent = events.all_bytes
+    assert b"token=[Filtered]&page=2" in sent
+    assert SECRET.encode() not in sent
+    assert b"81.2.69.160" not in sent
 
 
 @both
