@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +120,7 @@ def keyword(defect: int | str) -> str:
     return defect if isinstance(defect, str) else f"defect_{defect:02}"
 
 
-def run_tests(folder: Path, defects: Iterable[int | str] | None) -> tuple[int | None, str]:
+def run_tests(folder: Path, defects: Collection[int | str] | None) -> tuple[int | None, str]:
     """Run these defects' tests, or the properties, on the package in ``folder``: exit status and first test to fail."""
     command = [sys.executable, "-m", "pytest", "-q", "--maxfail=1", "--no-header", "--import-mode=importlib"]
     command += ["-p", "no:cacheprovider", f"--rootdir={ROOT}"]
@@ -140,13 +140,13 @@ def run_tests(folder: Path, defects: Iterable[int | str] | None) -> tuple[int | 
             [*command, *map(str, files)],
             cwd=folder,
             env=environment,
-            timeout=TIMEOUT,
+            timeout=TIMEOUT * len(defects or [None]),
             check=False,
             capture_output=True,
             text=True,
         )
     except subprocess.TimeoutExpired:
-        return None, f"no end within {TIMEOUT} seconds"
+        return None, f"no end within {TIMEOUT} seconds for each defect"
     failed = re.search(r"^(?:FAILED|ERROR) \S*?(?:::(\S+)|$)", done.stdout, re.MULTILINE)
     return done.returncode, (failed.group(1) or "") if failed else done.stdout[-500:] + done.stderr[-500:]
 

@@ -113,7 +113,11 @@ RESTORING = (
 
 #: What no case can reach, or need.
 UNREACHED = {
-    "_request.parsing._check_keys": "a body with more than 1,500 keys: tests/request/test_parsing.py",
+    **dict.fromkeys(
+        ("_request.parsing._decoder_that_collects", "_request.parsing._decoder_that_collects.collect"),
+        "a body with more than 1,500 keys: tests/request/test_parsing.py",
+    ),
+    "_request.parsing._unquote": "a form with escapes: tests/request/test_parsing.py",
     "_options.bad": "raises at construction, by intent",
     "_options.Options.__setattr__": "the same",
     **dict.fromkeys(
@@ -163,7 +167,27 @@ UNREACHED = {
     "_core.guard._Finisher.forget_thread": "after a fork: see tests/core/test_guard.py",
     "_sentry.compat.start_profile": "where a profiler is on: see tests/sentry/test_compat.py",
     "_sentry.compat.trace_header_of": "where a segment's name has a secret: see tests/sentry/test_redaction.py",
+    "_request.request.Request._read_path": "that of no protocol",
+    **dict.fromkeys(
+        (
+            "_sentry.scopes.RequestScopes.running",
+            "_sentry.scopes.Running.__enter__",
+            "_sentry.scopes.Running.__exit__",
+            "_sentry.scopes.Running.__init__",
+        ),
+        "where context variables are not set directly: with SENTRY_WEB_NO_SPEEDUPS=1",
+    ),
     "_sentry._speedups.serializer.uninstall": "for tests",
+    **dict.fromkeys(
+        (
+            "_sentry._speedups.serializer._Broken.__repr__",
+            "_sentry._speedups.serializer._Represented.__repr__",
+            "_sentry._speedups.serializer._Represented.__sentry_repr__",
+            "_sentry._speedups.serializer._custom_repr",
+            "_sentry._speedups.serializer._modules",
+        ),
+        "run once a process, by the probe: perhaps before this module",
+    ),
     "_sentry.compat.Marker.__bool__": "asked by the SDK's own middlewares",
     "asgi._Connection._note_sent": "each kind of connection has its own",
     **{
@@ -218,7 +242,7 @@ UNREACHED.update(
                 "_sentry.redaction._leave_out",
                 "_sentry.redaction._show",
                 "_privacy.canonical._numeric",
-                "_privacy.canonical.forms_of.<lambda>",
+                "_privacy.canonical._in_capitals",
                 "_privacy.likeness._is_random_run",
                 "_privacy.redactor.Redactor.redact_text",
                 "_privacy.redactor._Values.beginning_with",
@@ -255,6 +279,11 @@ UNREACHED.update(
         ),
         "_sentry._speedups.serializer._copied_first": "with older releases of sentry-sdk",
         "_sentry.compat.name_package": "run once a process, by the first middleware",
+        "_sentry.compat.asgi_parameters": "where positional arguments are given: tests/sentry/test_init.py",
+        **dict.fromkeys(
+            ("_sentry.compat._named_no_op", "_sentry.compat.start_unsent_segment"),
+            "where tracing is off in stream mode: tests/conformance/test_like_the_sdk.py",
+        ),
         "_sentry.recorder._warn_once": "within a middleware of the SDK: see tests/test_integration.py",
         "_sentry.aftermath._is_repeated": "for what servers log afterwards: see tests/sentry/test_aftermath.py",
         "_otel.recording.OpenTelemetryRecording._capture_late": "for background work: tests/otel/test_recording.py",

@@ -23,6 +23,7 @@ from sentry_web.testing.steps import (
     Act,
     Breadcrumb,
     Cancel,
+    CaptureMany,
     CaptureMessage,
     ChildSpan,
     ClientDisconnect,
@@ -209,7 +210,9 @@ def _any_step(protocol: Protocol) -> st.SearchStrategy[Step]:
         SpawnTask((CaptureMessage("late"),)),
         Cancel(),
     ]
-    usual = _translated(_within(st.one_of(_quiet(), _chunks(), _starts(), raises(_ODD_ERRORS))))
+    kinds = st.sampled_from([ValueError, OSError])
+    captures = st.builds(CaptureMany, st.sampled_from([1, 3, 20]), kinds, st.booleans())
+    usual = _translated(_within(st.one_of(_quiet(), _chunks(), _starts(), raises(_ODD_ERRORS), captures)))
     return st.one_of(usual, st.sampled_from([step for step in odd if Script((step,)).expressible_in(protocol)]))
 
 
