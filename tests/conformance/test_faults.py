@@ -290,8 +290,8 @@ UNREACHED.update(
     }
 )
 
-#: The most cases in which one function is broken; they are spread over all in which it runs.
-MOST = 12
+#: The most cases in which one function is broken, spread over all in which it runs; more where properties run longer.
+MOST = 4 if settings.default.max_examples <= 40 else 12
 
 
 @pytest.fixture(scope="module")
