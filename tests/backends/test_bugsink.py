@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 20.0  # seconds until an event must be digested
+START = 60.0  # seconds until a server must listen; sentry-sdk imports every framework first
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +101,103 @@ def test_the_errors_of_both_protocols_arrive_alike_and_the_visitor_notices_nothi
     ]
     assert wsgi[1]["url"] == "http://bookshop.example/books/3/rating"
     assert not [secret for secret in visitor.SECRETS.values() if secret in json.dumps(events)]
+
+
+# --- The README's first lines ----------------------------------------------------------------------------------------
+
+README = Path(__file__).parents[2] / "README.md"
+#: The views that the README leaves to the reader, and a server for each framework.
+SHOPS = {
+    "Flask": (
+        """
+@app.get("/books/<int:number>")
+def find_book(number):
+    token = flask.request.args["token"]
+    raise LookupError(f"no book {number} for {token}")
+""",
+        ["-m", "flask", "--app", "first_shop", "run", "--port"],
+    ),
+    "FastAPI": (
+        """
+@app.get("/books/{number}")
+def find_book(number: int, token: str):
+    raise LookupError(f"no book {number} for {token}")
+""",
+        ["-m", "uvicorn", "first_shop:app", "--port"],
+    ),
+}
+TOKEN = "very-secret-1"
+
+
+@pytest.mark.parametrize("framework", SHOPS)
+def test_a_failing_request_to_the_first_lines_of_the_readme(
+    bugsink: viewers.Bugsink, framework: str, tmp_path: Path, record_property: Any
+) -> None:
+    lines = re.search(rf"<!-- first lines: {framework} -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert lines
+    view, server = SHOPS[framework]
+    (tmp_path / "first_shop.py").write_text(lines[1].replace('dsn="…"', f'dsn="{bugsink.dsn}"') + view)
+    api = Api(bugsink.url, bugsink.token)
+    before = api.events(bugsink.project, 0)
+    with serving([*server, str(port := free_port())], tmp_path):
+        assert status_of(f"http://127.0.0.1:{port}/books/7?token={TOKEN}&page=2") == 500
+        events = [event for event in api.events(bugsink.project, len(before) + 1) if event not in before]
+    record_property("arrived", json.dumps(events))
+    (event,) = events
+    assert {**facts(event), "release": None, "trace": None} == {
+        "title": "LookupError: no book 7 for [Filtered]",
+        "handled": False,
+        "transaction": {"Flask": "find_book", "FastAPI": "/books/{number}"}[framework],
+        "frame": "find_book",
+        "method": "GET",
+        "url": f"http://127.0.0.1:{port}/books/7",
+        "release": None,
+        "trace": None,
+    }
+    assert event["request"]["query_string"] == "token=[Filtered]&page=2"
+    assert TOKEN not in json.dumps(events)
+
+
+@contextlib.contextmanager
+def serving(command: list[str], folder: Path) -> Iterator[None]:
+    """Run a server, in a folder, as long as the block lasts."""
+    environment = {**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+        process.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def status_of(url: str) -> int:
+    """Ask until the server listens."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            with opener.open(url, timeout=10) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+# --- What it limits, and how it is shown -----------------------------------------------------------------------------
 
 
 def test_its_rate_limit_for_transactions_disturbs_nothing(bugsink: viewers.Bugsink, record_property: Any) -> None:
