@@ -66,6 +66,7 @@ def run(tmp_path: Path, code: str, **environment: str) -> Any:
     environment = {**os.environ, **environment, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+    assert "sitecustomize" not in done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 

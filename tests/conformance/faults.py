@@ -85,6 +85,23 @@ def given(**forced: Any) -> Callable[[Any], Any]:
     return lambda original: lambda *args, **options: original(*args, **{**options, **forced})
 
 
+def keeps_its_first_answer(original: Any) -> Any:
+    """Return what it has returned first, for ever."""
+    answers: list[Any] = []
+
+    def function() -> Any:
+        if not answers:
+            answers.append(original())
+        return answers[0]
+
+    return function
+
+
+def makes_another(original: Any) -> Any:
+    """Make what was to be kept."""
+    return lambda self, app, place, make, *args: make(*args)
+
+
 # --- the calls of the middlewares ------------------------------------------------------------------------------------
 
 #: Where scope and environ hold the exchange.
@@ -1150,6 +1167,14 @@ FAULTS: tuple[Fault, ...] = (
         Edit("RequestProcessor.chosen", "source == 'route'", "False"),
     ),
     fault("copied_scope", "routers are not asked", Replace("_chosen", answers(None))),
+    fault("without_tracing_no_event", "a request has no span", Replace("start_unsent_segment", does_nothing)),
+    # One line in the place of a middleware
+    fault("one_line_is_enough", "no entry point is patched", Replace("_patch", does_nothing)),
+    fault("one_line_is_enough", "the SDK's middlewares stay", Replace("_take_over_wsgi", does_nothing)),
+    fault("one_line_is_enough", "those for ASGI stay", Replace("_take_over_asgi", does_nothing)),
+    fault("second_init_without_it", "the client is not asked", Replace("_current", keeps_its_first_answer)),
+    fault("made_once_an_application", "it is made once a request", Replace("Middlewares.get", makes_another)),
+    fault("inside_without_it_says_once", "nothing is said", Edit("SentryRecorder.active", "_warn_once()", "None")),
     # What leaves
     fault(
         "mislabelled_bodies",

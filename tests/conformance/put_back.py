@@ -35,6 +35,8 @@ ROOT = HERE.parents[1]
 TIMEOUT = 180  # seconds for the tests of one defect
 #: The directories with the tests of defects that have words for a name.
 FOLDERS = ("conformance", "core", "naming", "otel", "privacy", "request", "sentry")
+#: More of them.
+ELSEWHERE = [ROOT / "tests" / "test_integration.py"]
 #: What holds for every script and request, and the classes whose faults it is asked to find.
 PROPERTIES = ("test_transparency.py", "test_parity.py", "test_transitions.py", "test_isolation.py")
 COMPARED = frozenset({"SentryAsgiMiddleware", "SentryWsgiMiddleware", "Exchange", "Entry"})
@@ -129,6 +131,7 @@ def run_tests(folder: Path, defects: Collection[int | str] | None) -> tuple[int 
     else:
         words = [keyword(defect) for defect in defects]
         places = [path for folder in FOLDERS for path in sorted((HERE.parent / folder).rglob("test_*.py"))]
+        places += ELSEWHERE
         files = [path for path in places if any(word in path.read_text("utf-8") for word in words)]
         command += ["-k", " or ".join(words)]
     if (ROOT / "pyproject.toml").exists():

@@ -14,17 +14,16 @@ import io
 import json
 import logging
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 import sentry_sdk
 from alone import hide_other_frameworks
 from compared_apps import COMPARED, Compared, know_users
 from probe import Answer, ask_asgi, ask_wsgi
-from sentry_sdk.consts import DEFAULT_OPTIONS
 
 from sentry_web import WebIntegration
 from sentry_web.testing import RequestSpec
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS, STATIC, STREAM
 from sentry_web.testing.transport import recording
 
 TRACE = (
@@ -80,7 +79,10 @@ REQUESTS: dict[str, tuple[RequestSpec, dict[str, Any], dict[str, Any]]] = {
     "unavailable": (RequestSpec(path="/unavailable", headers=USUAL), {}, {}),
     "unknown": (RequestSpec(path="/no/such/page", headers=USUAL), {}, {}),
 }
-MODES: dict[str, dict[str, Any]] = {"transactions": {}, "stream": {"trace_lifecycle": "stream"}}
+MODES: dict[str, dict[str, Any]] = {
+    **({"transactions": STATIC} if HAS_TRANSACTIONS else {}),
+    **({"stream": STREAM} if HAS_STREAMED_SPANS else {}),
+}
 #: Litestar's integration reads a multipart body away, and the application waits for it as long as the client stays.
 LEFT_OUT = {("litestar", "multipart")}
 #: Keys of what differs in each run, or says where and by what it was sent.
@@ -230,10 +232,6 @@ def main() -> None:
     with contextlib.redirect_stderr(io.StringIO()) if len(sys.argv) < 3 else contextlib.nullcontext():
         app = None
         for mode in MODES:
-            if mode == "stream" and find_spec("sentry_sdk.traces") is None:
-                continue
-            if mode == "transactions" and "send_default_pii" not in DEFAULT_OPTIONS:
-                continue  # sentry-sdk 3 has no other mode than streamed spans
             for request in REQUESTS:
                 if (name, request) in LEFT_OUT:
                     continue

@@ -1,0 +1,213 @@
+"""``sentry-web exec`` before the commands that people serve with: ``manage.py``, ``flask``, gunicorn, uvicorn.
+
+A request that fails is one transaction and one error, in whichever process it is served, and its token stays home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentry_web.testing.events import Events
+
+TOKEN = "1-terces-yrev"[::-1]  # the SDK sends the source lines around a frame
+START = 90.0  # seconds until a server must listen; sentry-sdk imports every framework first
+
+MANAGE = """
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exec_settings")
+
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(sys.argv)
+"""
+SETTINGS = """
+ROOT_URLCONF = "exec_urls"
+ALLOWED_HOSTS = ["*"]
+SECRET_KEY = "only a test"
+WSGI_APPLICATION = "exec_wsgi.application"
+DEBUG = %s
+"""
+URLS = """
+from django.urls import path
+
+def broken(request):
+    raise LookupError("no book for " + request.GET["token"])
+
+urlpatterns = [path("broken", broken)]
+"""
+WSGI = """
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exec_settings")
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+"""
+FLASK = """
+import flask
+
+app = flask.Flask("shop")
+
+@app.get("/broken")
+def broken():
+    raise LookupError("no book for " + flask.request.args["token"])
+"""
+FASTAPI = """
+import fastapi
+
+app = fastapi.FastAPI()
+
+@app.get("/broken")
+async def broken(token: str):
+    raise LookupError("no book for " + token)
+"""
+FILES = {
+    "manage.py": MANAGE,
+    "exec_urls.py": URLS,
+    "exec_wsgi.py": WSGI,
+    "flask_shop.py": FLASK,
+    "fastapi_shop.py": FASTAPI,
+}
+HERE = str(Path(sys.executable).parent)
+#: The commands, each to be given a port, and the name of the transaction.
+COMMANDS: dict[str, tuple[list[str], str]] = {
+    "runserver": ([sys.executable, "manage.py", "runserver", "127.0.0.1:{port}"], "/broken"),
+    "runserver without reloading": (
+        [sys.executable, "manage.py", "runserver", "--noreload", "127.0.0.1:{port}"],
+        "/broken",
+    ),
+    "gunicorn with a project of Django's": (
+        [f"{HERE}/gunicorn", "--bind=127.0.0.1:{port}", "--workers=2", "exec_wsgi"],
+        "/broken",
+    ),
+    "flask run": ([f"{HERE}/flask", "--app=flask_shop", "run", "--port={port}"], "broken"),
+    "flask run with reloading": ([f"{HERE}/flask", "--app=flask_shop", "run", "--reload", "--port={port}"], "broken"),
+    "gunicorn": ([f"{HERE}/gunicorn", "--bind=127.0.0.1:{port}", "flask_shop:app"], "broken"),
+    "uvicorn": ([f"{HERE}/uvicorn", "--port={port}", "fastapi_shop:app"], "/broken"),
+    "uvicorn with workers": (
+        [f"{HERE}/uvicorn", "--workers=2", "--timeout-worker-healthcheck=60", "--port={port}", "fastapi_shop:app"],
+        "/broken",
+    ),
+}
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes envelopes as Sentry does."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        received = self.bodies
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                received.append(gzip.decompress(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *args: Any) -> None: ...
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(5)
+
+
+@contextlib.contextmanager
+def serving(command: list[str], folder: Path, receiver: Receiver) -> Iterator[None]:
+    """Run a command by ``sentry-web exec``, in a process group of its own, as long as the block lasts."""
+    environment = {
+        **os.environ,
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
+        "PYTHONWARNINGS": "ignore",
+        "SENTRY_DSN": f"http://key@127.0.0.1:{receiver.server_port}/1",
+        "SENTRY_TRACES_SAMPLE_RATE": "1.0",
+        "SENTRY_WEB_CONTINUE_TRACES": "false",
+    }
+    exec_command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "exec", "--", *command]
+    with (folder / "out.txt").open("w") as out:
+        process = subprocess.Popen(
+            exec_command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+
+
+def status_of(url: str, out: Path) -> int:
+    """Ask until the server listens."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            with opener.open(url, timeout=20) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            assert time.monotonic() < deadline, out.read_text()
+            time.sleep(0.2)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("served", COMMANDS)
+def test_one_transaction_and_one_error_a_request(served: str, receiver: Receiver, tmp_path: Path) -> None:
+    for name, text in {**FILES, "exec_settings.py": SETTINGS % served.startswith("runserver")}.items():
+        (tmp_path / name).write_text(text)
+    command, transaction = COMMANDS[served]
+    port = free_port()
+    with serving([part.format(port=port) for part in command], tmp_path, receiver):
+        url = f"http://127.0.0.1:{port}/broken?token={TOKEN}"
+        assert status_of(url, tmp_path / "out.txt") == 500
+        deadline = time.monotonic() + 20
+        events = Events(lambda: receiver.bodies)
+        while not (events.errors and events.roots) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert [root.name for root in events.roots] == [transaction]
+    assert [error.exception for error in events.errors] == [("LookupError", "no book for [Filtered]")]
+    assert events.messages == []
+    assert TOKEN.encode() not in events.all_bytes
