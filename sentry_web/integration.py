@@ -82,7 +82,7 @@ class WebIntegration(Integration):
         return _MIDDLEWARES[protocol](app, **{**chosen, **version, **self._options})
 
 
-def _current() -> WebIntegration | None:
+def _current_integration() -> WebIntegration | None:
     """Return the integration of the current client, if it has it."""
     web: Any = sentry_sdk.get_client().get_integration(WebIntegration.identifier)
     return web  # type: ignore[no-any-return]
@@ -125,7 +125,7 @@ def _take_over_wsgi() -> None:
 
     def __call__(self: Any, environ: Any, start_response: Any) -> Any:  # noqa: N807
         __traceback_hide__ = True
-        web = _current()
+        web = _current_integration()
         if web is None:
             return original(self, environ, start_response)
         middleware = call(web.in_place_of, self, "wsgi") if type(self) is GenericWsgi else None
@@ -151,7 +151,7 @@ def _take_over_asgi() -> None:
 
     async def _run_app(self: Any, scope: Any, receive: Any, send: Any, asgi_version: int) -> Any:
         __traceback_hide__ = True
-        web = _current()
+        web = _current_integration()
         if web is None:
             return await original(self, scope, receive, send, asgi_version)
         app = self.app if asgi_version == 3 else functools.partial(_run_double, self.app)

@@ -1172,7 +1172,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("one_line_is_enough", "no entry point is patched", Replace("_patch", does_nothing)),
     fault("one_line_is_enough", "the SDK's middlewares stay", Replace("_take_over_wsgi", does_nothing)),
     fault("one_line_is_enough", "those for ASGI stay", Replace("_take_over_asgi", does_nothing)),
-    fault("second_init_without_it", "the client is not asked", Replace("_current", keeps_its_first_answer)),
+    fault("second_init_without_it", "the client is not asked", Replace("_current_integration", keeps_its_first_answer)),
     fault("made_once_an_application", "it is made once a request", Replace("Middlewares.get", makes_another)),
     fault("inside_without_it_says_once", "nothing is said", Edit("SentryRecorder.active", "_warn_once()", "None")),
     # What leaves
