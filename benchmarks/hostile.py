@@ -16,9 +16,11 @@ import contextlib
 import io
 import json
 import logging
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import sentry_sdk
@@ -242,32 +244,73 @@ def measure(runs: int, wanted: str) -> Iterator[tuple[str, dict[str, dict[int, f
                 yield f"{shape}, {protocol}, {'failing' if fails else 'sampled'}", costs
 
 
+class Row(NamedTuple):
+    """Milliseconds beyond the bare application, by peer and size."""
+
+    title: str
+    added: dict[str, dict[int, float]]
+
+    @property
+    def growth(self) -> float:
+        """How many times as much the larger input costs with ours."""
+        ours = self.added[peers.OURS]
+        return ours[LARGE] / max(ours[SMALL], _NEGLIGIBLE / MOST_GROWTH)
+
+    @property
+    def verdict(self) -> str:
+        """Which targets are missed."""
+        ours, theirs = self.added[peers.OURS], self.added[peers.SDK]
+        is_much = any(ours[size] - theirs[size] > MOST_BEYOND for size in (SMALL, LARGE))
+        return ", ".join(["too much"] * is_much + ["grows too fast"] * (self.growth > MOST_GROWTH))
+
+    @classmethod
+    def of(cls, title: str, costs: dict[str, dict[int, float]]) -> Row:
+        """Return the row of what was measured."""
+        bare = costs[peers.BARE]
+        return cls(
+            title,
+            {name: {size: max(sizes[size] - bare[size], 0.0) for size in sizes} for name, sizes in costs.items()},
+        )
+
+    def cells(self) -> list[str]:
+        """Return the figures, and the verdict, as texts."""
+        known = [self.added.get(name) for name in NAMES]
+        figures = [f"{sizes[size]:.2f}" if sizes else "" for sizes in known for size in (SMALL, LARGE)]
+        return [*figures, f"{self.growth:.1f}", self.verdict]
+
+
+NAMES = (peers.SDK, peers.OURS, peers.OTEL, peers.OURS_OTEL)
+TITLES = (*(f"{name} {kilobytes} KB" for name in NAMES for kilobytes in (16, 64)), "growth", "")
+WRITTEN = Path(__file__).with_name("hostile.md")
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """Return the page with the table."""
+    head = "# What hostile input costs\n\nMilliseconds of processor time beyond the bare application, as written by "
+    head += "`python benchmarks/hostile.py --write`\n"
+    head += f"(Python {platform.python_version()}, sentry-sdk {sentry_sdk.VERSION}).\n\n"
+    lines = [f"| {' | '.join(cells)} |" for cells in (["", *TITLES], ["---"] * (len(TITLES) + 1))]
+    lines += [f"| {' | '.join((row.title, *row.cells()))} |" for row in rows]
+    return head + "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="of which the least time counts (default: 5)")
     parser.add_argument("--shape", default="", help="only the shapes whose name begins so")
+    parser.add_argument("--write", action="store_true", help="write the table to hostile.md")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    names = (peers.SDK, peers.OURS, peers.OTEL, peers.OURS_OTEL)
-    titles = [f"{name} {kilobytes} KB" for name in names for kilobytes in (16, 64)]
-    print(f"{'milliseconds beyond the bare application':<64}", *titles, "growth", sep="  ")
-    missed: list[str] = []
-    for row, costs in measure(arguments.runs, arguments.shape):
-        added = {
-            name: {size: max(taken - costs[peers.BARE][size], 0.0) for size, taken in sizes.items()}
-            for name, sizes in costs.items()
-        }
-        ours, theirs = added[peers.OURS], added[peers.SDK]
-        growth = ours[LARGE] / max(ours[SMALL], _NEGLIGIBLE / MOST_GROWTH)
-        cells = [added[name][size] if name in added else float("nan") for name in names for size in (SMALL, LARGE)]
-        verdict = [
-            *(["too much"] if any(ours[size] - theirs[size] > MOST_BEYOND for size in (SMALL, LARGE)) else []),
-            *(["grows too fast"] if growth > MOST_GROWTH else []),
-        ]
-        shown = [f"{cell:>{len(title)}.2f}" for cell, title in zip(cells, titles, strict=True)]
-        print(f"{row:<64}", *shown, f"{growth:>6.1f}", *verdict, sep="  ", flush=True)
-        if verdict:
-            missed.append(f"{row}: {', '.join(verdict)}")
+    print(f"{'milliseconds beyond the bare application':<64}", *TITLES, sep="  ")
+    rows: list[Row] = []
+    for title, costs in measure(arguments.runs, arguments.shape):
+        row = Row.of(title, costs)
+        rows.append(row)
+        cells = [f"{cell:>{max(len(column), 6)}}" for cell, column in zip(row.cells(), TITLES, strict=True)]
+        print(f"{title:<64}", *cells, sep="  ", flush=True)
+    if arguments.write:
+        WRITTEN.write_text(as_markdown(rows), "utf-8")
+    missed = [f"{row.title}: {row.verdict}" for row in rows if row.verdict]
     if missed:
         print("\nMissed targets:", *missed, sep="\n")
         sys.exit(1)

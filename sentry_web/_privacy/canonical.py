@@ -25,10 +25,9 @@ from re import Pattern
 
 #: Escapes of different kinds that are undone around each other; each round undoes any number of one kind.
 _ROUNDS = 6
-#: Characters that have a one-letter escape are read as that letter, which is what is left of ``\n``.
-_NAMED = bytes.maketrans(b"\n\r\t\b\f\v\a+", b"nrtbfva ")
-#: The same after percent-decoding, which marks the ``=`` of the text.
-_DECODED = bytes.maketrans(b"\n\r\t\b\f\v\a+\x1f", b"nrtbfva =")
+#: Characters that have a one-letter escape are read as that letter, which is what is left of ``\n``. A unit separator
+#: is read as ``=``, whose place it takes while percent-encoding is undone.
+_NAMED = bytes.maketrans(b"\n\r\t\b\f\v\a+\x1f", b"nrtbfva =")
 
 _NESTED_PERCENT = re.compile("%(?:25)+(?=[0-9a-fA-F]{2})")
 _NESTED_AMPERSAND = re.compile("&(?:amp;)+")
@@ -129,7 +128,7 @@ def _unescape_percent(text: str) -> str:
     while "%%" in text:
         text = text.replace("%%", "\x1f%")
     decoded = binascii.a2b_qp((text.replace("%", "=") + ".").encode("latin-1"))[:-1]
-    return decoded.translate(_DECODED).decode("latin-1")
+    return decoded.translate(_NAMED).decode("latin-1")
 
 
 #: Each step: the character without which there is nothing to do, the function, and what it replaces, as a group.

@@ -1207,6 +1207,12 @@ FAULTS: tuple[Fault, ...] = (
         "what is encoded is the value as it came",
         Edit("derived_from", "'%' in value or '+' in value", "False"),
     ),
+    fault("uploaded_files_are_cut_off", "they are not known in base64", Replace("_encoded", answers(()))),
+    fault(
+        "control_characters",
+        "one is read in two ways",
+        Edit("_as_latin_1", "_NAMED", "_NAMED[:31] + b'\\x1f' + _NAMED[32:]"),
+    ),
     fault("oversized_bodies", "values within values have no bound", Replace("Looks.take", does_nothing)),
     fault(
         "oversized_bodies",

@@ -199,6 +199,34 @@ def test_percent_encoded_secrets_are_replaced_in_base64_and_hexadecimal(driver: 
         assert events.messages[0].message.startswith("it is [Filtered]")
 
 
+@both
+@pytest.mark.parametrize("encode", [base64.b64encode, bytes.hex], ids=["base64", "hexadecimal"])
+def test_uploaded_files_are_cut_off_in_base64_and_hexadecimal(driver: Driver, encode: Any) -> None:
+    """Also those of which the beginning alone is known."""
+    content = f"{SECRET}\n".encode() * 9
+    body = b'--b\r\nContent-Disposition: form-data; name="a"; filename="f"\r\n\r\n' + content + b"\r\n--b--\r\n"
+    encoded = encode(content)
+    text = encoded if isinstance(encoded, str) else encoded.decode()
+    app = fails_with({"file": f"it is {text}"}, driver)
+    with recording() as events:
+        driver.run_app(app, posted(body, ("Content-Type", "multipart/form-data; boundary=b")), Wrap.ours())
+        assert len(events.errors) == 1
+        assert text[:64].encode() not in events.all_bytes
+
+
+@both
+@pytest.mark.parametrize("character", ["\x1f", "\x1e", "\x1d", "\x00", "\x7f"])
+def test_secrets_with_control_characters_are_replaced(driver: Driver, character: str) -> None:
+    """Also where escapes of other texts have to be undone."""
+    value = f"Hunter2{character}Zx81Gabriela"
+    body = f"book=Dune&password=Hunter2%{ord(character):02X}Zx81Gabriela".encode()
+    app = fails_with([value, "100%", {"a&b": repr(value)}], driver)
+    with recording() as events:
+        driver.run_app(app, posted(body, ("Content-Type", "application/x-www-form-urlencoded")), Wrap.ours())
+        assert len(events.errors) == 1
+        assert b"Gabriela" not in events.all_bytes
+
+
 def test_bodies_without_a_length_on_http_2_are_seen_in_wsgi() -> None:
     """hypercorn passes an HTTP/2 request on with neither a length nor a transfer coding."""
     environ = make_environ(posted(BODY, ("Content-Type", "application/json")))

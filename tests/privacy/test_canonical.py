@@ -28,7 +28,9 @@ ESCAPES: dict[str, Callable[[str], str]] = {
 }
 NESTED = st.lists(st.sampled_from(sorted(ESCAPES)), max_size=4)
 TEXTS = st.text(
-    st.one_of(st.sampled_from("abcXYZ019\"'\\%&+=/;#<>é中😀 \n\t\x80?xu"), st.characters(exclude_categories=["Cs"])),
+    st.one_of(
+        st.sampled_from("abcXYZ019\"'\\%&+=/;#<>é中😀 \n\t\x1f\x80?xu"), st.characters(exclude_categories=["Cs"])
+    ),
     max_size=12,
 )
 
@@ -43,6 +45,7 @@ def escaped(text: str, names: list[str]) -> str:
 @example("\x80中", ["repr", "percent"])
 @example("%é", ["percent", "JSON"])
 @example("%%41", ["JSON", "percent"])
+@example("a\x1fb", ["percent"])
 def test_a_value_is_in_the_canonical_form_of_every_text_that_contains_it(value: str, names: list[str]) -> None:
     value = f"Q7{value}Z7"
     found = canonical(escaped(f"before {value} after", names))
