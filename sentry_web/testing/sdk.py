@@ -29,7 +29,7 @@ def translated(options: dict[str, Any]) -> dict[str, Any]:
     """Return options of ``sentry_sdk.init`` in the terms of the installed sentry-sdk.
 
     ``send_default_pii``, off by default, becomes ``data_collection`` where there is nothing else. ``trace_lifecycle``
-    is left out where it names the only mode that there is.
+    is left out where it names the only mode that there is, and ``enable_logs=True`` where they are always on.
 
     Args:
         options: The options.
@@ -44,6 +44,8 @@ def translated(options: dict[str, Any]) -> dict[str, Any]:
     if "send_default_pii" not in DEFAULT_OPTIONS:
         personal = bool(options.pop("send_default_pii", False))
         options.setdefault("data_collection", _PERSONAL_DATA[personal])
+    if "enable_logs" not in DEFAULT_OPTIONS and options.get("enable_logs"):
+        del options["enable_logs"]  # 3.x always sends them
     only_mode = STATIC if HAS_TRANSACTIONS else STREAM
     if "trace_lifecycle" not in DEFAULT_OPTIONS and only_mode.items() <= options.items():
         del options["trace_lifecycle"]

@@ -74,3 +74,11 @@ def test_the_mode_of_a_release_that_has_only_one(release: Any) -> None:
     assert not is_streaming()
     release("streamed spans only")
     assert is_streaming()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_logs_are_asked_for_where_they_are_an_option(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {**dict.fromkeys(("send_default_pii", "trace_lifecycle")), **({"enable_logs": False} if known else {})}
+    monkeypatch.setattr(sdk, "DEFAULT_OPTIONS", options)
+    assert ("enable_logs" in translated({"enable_logs": True})) is known
+    assert "enable_logs" in translated({"enable_logs": False})  # for the SDK to refuse
