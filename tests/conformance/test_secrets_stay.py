@@ -420,7 +420,7 @@ def test_access_logs_that_are_written_within_the_request_are_searched() -> None:
         return server
 
     request = RequestSpec(query=f"token={SECRET}&page=2", client=("81.2.69.160", 1234))
-    with recording(**PRIVATE, enable_logs=True, integrations=[LoggingIntegration(sentry_logs_level=1)]) as events:
+    with recording(**PRIVATE, enable_logs=True, integrations=[LoggingIntegration()]) as events:
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
         ASGI3.run(Script((StartResponse(), SendChunk(b"hello"))), request, Wrap(asgi=logs))
         sent = events.all_bytes
