@@ -197,7 +197,7 @@ def tests(session: nox.Session) -> None:
 def compat(session: nox.Session, sdk: str) -> None:
     """Run what depends on sentry-sdk and the interpreter with the oldest, the newest or the next major's sentry-sdk."""
     _install_wheel(session, sdk)
-    _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
+    _run_pytest(session, profile="corner", more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
 
 
 @nox.session
@@ -213,7 +213,7 @@ def variants(session: nox.Session, variables: dict[str, str]) -> None:
     """Run what `compat` runs without any speedup, with sentry-sdk relabelled as its next minor, and streaming spans."""
     _install_wheel(session, "tests")
     session.env.update(variables)
-    _run_pytest(session, more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
+    _run_pytest(session, profile="corner", more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
 
 
 @nox.session(venv_backend="none")

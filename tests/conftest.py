@@ -25,6 +25,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile(
     "gate", max_examples=40, deadline=None, derandomize=True, database=None, print_blob=True
 )
+hypothesis.settings.register_profile(
+    "corner", max_examples=10, deadline=None, derandomize=True, database=None, print_blob=True
+)
 hypothesis.settings.register_profile("nightly", max_examples=20_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
