@@ -12,7 +12,7 @@ from .rules import Rule
 TOO_LARGE: Any = object()
 #: Maximum work for the values within the values of one request: a URL, and an object with keys of its own, are one, a
 #: pair, and a value of a query that has to be decoded, two, and JSON that has to be parsed four.
-_MOST_WORK = 600
+_MOST_WORK = 500
 #: Keys of a pair: ``{"name": "password", "value": "…"}``.
 _NAMES = frozenset(("name", "key", "field", "param", "parameter", "attribute", "property", "id", "k", "n"))
 _VALUES = frozenset(("value", "values", "val", "content", "data", "v"))

@@ -248,7 +248,7 @@ class Secrets:
         for number, beginning in enumerate(beginnings[:_MOST_SECRETS]):
             if len(beginning) > BEGINNING:
                 self.blocks.append(_as_text(beginning))
-                self.blocks += _encoded(beginning) if number < _MOST_DERIVED else ()
+                self.blocks += _base64_and_hex(beginning) if number < _MOST_DERIVED else ()
             else:
                 self._add(_as_text(beginning), "secret")
 
@@ -326,11 +326,11 @@ def derived_from(value: str) -> set[str]:
     """
     forms = {part for part in value.split(".") if len(part) >= 16} if value.startswith("eyJ") else set()
     for reading in {value, unquote(value), unquote_plus(value)} if "%" in value or "+" in value else (value,):
-        forms |= _encoded(reading.encode())
+        forms |= _base64_and_hex(reading.encode())
     return forms
 
 
-def _encoded(content: bytes) -> set[str]:
+def _base64_and_hex(content: bytes) -> set[str]:
     whole = len(content) // 3 * 3  # what follows depends on the end
     standard = base64.b64encode(content[:whole]).decode()
     return {standard, standard.translate(_URL_SAFE), content.hex()}

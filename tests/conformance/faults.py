@@ -1207,7 +1207,9 @@ FAULTS: tuple[Fault, ...] = (
         "what is encoded is the value as it came",
         Edit("derived_from", "'%' in value or '+' in value", "False"),
     ),
-    fault("uploaded_files_are_cut_off", "they are not known in base64", Replace("_encoded", answers(()))),
+    fault(
+        "uploaded_files_are_cut_off", "they are not known in base64", Replace("_base64_and_hex", answers(frozenset()))
+    ),
     fault(
         "control_characters",
         "one is read in two ways",
