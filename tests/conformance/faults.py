@@ -1099,7 +1099,9 @@ FAULTS: tuple[Fault, ...] = (
         Edit("Exchange.body_sent", "self._is_bodiless()", "False"),
     ),
     fault(
-        "paths_without_a_slash", "the slash is missing", Edit("EnvironRequest._read", "path.startswith('/')", "True")
+        "paths_without_a_slash",
+        "the slash is missing",
+        Edit("EnvironRequest._read_path", "path.startswith('/')", "True"),
     ),
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
     fault("whatever_a_file_can_do", "it is hidden", Replace("_Tee.__getattr__", raises(AttributeError))),
