@@ -18,7 +18,7 @@ from typing import Any
 
 import sentry_sdk
 from alone import hide_other_frameworks
-from compared_apps import COMPARED, Compared, know_users
+from compared_apps import BROKEN_IN, COMPARED, Compared, know_users
 from probe import Answer, ask_asgi, ask_wsgi
 
 from sentry_web import WebIntegration
@@ -56,6 +56,15 @@ REQUESTS: dict[str, tuple[RequestSpec, dict[str, Any], dict[str, Any]]] = {
     "page in a trace": (RequestSpec(path="/book/7", headers=(*USUAL, *TRACE)), {}, {}),
     "page without a header": (RequestSpec(path="/book/7", client=None), {"send_default_pii": True}, {}),
     "page below a root": (RequestSpec(path="/book/7", root_path="/annex"), {}, {}),
+    "page behind a proxy": (
+        RequestSpec(
+            path="/book/7",
+            client=("10.0.0.1", 4711),
+            headers=(*USUAL, ("X-Forwarded-Host", "books.example"), ("X-Forwarded-For", "192.0.2.9")),
+        ),
+        {"send_default_pii": True},
+        {},
+    ),
     "unsampled page": (PAGE, {"traces_sample_rate": 0.0}, {}),
     "untraced page": (PAGE, {"traces_sample_rate": None}, {}),
     "head": (RequestSpec("HEAD", "/book/7", headers=USUAL), {}, {}),
@@ -179,8 +188,17 @@ def run(compared: Compared, app: Any, name: str, mode: str, ours: bool) -> dict[
             "answer": [answer.status, answer.raised],
             "sampling": sampled,
             "items": {label: flat(payload) for label, payload in labelled(events)},
+            "threads": []
+            if request.path != "/broken"
+            else [BROKEN_IN[-1:] == threads_of(root) for root in events.roots],
             "left behind": sorted(after._tags),
         }
+
+
+def threads_of(root: Any) -> list[int]:
+    """The thread that a root span names."""
+    found = root.attributes if root.kind == "span" else root.trace["data"]
+    return [int(found["thread.id"])] if "thread.id" in found else []
 
 
 def labelled(events: Any) -> list[tuple[str, Any]]:

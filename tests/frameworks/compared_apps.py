@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -133,7 +134,12 @@ def quart() -> Any:
     return app
 
 
+#: The threads in which views have broken.
+BROKEN_IN: list[int] = []
+
+
 def _broken(*args: Any, **kwargs: Any) -> Any:
+    BROKEN_IN.append(threading.get_ident())
     raise ZeroDivisionError("broken view")
 
 
