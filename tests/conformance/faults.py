@@ -789,11 +789,6 @@ def counts_again(original: Any) -> Any:
     return lambda self, at, part: self._feed(bytes(part)) and None
 
 
-def enters_the_servers(original: Any) -> Any:
-    """Let ``with`` hand out the server's own stream."""
-    return lambda self: type(self._stream).__enter__(self._stream)
-
-
 def unguarded(original: Any) -> Any:
     return lambda function, *args: function(*args)
 
@@ -1106,7 +1101,11 @@ FAULTS: tuple[Fault, ...] = (
     fault("iter_of_a_response", "iter() of an iterator asks again", Replace("_Parts.__iter__", iterates_again)),
     fault("whatever_a_file_can_do", "it is hidden", Replace("_Tee.__getattr__", raises(AttributeError))),
     fault("whatever_a_file_can_do", "what is read twice counts twice", Replace("_Recorded.take", counts_again)),
-    fault("whatever_a_file_can_do", "with hands out the server's stream", Replace("_enter", enters_the_servers)),
+    fault(
+        "whatever_a_file_can_do",
+        "with hands out the server's stream",
+        Edit("_enter", "self if entered is self._stream else entered", "entered"),
+    ),
     fault(
         "near_the_recursion_limit",
         "WSGI: a failed report of ours leaves, and the application starts its response again",

@@ -20,7 +20,7 @@ from sentry_web.testing.drivers import make_environ, make_scope
 
 from .properties import MODES, ONCE, TRACED, sdk
 
-DEEPEST = 150  # frames below the first attempt, in the last of the runs
+DEEPEST = 100  # frames below the first attempt, in the last of the runs
 
 
 def depth() -> int:
