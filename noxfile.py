@@ -58,6 +58,7 @@ ALONE = ("build", "lint", "bugsink")
 SAME_EVERYWHERE = (
     "testing/test_check.py",
     "testing/test_check_faults.py",
+    "testing/test_check_kinds.py",
     "testing/test_check_ours.py",
     "cli/test_commands.py",
     "cli/test_check.py",
