@@ -91,7 +91,7 @@ class RequestProcessor:
         initial = self.initial_name
         if not name or name in self._names_before:  # Bottle's integration sets an empty one if it finds no route
             return False
-        if _is_placeholder(name):
+        if is_placeholder(name):
             return False
         if self.prefers_style and source in _SOURCES_OF_INTEGRATIONS and self._naming.find().source != "url":
             return False
@@ -162,9 +162,9 @@ class RequestProcessor:
         return Name(name, "custom") if name is not None and name not in self._names_before else None
 
 
-def _is_placeholder(name: str) -> bool:
-    """Return whether an integration names what it has found no route for so, as Starlette's does below a mount."""
-    return name == "bottle request" or (name.startswith("generic ") and name.endswith(" request"))
+def is_placeholder(name: str | None) -> bool:
+    """Return whether a name is none: empty, or what integrations set where they find no route, as below a mount."""
+    return not name or name == "bottle request" or (name.startswith("generic ") and name.endswith(" request"))
 
 
 def request_data(request: Request, policy: Policy, address: Address) -> dict[str, Any]:

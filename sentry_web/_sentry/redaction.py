@@ -24,7 +24,7 @@ from .._request.http import header_pairs
 from . import compat
 from .attributes import scope_attributes
 from .compat import AnnotatedValue
-from .events import annotated
+from .events import annotated, is_placeholder
 
 #: Parts of an event that are searched completely.
 _WHOLE = ("message", "logentry", "extra", "logger")
@@ -101,7 +101,7 @@ class RedactingProcessor:
         The transaction name is set again if an integration's processor, which runs earlier, has removed it.
         """
         try:
-            if self.renames or not event.get("transaction"):
+            if self.renames or is_placeholder(event.get("transaction")):
                 call(self._name_event, event)
             if call(self._redact_event, event):
                 return event

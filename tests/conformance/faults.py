@@ -1168,6 +1168,7 @@ FAULTS: tuple[Fault, ...] = (
         Edit("RequestProcessor.chosen", "source == 'route'", "False"),
     ),
     fault("copied_scope", "routers are not asked", Replace("_chosen", answers(None))),
+    fault("a_placeholder_of_an_integration", "it is a name", Replace("is_placeholder", answers(False))),
     fault("without_tracing_no_event", "a request has no span", Replace("start_unsent_segment", does_nothing)),
     # One line in the place of a middleware
     fault("one_line_is_enough", "no entry point is patched", Replace("_patch", does_nothing)),

@@ -135,6 +135,28 @@ def test_without_tracing_no_event_is_named_by_a_span_of_the_application(driver, 
     assert sent.count("-") == 1  # whoever is called decides, as with the SDK's middlewares
 
 
+class FindNoRoute(Act):
+    """Name the transaction, and each event, as an integration does that has found no route."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def act(self, recorder: Any) -> None:
+        sentry_sdk.get_current_scope().set_transaction_name(self.name, source="route")
+        sentry_sdk.get_isolation_scope().add_event_processor(self.process)
+
+    def process(self, event: Any, hint: Any) -> Any:
+        return {**event, "transaction": self.name, "transaction_info": {"source": "route"}}
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("placeholder", ["bottle request", "generic Starlette request"])
+def test_a_placeholder_of_an_integration_is_no_name(driver, run, sdk, placeholder):
+    script = Script((FindNoRoute(placeholder), CaptureMessage("here"), StartResponse(), SendChunk()))
+    _, events = run(driver, script, RequestSpec(path="/books/7"), sdk)
+    assert [each.name for each in (*events.roots, *events.messages)] == ["/books/7"] * 2
+
+
 class NameAsIntegrationsDo(Act):
     """Name the transaction by its route, without the prefix of the mount."""
 
