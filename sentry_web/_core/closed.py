@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from .._request import Outcome
 from ..recorder import MessageSpan, Recording
 from . import context
 from .guard import call
@@ -30,7 +30,8 @@ class ClosedExchange:
 
     def __init__(self, recordings: Sequence[Recording], kind: str = "http") -> None:
         self.request = UnknownRequest(kind)
-        self.outcome = Outcome(0.0)  # for the adapters, which may mark it as faulty; nobody reads it
+        # For the adapters, which may mark it as faulty; nobody reads it. No ``Outcome``: that may be what has failed
+        self.outcome: Any = SimpleNamespace(faulty=False)
         self._recordings = recordings
 
     @property
