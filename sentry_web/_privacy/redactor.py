@@ -65,6 +65,9 @@ _DOTS = "..." + _SEPARATOR
 #: With one of these each escape begins, but those of the characters beyond latin-1.
 _ESCAPES = "\\%&"
 
+#: The end of a text that may be the beginning of an escape, also of one that is escaped itself.
+_UNFINISHED = re.compile(r"[%\\&][%\\&#;0-9A-Za-z]{0,24}\Z")
+
 #: Values of these characters look the same in every escaping.
 _UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
@@ -107,6 +110,8 @@ class _Values:
         self.probes = [_in_json(head)[1:-1] for head in self.heads] if odd else self.heads
 
     def _add_forms(self, value: str, block: bool) -> None:
+        if block:  # the beginning of something, which may end within an escape
+            value = _UNFINISHED.sub("", value)
         self._left -= len(value) if value.isascii() else _ENCODINGS * len(value)
         if len(self.forms) >= _MOST_FORMS or self._left < 0:
             self.complete = False

@@ -167,6 +167,8 @@ class Secrets:
     def _add_cookies(self, key: str, header: str) -> None:
         """Add the cookies with a sensitive name, and those that look random if they are not sent."""
         rule = self._policy.cookies
+        if key != "set_cookie" and "," in header:
+            self._add_joined_cookies(header)
         for part in [header] if key == "set_cookie" else self._first(header, ";").split(";"):
             name, _, value = part.partition("=")
             if key == "set_cookie":
@@ -182,6 +184,15 @@ class Secrets:
                     self._add(inner)
                 if inner != value.strip('"') and inner in self._values:
                     self._add(value.strip('"'))
+
+    def _add_joined_cookies(self, header: str) -> None:
+        """Add cookies that stand behind a comma: asgiref's bridge joins repeated headers, as of HTTP/2, with one."""
+        for part in self._first(header.replace(";", ","), ",").split(","):
+            name, equals, value = map(str.strip, part.partition("="))
+            if equals and (self._policy.cookies or _PLAIN).is_sensitive(name):
+                self._add(value, name)
+            elif looks_random(value or name):
+                self._add(value or name)
 
     def _add_credentials(self, value: str) -> None:
         """Add a credential: without its scheme, its decoded Basic parts (RFC 7617) and its parameters."""

@@ -1,7 +1,7 @@
 """What stands in for a recording that could not be started: of its request, nothing is sent that may hold a secret.
 
 It works on forks of the present scopes, so that what the application sets on them ends with the request. It needs no
-other module of this output but ``redaction``'s way to blank an event.
+other module of this output but those that blank what is sent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sentry_sdk import Scope
 
 from .._core.guard import call
 from ..recorder import BaseRecording
+from .hooks import add_hooks
 from .redaction import blank, blank_telemetry
 
 
@@ -24,6 +25,7 @@ class ClosedRecording(BaseRecording):
     finishes_in_context = False
 
     def __init__(self) -> None:
+        call(add_hooks, sentry_sdk.get_client().options)
         self._isolation: Scope = sentry_sdk.get_isolation_scope().fork()
         self._current: Scope = sentry_sdk.get_current_scope().fork()
         self.close_scopes(self._isolation, self._current)
@@ -69,6 +71,10 @@ class _ClosedScope(Scope):
         merged: Any = super()._merge_scopes(*args, **kwargs)
         merged.__class__ = _BlankingScope
         return merged
+
+    def redact_telemetry(self, telemetry: Any) -> None:
+        """Blank a log or metric, as ``RedactingScope`` redacts it."""
+        blank_telemetry(telemetry)
 
 
 class _BlankingScope(Scope):

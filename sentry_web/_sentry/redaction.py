@@ -329,6 +329,11 @@ class RedactingScope(Scope):
             merged.__class__ = _BlankingScope
         return merged
 
+    def redact_telemetry(self, telemetry: Any) -> None:
+        """Redact a log or metric where the SDK completes these without a merged scope (``hooks``)."""
+        if not call(_redact_telemetry, self, telemetry):
+            blank_telemetry(telemetry)
+
 
 class MergedScope(Scope):
     """A merged scope that redacts the telemetry to which it adds attributes."""

@@ -16,6 +16,7 @@ from .._privacy.policy import Policy
 from .._privacy.rules import Keys, Rule, normalise
 from .._request.forwarding import Forwarding
 from . import compat
+from .hooks import add_hooks
 from .root_span import RootSpan, Start
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class SettingsCache:
         cached = self._cached
         used = tuple(map(client.options.get, _USED))
         if cached is None or cached[0]() is not client or cached[1] != used:
+            add_hooks(client.options)
             settings = ClientSettings(client.options, self._forwarding, self._keys)
             self._cached = cached = (weakref.ref(client), _snapshot(used), settings)
         return cached[2]

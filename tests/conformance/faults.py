@@ -1217,6 +1217,12 @@ FAULTS: tuple[Fault, ...] = (
         "one is read in two ways",
         Edit("_as_latin_1", "_NAMED", "_NAMED[:31] + b'\\x1f' + _NAMED[32:]"),
     ),
+    fault(
+        "ends_within_an_escape",
+        "the beginning is taken for a whole",
+        Replace("redactor:_UNFINISHED", becomes(re.compile("(?!)"))),
+    ),
+    fault("joined_with_a_comma", "it is a part of the value", Replace("Secrets._add_joined_cookies", does_nothing)),
     fault("oversized_bodies", "values within values have no bound", Replace("Looks.take", does_nothing)),
     fault(
         "oversized_bodies",

@@ -73,6 +73,8 @@ CALLED_BY_OTHERS = frozenset(
         "_sentry.redaction.RedactingProcessor.__call__",
         "_sentry.aftermath.LifespanProcessor.__call__",
         "_sentry.closed.blank_all",
+        "_sentry.hooks.redacting",  # by the SDK, which sends nothing then
+        "_sentry.hooks.add_hooks",  # with old releases, nothing else sees logs
         "_request.wsgi_input._from_server",  # by the application, which reads through it: nothing was read then
     )
 )

@@ -227,6 +227,33 @@ def test_secrets_with_control_characters_are_replaced(driver: Driver, character:
         assert b"Gabriela" not in events.all_bytes
 
 
+@both
+@pytest.mark.parametrize("escape", ["%0A", "%2541", "\\\\u0041", "&amp;#65;", "\\n"])
+def test_bodies_of_another_type_are_known_where_their_beginning_ends_within_an_escape(
+    driver: Driver, escape: str
+) -> None:
+    """Of a long text that is not understood, the first bytes are known, and where these end is anywhere."""
+    for fill in range(50, 56):
+        body = f"é Gabriela{'x' * fill}{escape}and more".encode()
+        app = fails_with([body, repr(body)], driver)
+        with recording() as events:
+            driver.run_app(app, posted(body, ("Content-Type", "text/plain")), Wrap.ours())
+            assert len(events.errors) == 1
+            assert b"Gabriela" not in events.all_bytes, fill
+
+
+@both
+def test_cookies_that_a_bridge_has_joined_with_a_comma_are_replaced(driver: Driver) -> None:
+    header = f"session={SECRET},9f86d081884c7d659a2f,theme=dark; csrftoken={SECRET[::-1]}"
+    app = fails_with([SECRET, SECRET[::-1], "9f86d081884c7d659a2f", "theme=dark"], driver)
+    with recording(**PRIVATE) as events:
+        driver.run_app(app, RequestSpec(headers=(("Cookie", header),)), Wrap.ours())
+        assert len(events.errors) == 1
+        for secret in (SECRET, SECRET[::-1], "9f86d081884c7d659a2f"):
+            assert secret.encode() not in events.all_bytes
+        assert b"theme=dark" in events.all_bytes
+
+
 def test_bodies_without_a_length_on_http_2_are_seen_in_wsgi() -> None:
     """hypercorn passes an HTTP/2 request on with neither a length nor a transfer coding."""
     environ = make_environ(posted(BODY, ("Content-Type", "application/json")))
