@@ -249,6 +249,12 @@ def links_of(span: Any) -> list[dict[str, Any]]:
     return [link for link in links if isinstance(link, dict)] if links else []
 
 
+def drop_links(span: Any) -> None:
+    """Remove the links of a streamed span, whose attributes cannot be removed."""
+    if getattr(span, "_links", None):
+        span._links = []  # noqa: SLF001 - as above
+
+
 def segment_of(span: Any) -> Any:
     """Return the segment of a streamed span (``_segment``)."""
     return getattr(span, "_segment", None)

@@ -305,8 +305,14 @@ def blank_telemetry(telemetry: Any) -> None:
     telemetry.set_attribute("sentry.segment.name", SUBSTITUTE)
     for key in [key for key in telemetry.get_attributes() if not key.startswith("sentry.")]:
         telemetry.remove_attribute(key)
-    for link in compat.links_of(telemetry):
+    if not call(_blank_links, telemetry):
+        compat.drop_links(telemetry)
+
+
+def _blank_links(span: Any) -> bool:
+    for link in compat.links_of(span):
         link.pop("attributes", None)
+    return True
 
 
 def _show(value: Any) -> str:
