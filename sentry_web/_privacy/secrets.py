@@ -127,7 +127,8 @@ class Secrets:
                 )
                 continue
             forms.add(value)
-            forms.update(filter(counts, readings_of(value)))
+            if "%" in value or not value.isascii():
+                forms.update(filter(counts, readings_of(value)))
             if value in derived:
                 forms |= derived_from(value)
         return sorted(forms, key=len, reverse=True)
@@ -318,12 +319,10 @@ _LONGEST_COMMON = max(map(len, COMMON))
 
 
 def readings_of(value: str) -> set[str]:
-    """Return the forms into which an application may decode a value, if there are any but the raw one.
+    """Return a raw value and the forms into which an application may decode it.
 
     Percent-encoding of ASCII needs no form of its own, since the redactor undoes it.
     """
-    if "%" not in value and value.isascii():
-        return set()  # the common case
     texts = {value, _as_utf8(value)}
     if "%" in value:
         texts |= {decoded for decoded in map(unquote, tuple(texts)) if not decoded.isascii()}

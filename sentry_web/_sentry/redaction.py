@@ -272,7 +272,9 @@ def _leave_out(event: dict[str, Any]) -> None:
 
 def _values(event: dict[str, Any], key: str) -> list[dict[str, Any]]:
     """Return the entries of ``{"values": […]}``, or of the bare list that older releases and users write."""
-    part = event.get(key) or ()
+    part = event.get(key)
+    if not part:
+        return []
     entries = part.get("values") or () if isinstance(part, dict) else part
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, (list, tuple)) else []
 
