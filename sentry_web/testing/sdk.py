@@ -74,5 +74,5 @@ def start_root(name: str, op: str = "function", source: str = "custom") -> Any:
         return sentry_sdk.start_transaction(name=name, op=op, source=source)
     from sentry_sdk import traces  # releases without this module do not have the mode
 
-    attributes = {"sentry.op": op, "sentry.segment.name.source": source}
+    attributes: dict[str, Any] = {"sentry.op": op, "sentry.segment.name.source": source}
     return traces.start_span(name=name, attributes=attributes, parent_span=None)
