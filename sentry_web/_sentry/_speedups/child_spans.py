@@ -120,10 +120,11 @@ def _static(kind: type[Scope]) -> list[Any]:
     """Return what is to be seen of spans that are started in several ways."""
     found: list[Any] = []
     for sampled in (None, True, False):
-        scope = enter_scopes(client_with(), kind)
+        scope: Any = enter_scopes(client_with(), kind)
         if sampled is not None:
-            scope.span = RequestTransaction(name="probe", sampled=sampled)
-            scope.span.init_span_recorder(10)
+            transaction: Any = RequestTransaction(name="probe", sampled=sampled)
+            transaction.init_span_recorder(10)
+            scope.span = transaction
         for instrumenter in (INSTRUMENTER.SENTRY, INSTRUMENTER.OTEL):
             for arguments in ({"op": "db", "name": "q"}, {"trace_id": "a" * 32} if sampled is None else {}):
                 span: Any = sentry_sdk.start_span(instrumenter=instrumenter, **arguments)

@@ -59,9 +59,9 @@ def probe() -> bool:
 
     Where gevent's patches hide the real variables, the SDK has others of its own.
     """
-    return (
-        len(_SCOPES) == 2 and all(isinstance(each, ContextVar) for each in _SCOPES) and copy_context().run(_sets_scopes)
-    )
+    variables: tuple[Any, ...] = _SCOPES
+    are_real = all(isinstance(each, ContextVar) for each in variables)
+    return len(variables) == 2 and are_real and copy_context().run(_sets_scopes)
 
 
 def _sets_scopes() -> bool:

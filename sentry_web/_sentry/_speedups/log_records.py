@@ -72,7 +72,8 @@ def _decides_the_same(kind: Any) -> bool:
     remembered, handler = remembering(decide), _sdk.BreadcrumbHandler()
     left_out: set[str] = getattr(_sdk, _IGNORED[0])
     results = []
-    for patterns in (set(), {"probe.*"}, set()):  # type: set[str]
+    none: set[str] = set()
+    for patterns in (none, {"probe.*"}, none):
         left_out |= patterns
         try:
             for name in ("probe", "probe.inner", " sentry_sdk.errors", "urllib3.connection", "probe.inner"):
