@@ -22,6 +22,8 @@ from sentry_sdk import Scope
 from sentry_sdk.integrations import logging
 from sentry_sdk.tracing_utils import Baggage
 
+from .._request import Trace
+
 #: A value with a remark for Sentry's UI ("filtered"). Newer releases only import it into ``utils``.
 AnnotatedValue: Any = sentry_sdk.utils.AnnotatedValue  # type: ignore[attr-defined]  # pyright: ignore[reportPrivateImportUsage]
 
@@ -241,6 +243,16 @@ def discard_streamed_span(span: Any, scope: Any) -> None:
     """Take a streamed span off its scope without sending it (``_previous_span_on_scope``); ``end()`` always sends."""
     former = getattr(span, "_previous_span_on_scope", None)
     setattr(scope, "streamed_span" if HAS_TRANSACTIONS else "span", former)
+
+
+def link_span(span: Any, trace: Trace) -> None:
+    """Link a streamed span to a trace that it does not continue (``add_link``); 2.x has no links."""
+    link = getattr(span, "add_link", None)
+    if link is not None:
+        found: dict[str, Any] = {"trace_id": trace.trace_id, "span_id": trace.span_id}
+        if trace.sampled is not None:
+            found["sampled"] = trace.sampled
+        link({**found, "attributes": {"sentry.link.type": "previous_trace"}})
 
 
 def links_of(span: Any) -> list[dict[str, Any]]:

@@ -287,6 +287,8 @@ class SentryRecording(BaseRecording):
         else:
             root.set_name(processor.chosen_on(self._scopes.isolation) or name)
         root.set_attributes(self._attributes(processor, outcome, name))
+        if self._linked is not None:
+            root.link(self._linked)
         root.finish(outcome)
 
     def _attributes(self, processor: RequestProcessor, outcome: Outcome, name: Name) -> dict[str, Any]:
@@ -302,8 +304,6 @@ class SentryRecording(BaseRecording):
         if wanted:
             headers = header_pairs(outcome.headers)
             attributes.update(captured_headers("response", policy.report_headers, headers, wanted))
-        if self._linked is not None:
-            attributes["sentry.previous_trace"] = self._linked
         return attributes
 
 

@@ -54,6 +54,10 @@ class RootSpan(Protocol):
         """Set several attributes."""
         ...
 
+    def link(self, trace: str) -> None:
+        """Name the trace of the caller, as a ``sentry-trace`` header, which this span does not continue."""
+        ...
+
     def trace_headers(self) -> dict[str, str]:
         """Return the span's identity as response headers."""
         ...

@@ -11,6 +11,7 @@ from .._request import Name, Outcome
 from .._request.http import outgoing_trace
 from . import _speedups, compat
 from .root_span import Start
+from .tracing import trace_of_headers
 
 
 class Segment:
@@ -70,6 +71,12 @@ class Segment:
 
     def set_attributes(self, attributes: dict[str, Any]) -> None:
         _speedups.set_attributes(self._span, attributes)
+
+    def link(self, trace: str) -> None:
+        self._span.set_attribute("sentry.previous_trace", trace)
+        named = trace_of_headers({"sentry-trace": trace})
+        if named is not None:
+            compat.link_span(self._span, named)
 
     def trace_headers(self) -> dict[str, str]:
         return outgoing_trace(self._span.trace_id, self._span.span_id, bool(self._span.sampled))

@@ -108,6 +108,9 @@ class TransactionRoot:
         for key, value in attributes.items():
             self._transaction.set_data(key, value)
 
+    def link(self, trace: str) -> None:
+        self._transaction.set_data("sentry.previous_trace", trace)
+
     def trace_headers(self) -> dict[str, str]:
         transaction = self._transaction
         return outgoing_trace(transaction.trace_id, transaction.span_id, bool(transaction.sampled))

@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -38,11 +39,13 @@ from sentry_web.testing import (
 )
 from sentry_web.testing.connections import Accept, Send
 from sentry_web.testing.events import Reported
-from sentry_web.testing.sdk import HAS_TRANSACTIONS, STATIC, STREAM
+from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS, STATIC, STREAM
 from sentry_web.testing.steps import Act
 from sentry_web.testing.transcript import TranscriptWriter
 
 BOTH_MODES = pytest.mark.parametrize("sdk", [STATIC, STREAM], ids=["transactions", "stream"])
+#: Whether the spans of this release can be linked, since 3.0.
+HAS_LINKS = HAS_STREAMED_SPANS and hasattr(import_module("sentry_sdk.traces").StreamedSpan, "add_link")
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SECRET = "Hunter2-Zx81"
 pytestmark = pytest.mark.filterwarnings("ignore:.*send_default_pii:DeprecationWarning")
@@ -247,6 +250,11 @@ def test_a_trace_not_continued_is_linked_and_its_decision_ignored(
     decision = "1" if header is TRACEPARENT else "0"
     assert root.data["sentry.previous_trace"] == f"{TRACE}-{SPAN}-{decision}"
     assert events.messages[0].trace["trace_id"] == root.trace["trace_id"]
+    link = {"trace_id": TRACE, "span_id": SPAN, "sampled": decision == "1"}
+    for linked in root.get("links", ()):
+        attributes = {"sentry.link.type": {"value": "previous_trace", "type": "string"}}
+        assert linked == {**link, "attributes": attributes}
+    assert len(root.get("links", ())) == HAS_LINKS
 
 
 @BOTH_MODES
