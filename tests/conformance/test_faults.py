@@ -284,6 +284,14 @@ UNREACHED.update(
             ("_sentry.compat._named_no_op", "_sentry.compat.start_unsent_segment"),
             "where tracing is off in stream mode: tests/conformance/test_like_the_sdk.py",
         ),
+        **dict.fromkeys(
+            (
+                "_sentry.compat.link_span",
+                "_sentry.streaming.Segment.link",
+                "_sentry.transactions.TransactionRoot.link",
+            ),
+            "where the caller's trace is not continued: tests/sentry/test_recorder.py",
+        ),
         "_sentry.recorder._warn_once": "within a middleware of the SDK: see tests/test_integration.py",
         "_sentry.aftermath._is_repeated": "for what servers log afterwards: see tests/sentry/test_aftermath.py",
         "_otel.recording.OpenTelemetryRecording._capture_late": "for background work: tests/otel/test_recording.py",
