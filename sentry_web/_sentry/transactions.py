@@ -128,7 +128,7 @@ class TransactionRoot:
             transaction.set_http_status(outcome.status)
         if outcome.failed and (outcome.status or 0) < 500:  # else the status says which error it is
             transaction.set_status("internal_error")
-        elif outcome.cancelled:
+        elif outcome.cancelled and not outcome.failed:
             transaction.set_status("cancelled")
         compat.stop_profiles(transaction, self._profile)
         transaction.finish(end_timestamp=transaction.start_timestamp + timedelta(seconds=outcome.duration or 0.0))
