@@ -14,7 +14,7 @@ from sentry_sdk import Scope
 from .._core.guard import call
 from ..recorder import BaseRecording
 from .hooks import add_hooks
-from .redaction import blank, blank_telemetry
+from .redaction import BlankingScope, blank, blank_telemetry
 
 
 class ClosedRecording(BaseRecording):
@@ -69,22 +69,12 @@ class _ClosedScope(Scope):
 
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:
         merged: Any = super()._merge_scopes(*args, **kwargs)
-        merged.__class__ = _BlankingScope
+        merged.__class__ = BlankingScope
         return merged
 
     def redact_telemetry(self, telemetry: Any) -> None:
         """Blank a log or metric, as ``RedactingScope`` redacts it."""
         blank_telemetry(telemetry)
-
-
-class _BlankingScope(Scope):
-    """A merged scope that blanks the telemetry to which it adds attributes."""
-
-    __slots__ = ()
-
-    def apply_to_telemetry(self, telemetry: Any) -> None:
-        super().apply_to_telemetry(telemetry)
-        call(blank_telemetry, telemetry)
 
 
 def blank_all(event: Any, hint: Any) -> Any:

@@ -89,9 +89,7 @@ class RequestProcessor:
     def is_chosen(self, name: str | None, source: str | None) -> bool:
         """Return whether the user or an integration has set this name during the request."""
         initial = self.initial_name
-        if not name or name in self._names_before:  # Bottle's integration sets an empty one if it finds no route
-            return False
-        if is_placeholder(name):
+        if name in self._names_before or is_placeholder(name):
             return False
         if self.prefers_style and source in _SOURCES_OF_INTEGRATIONS and self._naming.find().source != "url":
             return False

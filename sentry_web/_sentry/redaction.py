@@ -334,7 +334,7 @@ class RedactingScope(Scope):
     def _merge_scopes(self, *args: Any, **kwargs: Any) -> Any:
         merged: Any = super()._merge_scopes(*args, **kwargs)
         if not call(_redact_what_it_completes, merged, self):
-            merged.__class__ = _BlankingScope
+            merged.__class__ = BlankingScope
         return merged
 
     def redact_telemetry(self, telemetry: Any) -> None:
@@ -354,8 +354,8 @@ class MergedScope(Scope):
             call(blank_telemetry, telemetry)
 
 
-class _BlankingScope(Scope):
-    """A merged scope of which the processors are not known."""
+class BlankingScope(Scope):
+    """A merged scope that blanks the telemetry to which it adds attributes."""
 
     __slots__ = ()
 

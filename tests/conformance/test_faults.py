@@ -244,7 +244,7 @@ UNREACHED.update(
                 "_core.guard.mark_failures",
                 "_sentry.recorder.SentryRecorder.closed",
                 "_sentry.recorder.SentryRecording.running_closed",
-                "_sentry.redaction._BlankingScope.apply_to_telemetry",
+                "_sentry.redaction.BlankingScope.apply_to_telemetry",
                 "_sentry.redaction.blank_telemetry",
             ),
             "where a function of ours has failed: tests/conformance/test_fail_closed.py",
