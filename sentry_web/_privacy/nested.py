@@ -18,15 +18,15 @@ _NAMES = frozenset(("name", "key", "field", "param", "parameter", "attribute", "
 _VALUES = frozenset(("value", "values", "val", "content", "data", "v"))
 
 
-class Looks:
-    """The work that may still be done for values within values. Clients choose how many there are."""
+class Budget:
+    """The work that may still be done for values within values, since clients choose how many there are."""
 
     __slots__ = ("_left",)
 
     def __init__(self) -> None:
         self._left = _MOST_WORK
 
-    def take(self, work: int = 1) -> None:
+    def spend(self, work: int = 1) -> None:
         """Count some work that is about to be done.
 
         Raises:
@@ -56,12 +56,12 @@ def hides_value(pair: Mapping[str, Any], rule: Rule) -> set[str] | None:
     return set(values) if any(isinstance(pair[key], str) and rule.is_sensitive(pair[key]) for key in names) else None
 
 
-def nested_json(text: str, looks: Looks) -> Any:
+def nested_json(text: str, budget: Budget) -> Any:
     """Return the JSON that a text is: an object, an array, ``TOO_LARGE``, or ``None`` for any other text."""
     text = text.strip()
     if text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
         return None
-    looks.take(4)
+    budget.spend(4)
     try:
         return parse_json(text)
     except (TooLargeError, RecursionError):

@@ -19,7 +19,7 @@ from .._request.http import encode_path, protocol_version, server_address, split
 from .._request.parsing import TooLargeError
 from .._request.percent import unquote, unquote_plus
 from .header_kinds import HeaderKinds, secret_protocols
-from .nested import TOO_LARGE, Looks, hides_value, is_pair_name, nested_json, nested_queries, parts_of_pair
+from .nested import TOO_LARGE, Budget, hides_value, is_pair_name, nested_json, nested_queries, parts_of_pair
 from .rules import BUILT_IN, Keys, Rule, is_plausible
 
 SUBSTITUTE = "[Filtered]"
@@ -173,15 +173,15 @@ class Policy:
         headers = list(headers)[:MOST_HEADERS]
         if self._all_harmless(headers):
             return dict(headers)
-        kind_of, looks = self.kinds.of, Looks()
-        return {name: self._header_value(kind_of(name), value, looks) for name, value in headers}
+        kind_of, budget = self.kinds.of, Budget()
+        return {name: self._header_value(kind_of(name), value, budget) for name, value in headers}
 
     def _all_harmless(self, headers: list[tuple[str, str]]) -> bool:
         """Return whether no header name or value needs inspection, the common case without cookies."""
         whole = "\n".join([value for _, value in headers])
         return self.kinds.of_all(headers) <= _PLAIN and not _CLOSER_LOOK(whole)
 
-    def _header_value(self, kind: str, value: str, looks: Looks) -> Text:
+    def _header_value(self, kind: str, value: str, budget: Budget) -> Text:
         if kind == "other" and "://" not in value and value[:1] not in _RELATIVE:
             return value  # the common case
         if kind in _HIDDEN or kind.startswith("unlisted") or (kind in _PERSONAL and not self.user_info):
@@ -191,34 +191,34 @@ class Policy:
         if kind == "host":
             host = without_credentials(value)
             return value if host == value else Filtered(host)
-        return self.scrub_url(value, looks) if kind == "url" or _url_value().match(value) else value
+        return self.scrub_url(value, budget) if kind == "url" or _url_value().match(value) else value
 
-    def scrub_url(self, value: str, looks: Looks | None = None) -> Text:
+    def scrub_url(self, value: str, budget: Budget | None = None) -> Text:
         """Return a URL without credentials, and with the secrets in its query and in a query-like fragment replaced.
 
         Args:
             value: The URL.
-            looks: As for :meth:`report_query`.
+            budget: As for :meth:`report_query`.
         """
         value_, hash_mark, fragment = value.partition("#")
         address, mark, query = value_.partition("?")
         parts = [self.scrub_path(address)]
-        scrubbed = self.report_query(query, looks)
+        scrubbed = self.report_query(query, budget)
         if mark and scrubbed is not None:
             parts.append(mark + scrubbed)
         if "=" in fragment:  # OAuth's implicit grant passes tokens in the fragment (RFC 6749, 4.2.2)
-            fragment = self.report_query(fragment, looks) or ""
+            fragment = self.report_query(fragment, budget) or ""
         if fragment:
             parts.append(hash_mark + fragment)
         whole = "".join(parts)
         return value if whole == value else Filtered(whole)
 
-    def report_query(self, query: str, looks: Looks | None = None) -> Text | None:
+    def report_query(self, query: str, budget: Budget | None = None) -> Text | None:
         """Return the raw query with the values of sensitive keys replaced, or ``None`` if there is none to send.
 
         Args:
             query: The query.
-            looks: The work that may still be done for all queries together.
+            budget: The work that may still be done for all queries together.
         """
         if not query or self.query.mode == "off":
             return None
@@ -228,7 +228,7 @@ class Policy:
         if keys in self._harmless and not _MAY_NEST(query):
             return query  # the common case
         try:
-            whole = self._scrub_query(query, Looks() if looks is None else looks)
+            whole = self._scrub_query(query, Budget() if budget is None else budget)
         except TooLargeError:
             return Filtered(SUBSTITUTE)
         few = len(self._harmless) < _MOST_KEYS and len(keys) <= _LONGEST_KEYS
@@ -236,38 +236,38 @@ class Policy:
             self._harmless.add(keys)
         return query if whole == query else Filtered(whole)
 
-    def _scrub_query(self, query: str, looks: Looks) -> str:
+    def _scrub_query(self, query: str, budget: Budget) -> str:
         """Return a query with the values of sensitive keys replaced, and those that contain a secret."""
         nests = _may_nest(query)
         parts: list[str] = []
         for key, raw_key, raw_value in split_query(query):
             if raw_value and key in self._redacted:
                 parts.append(f"{raw_key}={REDACTED}")
-            elif raw_value and (self.query.hides(key) or (nests and self._nests_secret(raw_value, 0, looks))):
+            elif raw_value and (self.query.hides(key) or (nests and self._nests_secret(raw_value, 0, budget))):
                 parts.append(f"{raw_key}={SUBSTITUTE}")
             else:
                 parts.append(raw_key + raw_value)
         return "&".join(parts)
 
-    def _nests_secret(self, raw_value: str, depth: int, looks: Looks) -> bool:
+    def _nests_secret(self, raw_value: str, depth: int, budget: Budget) -> bool:
         """Return whether a query value contains a URL with a secret, or JSON with a sensitive key."""
         if not _MAY_NEST(raw_value):
             return False
-        looks.take(2)
+        budget.spend(2)
         value = decode_query_value(raw_value)
         if _userinfo().search(value) is not None:
             return True
-        nested = nested_json(value, looks)
+        nested = nested_json(value, budget)
         if nested is not None:
-            return nested is TOO_LARGE or self._scrub(nested, 0, looks) != nested
+            return nested is TOO_LARGE or self._scrub(nested, 0, budget) != nested
         return any(
-            self.query.is_sensitive(key) or depth >= _DEEPEST_URL or self._nests_secret(inner, depth + 1, looks)
+            self.query.is_sensitive(key) or depth >= _DEEPEST_URL or self._nests_secret(inner, depth + 1, budget)
             for query in nested_queries(value)
             for key, _, inner in split_query(query)
             if inner
         )
 
-    def query_secrets(self, query: str, looks: Looks) -> Iterator[Secret]:
+    def query_secrets(self, query: str, budget: Budget) -> Iterator[Secret]:
         """Yield the raw values of sensitive keys in a query, and those in the URLs and JSON in its values.
 
         A query that is too long to be searched (:func:`is_long`) has none.
@@ -286,16 +286,16 @@ class Policy:
                     yield raw_value[1:], key
                 if not nests or not _MAY_NEST(raw_value):
                     continue
-                looks.take(2)
+                budget.spend(2)
                 value = decode_query_value(raw_value)
                 yield from userinfo_of(value)
-                nested = nested_json(value, looks)
+                nested = nested_json(value, budget)
                 if nested is not None:
-                    yield from [(value, "secret")] if nested is TOO_LARGE else self.field_secrets(nested, looks)
+                    yield from [(value, "secret")] if nested is TOO_LARGE else self.field_secrets(nested, budget)
                 elif depth < _DEEPEST_URL:
                     pending.extend((inner, depth + 1) for inner in nested_queries(value))
 
-    def field_secrets(self, value: Any, looks: Looks) -> Iterator[Secret]:
+    def field_secrets(self, value: Any, budget: Budget) -> Iterator[Secret]:
         """Yield the values of sensitive keys in a parsed body, at any depth, also in the JSON and URLs in its texts.
 
         Raises:
@@ -307,39 +307,39 @@ class Policy:
             node, above = pending.pop()
             kind = type(node)
             if kind is dict:
-                pending += [(item, above) for item in node.values()] if above else self._fields_of(node, shapes, looks)
+                pending += [(item, above) for item in node.values()] if above else self._fields_of(node, shapes, budget)
             elif kind is list:
                 pending += [(item, above) for item in (node if above else _worth_a_look(node))]
             elif kind is str:
-                looks.take()
-                nested = nested_json(node, looks) if _MAY_BE_NESTED(node) else None
+                budget.spend()
+                nested = nested_json(node, budget) if _MAY_BE_NESTED(node) else None
                 if above is not None or nested is TOO_LARGE:
                     yield node, above or "secret"
                 if isinstance(nested, (dict, list)):
                     pending.append((nested, above))
                 elif above is None:
-                    yield from self.url_secrets(node, looks)
+                    yield from self.url_secrets(node, budget)
             elif above is not None:
                 yield from _text_of(node, above)
 
     def _fields_of(
-        self, node: dict[str, Any], shapes: dict[tuple[str, ...], _Shape], looks: Looks
+        self, node: dict[str, Any], shapes: dict[tuple[str, ...], _Shape], budget: Budget
     ) -> list[tuple[Any, str | None]]:
         """Return those values of an object that are, or may contain, secrets, each with its key if that is sensitive.
 
         Args:
             node: The object.
-            shapes: What is known of the keys of other objects. Most are in lists, and have the same.
-            looks: The work that may still be done.
+            shapes: What the keys of earlier objects say, by these keys. Objects in a list mostly have the same ones.
+            budget: The work that may still be done.
         """
         keys = tuple(node)
         shape = shapes.get(keys)
         if shape is None:
-            looks.take()
+            budget.spend()
             shape = shapes[keys] = _Shape(frozenset(filter(self.fields.is_sensitive, keys)), *parts_of_pair(keys))
         is_pair = False
         if shape.names:
-            looks.take(2)
+            budget.spend(2)
             is_pair = any(isinstance(node[key], str) and self.fields.is_sensitive(node[key]) for key in shape.names)
         if not is_pair and not shape.sensitive:
             return [(item, None) for item in _worth_a_look(list(node.values()))]
@@ -351,7 +351,7 @@ class Policy:
                 named.append((item, name))
         return named
 
-    def url_secrets(self, text: str, looks: Looks) -> Iterator[Secret]:
+    def url_secrets(self, text: str, budget: Budget) -> Iterator[Secret]:
         """Yield the credentials and the secrets of the query, fragment and path of a text that is or contains a URL.
 
         Raises:
@@ -359,7 +359,7 @@ class Policy:
         """
         yield from userinfo_of(text)
         for query in nested_queries(text):
-            yield from self.query_secrets(query, looks)
+            yield from self.query_secrets(query, budget)
         if ";" in text:
             parameters = _PATH_PARAMETER.findall(text.partition("?")[0])
             yield from ((value, key) for _, key, value in parameters if self.query.is_sensitive(key))
@@ -402,11 +402,11 @@ class Policy:
             media_type = content_type.partition(";")[0].strip()[:100]
             return Unparsed(f"[{media_type or 'no content type'}: {body.size} bytes read]")
         try:
-            return self._scrub(parsed.value, 0, Looks())
+            return self._scrub(parsed.value, 0, Budget())
         except TooLargeError:
             return Oversized("")
 
-    def _scrub(self, value: Any, depth: int, looks: Looks) -> Any:
+    def _scrub(self, value: Any, depth: int, budget: Budget) -> Any:
         """Return a parsed value with sensitive values replaced, and uploaded files replaced by their metadata."""
         if depth > _DEEPEST:
             return Unparsed("[nested too deep]")
@@ -414,14 +414,14 @@ class Policy:
             by_name = hides_value(value, self.fields)
             return {
                 key if is_plausible(str(key)) else SUBSTITUTE: (
-                    Filtered(SUBSTITUTE) if self._is_hidden(str(key), by_name) else self._scrub(item, depth + 1, looks)
+                    Filtered(SUBSTITUTE) if self._is_hidden(str(key), by_name) else self._scrub(item, depth + 1, budget)
                 )
                 for key, item in value.items()
             }
         if isinstance(value, str):
-            return self._scrub_text(value, depth, looks)
+            return self._scrub_text(value, depth, budget)
         if isinstance(value, list):
-            return [self._scrub(item, depth + 1, looks) for item in value]
+            return [self._scrub(item, depth + 1, budget) for item in value]
         if isinstance(value, UploadedFile):
             return Unparsed(f"[file {value.filename}, {value.content_type}, {value.size} bytes]")
         return value
@@ -432,18 +432,18 @@ class Policy:
             return key in by_name
         return self.fields.hides(key) or not is_plausible(key)
 
-    def _scrub_text(self, text: str, depth: int, looks: Looks) -> Text:
+    def _scrub_text(self, text: str, depth: int, budget: Budget) -> Text:
         """Return a text that is JSON or a URL without its secrets, any other as it is."""
-        nested = nested_json(text, looks)
+        nested = nested_json(text, budget)
         if nested is TOO_LARGE:
             return Filtered(SUBSTITUTE)
         if nested is not None:
-            scrubbed = self._scrub(nested, depth + 1, looks)
+            scrubbed = self._scrub(nested, depth + 1, budget)
             return text if scrubbed == nested else Filtered(json.dumps(scrubbed, ensure_ascii=False))
         if _url_value().match(text) is None or " " in text:
             return text
-        looks.take()
-        return self.scrub_url(text, looks)
+        budget.spend()
+        return self.scrub_url(text, budget)
 
     def client_address(self, request: Request) -> str | None:
         """Return the client's address, or ``None`` if it is unknown or may not be sent."""

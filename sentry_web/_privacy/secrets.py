@@ -27,7 +27,7 @@ from .._request.parsing import TooLargeError
 from .._request.percent import unquote, unquote_plus
 from .header_kinds import secret_protocols
 from .likeness import is_words, looks_random
-from .nested import Looks
+from .nested import Budget
 from .policy import MOST_HEADERS, Policy
 from .redactor import ENOUGH, LONGEST, MINIMUM
 from .rules import Rule, normalise
@@ -88,7 +88,7 @@ class Secrets:
 
     def __init__(self, request: Request, policy: Policy, response_headers: Iterable[tuple[str, str]] = ()) -> None:
         self._policy = policy
-        self._looks = Looks()
+        self._budget = Budget()
         self._values: dict[str, None] = {}
         self._claims: list[str] = []  # values of address headers
         #: Whether everything was looked at, and all secrets are known.
@@ -99,7 +99,7 @@ class Secrets:
         claims, self._claims = self._claims, []
         if response_headers:
             self._add_headers(list(response_headers))
-        self._add_all(self._policy.query_secrets(request.query, self._looks))
+        self._add_all(self._policy.query_secrets(request.query, self._budget))
         self._add_url(request.path)
         self._add_addresses(request, claims)
         #: Beginnings of content that is never sent; a text is cut off where one of them occurs.
@@ -217,7 +217,7 @@ class Secrets:
     def _add_url(self, value: str) -> None:
         """Add the secrets in a text that is, or contains, a URL."""
         if _may_be_url(value):
-            self._add_all(self._policy.url_secrets(value, self._looks))
+            self._add_all(self._policy.url_secrets(value, self._budget))
 
     def _add_all(self, secrets: Iterator[tuple[str, str]]) -> None:
         """Add values with their keys; a user without a key, unless that is a word."""
@@ -251,7 +251,7 @@ class Secrets:
         """Add fields with sensitive names, and private content: whole if it is short, else its beginning."""
         parsed = body.parse(content_type)
         known = len(self._values)
-        self._add_all(self._policy.field_secrets(parsed.value, self._looks))
+        self._add_all(self._policy.field_secrets(parsed.value, self._budget))
         if parsed.kind == "raw" or len(self._values) > known:
             self._add_base64(body.beginning)
         beginnings = body.private_content(content_type)

@@ -100,7 +100,7 @@ class Reported:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What is known of a span, in either shape: the data of a transaction, or the attributes of a streamed span."""
+        """The attributes of a span: the trace data of a transaction, or those of a streamed span."""
         return self.attributes or dict(self.trace.get("data") or {})
 
     @property

@@ -1223,7 +1223,7 @@ FAULTS: tuple[Fault, ...] = (
         Replace("redactor:_UNFINISHED", becomes(re.compile("(?!)"))),
     ),
     fault("joined_with_a_comma", "it is a part of the value", Replace("Secrets._add_joined_cookies", does_nothing)),
-    fault("oversized_bodies", "values within values have no bound", Replace("Looks.take", does_nothing)),
+    fault("oversized_bodies", "values within values have no bound", Replace("Budget.spend", does_nothing)),
     fault(
         "oversized_bodies",
         "objects have no bound",

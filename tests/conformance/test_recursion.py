@@ -1,7 +1,7 @@
 """An application that runs near the recursion limit goes on as it does without us.
 
 It answers from as deep as it can, and from above where that fails, as a recursive serializer or template may. Our own
-frames take some of the room, so that a call may fail that would not have failed without us; nothing is done by half.
+frames take some of the stack, so that a call may fail that would not have failed without us; nothing is done by half.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentry_web._privacy.nested import TOO_LARGE, Looks, hides_value, nested_json, nested_queries
+from sentry_web._privacy.nested import TOO_LARGE, Budget, hides_value, nested_json, nested_queries
 from sentry_web._privacy.rules import Rule
 
 
@@ -32,17 +32,17 @@ def test_the_value_of_a_pair_with_a_sensitive_name_is_hidden(pair: dict[str, Any
 
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)) | st.lists(st.integers()))
 def test_json_in_a_text_is_read(value: Any) -> None:
-    assert nested_json(f" {json.dumps(value)}\n", Looks()) == value
+    assert nested_json(f" {json.dumps(value)}\n", Budget()) == value
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}x", "[1", "12", '"text"', "null", "{not json}", "[1] and [2}"])
 def test_any_other_text_is_none(text: str) -> None:
-    assert nested_json(text, Looks()) is None
+    assert nested_json(text, Budget()) is None
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, "[" + "1," * 30_000 + "1]"])
 def test_too_large_is_neither(text: str) -> None:
-    assert nested_json(text, Looks()) is TOO_LARGE
+    assert nested_json(text, Budget()) is TOO_LARGE
 
 
 @pytest.mark.parametrize(
