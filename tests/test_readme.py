@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sentry_sdk.envelope import Envelope
 
 from sentry_web._options import AS_TEXT, PREFIX
+from sentry_web.demo.ingest import Ingest
 from sentry_web.testing.sdk import HAS_TRANSACTIONS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -51,40 +48,6 @@ sentry_sdk.flush()
 }
 
 
-class Receiver(ThreadingHTTPServer):
-    """Takes envelopes as Sentry does."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        received = self.bodies
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                received.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *args: Any) -> None: ...
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def dsn(self) -> str:
-        return f"http://key@127.0.0.1:{self.server_port}/1"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 def first_lines(framework: str) -> str:
     """The snippet below its mark."""
     (code,) = re.findall(rf"<!-- first lines: {framework} -->\n```python\n(.*?)```", README.read_text(), re.DOTALL)
@@ -92,19 +55,18 @@ def first_lines(framework: str) -> str:
 
 
 @pytest.mark.parametrize("framework", USES)
-def test_the_first_lines_report_a_failing_request_without_its_secrets(framework: str, receiver: Receiver) -> None:
+def test_the_first_lines_report_a_failing_request_without_its_secrets(framework: str) -> None:
     assert 'dsn="…", traces_sample_rate=0.1' in first_lines(framework)
-    # The rate would make the transaction a matter of luck; compressed bodies could not be searched.
-    compression = '_experiments={"transport_compression_level": 0}'
-    code = first_lines(framework).replace(
-        'dsn="…", traces_sample_rate=0.1', f'dsn="{receiver.dsn}", traces_sample_rate=1.0, {compression}'
-    )
-    code += USES[framework] % {"secret": HALVES}
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    with Ingest() as ingest:
+        # The rate would make the transaction a matter of luck.
+        code = first_lines(framework).replace(
+            'dsn="…", traces_sample_rate=0.1', f'dsn="{ingest.dsn}", traces_sample_rate=1.0'
+        )
+        code += USES[framework] % {"secret": HALVES}
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 0, run.stderr
-    sent = b"\n".join(receiver.bodies)
-    kinds = {item.type for body in receiver.bodies for item in Envelope.deserialize(body).items}
+    sent, kinds = ingest.raw_bytes, {item.type for item in ingest.items}
     assert kinds & {"event", "transaction", "span"} == {"event", "transaction" if HAS_TRANSACTIONS else "span"}
     assert b"LookupError" in sent
     assert b"token=[Filtered]&page=2" in sent

@@ -122,10 +122,15 @@ class Ingest:
         return self._payloads("client_report")
 
     @property
-    def raw_bytes(self) -> bytes:
-        """All envelopes, decompressed and concatenated, to search for data that should not have been sent."""
+    def envelopes(self) -> list[bytes]:
+        """All envelopes, decompressed."""
         with self._arrival:
-            return b"".join(self._bodies)
+            return list(self._bodies)
+
+    @property
+    def raw_bytes(self) -> bytes:
+        """All envelopes in one, to search for data that should not have been sent."""
+        return b"".join(self.envelopes)
 
     @property
     def rejected(self) -> list[str]:

@@ -67,7 +67,7 @@ def test_what_was_received_can_be_forgotten(ingest):
     post(ingest, envelope())
     post(ingest, b"", "/elsewhere")
     ingest.clear()
-    assert (ingest.items, ingest.raw_bytes, ingest.rejected) == ([], b"", [])
+    assert (ingest.items, ingest.envelopes, ingest.raw_bytes, ingest.rejected) == ([], [], b"", [])
 
 
 @pytest.mark.parametrize(

@@ -6,24 +6,22 @@ A request that fails is one transaction and one error, in whichever process it i
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from sentry_web.demo.ingest import Ingest
 from sentry_web.testing.events import Events
+
+from .processes import kill_group, reserve_port, wait_until
 
 TOKEN = "1-terces-yrev"[::-1]  # the SDK sends the source lines around a frame
 START = 90.0  # seconds until a server must listen; sentry-sdk imports every framework first
@@ -110,47 +108,15 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
 }
 
 
-class Receiver(ThreadingHTTPServer):
-    """Takes envelopes as Sentry does."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        received = self.bodies
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                received.append(gzip.decompress(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *args: Any) -> None: ...
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join(5)
-
-
 @contextlib.contextmanager
-def serving(command: list[str], folder: Path, receiver: Receiver) -> Iterator[None]:
+def serving(command: list[str], folder: Path, dsn: str) -> Iterator[None]:
     """Run a command by ``sentry-web exec``, in a process group of its own, as long as the block lasts."""
     environment = {
         **os.environ,
         "NO_PROXY": "127.0.0.1",
         "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
         "PYTHONWARNINGS": "ignore",
-        "SENTRY_DSN": f"http://key@127.0.0.1:{receiver.server_port}/1",
+        "SENTRY_DSN": dsn,
         "SENTRY_TRACES_SAMPLE_RATE": "1.0",
         "SENTRY_WEB_CONTINUE_TRACES": "false",
     }
@@ -166,9 +132,7 @@ def serving(command: list[str], folder: Path, receiver: Receiver) -> Iterator[No
                 os.killpg(process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(20)
+            kill_group(process)
 
 
 def status_of(url: str, out: Path) -> int:
@@ -186,27 +150,19 @@ def status_of(url: str, out: Path) -> int:
             time.sleep(0.2)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("served", COMMANDS)
-def test_one_transaction_and_one_error_a_request(served: str, receiver: Receiver, tmp_path: Path) -> None:
+def test_one_transaction_and_one_error_a_request(served: str, tmp_path: Path) -> None:
     for name, text in {**FILES, "exec_settings.py": SETTINGS % served.startswith("runserver")}.items():
         (tmp_path / name).write_text(text)
     command, transaction = COMMANDS[served]
-    port = free_port()
-    with serving([part.format(port=port) for part in command], tmp_path, receiver):
-        url = f"http://127.0.0.1:{port}/broken?token={TOKEN}"
-        assert status_of(url, tmp_path / "out.txt") == 500
-        deadline = time.monotonic() + 20
-        events = Events(lambda: receiver.bodies)
-        while not (events.errors and events.roots) and time.monotonic() < deadline:
-            time.sleep(0.1)
+    port, keeper = reserve_port()
+    with keeper, Ingest() as ingest:
+        events = Events(lambda: ingest.envelopes)
+        with serving([part.format(port=port) for part in command], tmp_path, ingest.dsn):
+            url = f"http://127.0.0.1:{port}/broken?token={TOKEN}"
+            assert status_of(url, tmp_path / "out.txt") == 500
+            wait_until(lambda: bool(events.errors and events.roots), 20)
     assert [root.name for root in events.roots] == [transaction]
     assert [error.exception for error in events.errors] == [("LookupError", "no book for [Filtered]")]
     assert events.messages == []
