@@ -54,7 +54,7 @@ def segment_attributes(request: Request, policy: Policy, address: Address) -> di
 def body_attribute(request: Request, policy: Policy) -> dict[str, Any]:
     """Return the scrubbed body as the attribute of a segment: a text, which is JSON where the body was parsed."""
     body = policy.report_body(request)
-    if not body:
+    if body is None or body == "":
         return {}
     return {"http.request.body.data": str(body) if isinstance(body, str) else json.dumps(body, ensure_ascii=False)}
 

@@ -179,6 +179,17 @@ def test_capture_body_says_which_events_carry_the_body(
         assert body == (('{"a": 1}' if streamed else {"a": 1}) if carries else None)
 
 
+@every_driver
+@pytest.mark.parametrize("body", ["{}", "[]", "0", "false"])
+def test_a_parsed_body_that_is_empty_is_sent(driver: Driver, body: str) -> None:
+    script = Script((ReadBody(), StartResponse(), SendChunk()))
+    with recording(traces_sample_rate=1.0) as events:
+        driver.run(script, posted("application/json", body.encode()), Wrap.ours(capture_body="always"))
+    (root,) = events.roots
+    sent = root.data.get("http.request.body.data") if root.kind == "span" else json.dumps(root["request"].get("data"))
+    assert sent == body
+
+
 #: The SDK's sizes: 1 kB, 10 kB, and no limit but ours.
 @every_driver
 @pytest.mark.parametrize(
