@@ -3,8 +3,8 @@
 # ///
 """Everything that checks the project: `python -m pip install nox && nox`.
 
-A plain `nox` runs the linters, the type checkers and the tests with the Python that runs nox. `.ci/run` runs that, and
-then `nox -s gate`. Interpreters that are not found are left out.
+A plain `nox` runs the linters, the type checkers and the tests, and builds the documentation, with the Python that runs
+nox. `.ci/run` runs that, and then `nox -s gate`. Interpreters that are not found are left out.
 
 What a session installs is locked, with hashes, in `.ci/locks` (`nox -s lock` writes the files), so that a fresh machine
 tests the same in a year. `nox -s newest` takes the newest of everything instead. Every list has one place: the Python
@@ -42,6 +42,7 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "build": (("build",), ()),
     "lint": (("lint",), ()),
     "types": (("types",), ()),
+    "docs": (("docs",), ()),
     "tests": (("tests",), ()),
     "oldest": (("tests",), (f"sentry-sdk=={OLDEST_SDK}",)),
     "pre": (("tests",), (f"sentry-sdk=={PRE_RELEASE_SDK}",)),
@@ -96,7 +97,7 @@ OWN_SESSIONS = (
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = False  # one Python is promised, even where CI is set
-nox.options.sessions = ["lint", "types", f"tests-{CURRENT}"]
+nox.options.sessions = ["lint", "types", "docs", f"tests-{CURRENT}"]
 
 FOUND = [version for version in PYTHONS if shutil.which(f"python{version}")] or [CURRENT]
 # `nox -s compat` has all between them too.
@@ -310,6 +311,15 @@ def types(session: nox.Session) -> None:
     session.chdir(ROOT)
     session.run("mypy", "sentry_web")
     session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into `build/docs`, warnings being errors."""
+    _install_wheel(session, "docs")
+    target = ROOT / "build" / "docs"
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", str(ROOT / "docs"), str(target))
+    session.log(f"the first page: {target / 'index.html'}")
 
 
 @nox.session(venv_backend="none")

@@ -6,12 +6,13 @@ time nothing is checked again. Nothing is read from the environment.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from importlib import import_module
 from re import Pattern
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 from ._request.forwarding import Forwarding
 
@@ -24,6 +25,7 @@ BodyMode = Literal["never", "errors", "always"]
 OnRequest = Callable[["Recording", "Request"], None]
 OnResponse = Callable[["Recording", "Request", "Outcome"], None]
 RouteResolver = Callable[["Request"], str | None]
+T = TypeVar("T")
 TrustedProxies = int | str | Sequence[str] | None
 
 #: sentry-sdk's default: every method but HEAD and OPTIONS makes a transaction.
@@ -60,16 +62,64 @@ class StyledOptionTypes(OptionTypes, total=False):
     transaction_style: Style
 
 
+class GeneralOptionTypes(StyledOptionTypes, total=False):
+    """The same for the general middlewares, which take as keywords what has a position in sentry-sdk's."""
+
+    http_methods_to_capture: Iterable[str]
+    mechanism_type: str
+    span_origin: str
+
+
 class Options:
     """The checked options of one middleware, frozen; the class holds the defaults.
+
+    This docstring is the one place where the options are explained: :func:`documents_options` puts it into the
+    docstrings of the public classes, and ``tests/docs/options_page.py`` into the documentation.
 
     It is frozen by hand, since a ``NamedTuple`` or dataclass of so many fields is a large part of the whole import.
 
     Args:
-        **values: The options that differ from the default, checked already; :func:`build_options` checks them.
+        transaction_style: Name transactions by the view's dotted name (``"endpoint"``), or by the route template
+            (``"url"``). Where it is given to ``WebIntegration``, it precedes the names of sentry-sdk's integrations.
+            Example: ``transaction_style="url"``.
+        excluded_urls: Regular expressions, in one comma-separated string or an iterable, that are searched in the whole
+            URL. A request that matches goes straight to the application, and what happens in it is not recorded.
+            Example: ``excluded_urls="/healthz,/metrics"``.
+        trusted_proxies: Whose forwarding headers count. ``None``: loopback, private and unix-socket peers. An iterable:
+            peers in these networks (CIDR). A number: that many hops. ``"*"``: everybody. ``()``: nobody.
+            Example: ``trusted_proxies=["10.0.0.0/8"]``.
+        proxy_header: The header in which the proxies write the client's address. ``None``: ``X-Forwarded-For``, else
+            ``Forwarded``, else ``X-Real-IP``. Example: ``proxy_header="cf-connecting-ip"``.
+        sensitive_keys: Names of headers, cookies, parameters and fields whose values are secret, in addition to the
+            built-in ones. They match as whole words. Example: ``sensitive_keys=["shoe_size"]``.
+        harmless_keys: Names whose values are no secrets, although the built-in rules say so. They match whole names.
+            Example: ``harmless_keys=["session_kind"]``.
+        continue_traces: Whether an incoming trace is continued; or a function of the request that says so. Where it is
+            not, it is linked, and its sampling decision is ignored. Example: ``continue_traces=False``.
+        failed_request_status_codes: A container of status codes that are reported as an error event although no
+            exception was raised. Example: ``failed_request_status_codes=range(500, 600)``.
+        capture_body: Which events carry what the application has read of the request body: ``"never"``, ``"errors"``,
+            or ``"always"`` (transactions too); within sentry-sdk's ``max_request_body_size`` and ``data_collection``.
+            Example: ``capture_body="never"``.
+        capture_response_headers: Regular expressions of the names of response headers that are recorded on the root
+            span, sanitised. Example: ``capture_response_headers=["content-type", "x-cache.*"]``.
+        record_send_receive: ASGI: start a child span for each message that is sent or received, at most 1,000 a
+            connection. Example: ``record_send_receive=True``.
+        route_resolver: A function of the request that returns a route template or ``None``. It is called before
+            sampling, so that a sampler knows the route; see ``sentry_web.resolvers``.
+            Example: ``route_resolver=starlette_resolver(app)``.
+        on_request: A function ``(recording, request)`` that is called when the recordings have started. What it raises
+            is logged and ignored. Example: ``on_request=add_tenant``.
+        on_response: A function ``(recording, request, outcome)`` that is called when the response has ended. What it
+            raises is logged and ignored. Example: ``on_response=add_cache_status``.
+        max_path_names: How many paths that no route explains become names as they are. Later ones have ``*`` in place
+            of what looks like a value, and then share one name. ``None``: no bound. Example: ``max_path_names=200``.
+        trace_response_headers: Response headers that identify the trace to the caller: ``"server-timing"``,
+            ``"traceresponse"``. Example: ``trace_response_headers=["server-timing"]``.
+        speedups: Whether the Sentry output may use its accelerations, which change nothing in what is sent.
+            ``SENTRY_WEB_NO_SPEEDUPS=1`` switches them off for the whole process. Example: ``speedups=False``.
     """
 
-    #: ``"endpoint"``: a transaction is named by the view's dotted name; ``"url"``: by its route template.
     transaction_style: str = "endpoint"
     #: Whether names in that style precede those of sentry-sdk's integrations: the user has chosen it.
     prefers_style: bool = False
@@ -79,35 +129,21 @@ class Options:
     span_origin: str = "manual"
     #: Methods that make a root span (``http_methods_to_capture``).
     methods: frozenset[str] = frozenset(DEFAULT_METHODS)
-    #: Patterns searched in the URL; a request that matches goes straight to the application.
     excluded_urls: tuple[Pattern[str], ...] = ()
     #: Whose forwarding headers count (``trusted_proxies``), and which of them (``proxy_header``).
     forwarding: Forwarding = Forwarding()
-    #: Names of keys (headers, cookies, parameters, fields) whose values are secret, in addition to the built-in ones.
     sensitive_keys: tuple[str, ...] = ()
-    #: Names of keys whose values are no secrets, although the built-in rules say so.
     harmless_keys: tuple[str, ...] = ()
-    #: Whether an incoming trace is continued; where it is not, it is linked.
     continue_traces: bool | Callable[[Request], bool] = True
-    #: Status codes that are reported as an error event though nothing was raised.
     failed_request_status_codes: Container[int] = ()
-    #: Which events carry the request body: ``"never"``, ``"errors"`` or ``"always"``.
     capture_body: str = "errors"
-    #: Patterns of the names of response headers to report.
     capture_response_headers: tuple[Pattern[str], ...] = ()
-    #: Whether each ASGI message gets a child span.
     record_send_receive: bool = False
-    #: Finds the route before sampling.
     route_resolver: RouteResolver | None = None
-    #: Called when the recordings have started.
     on_request: OnRequest | None = None
-    #: Called when the response has ended.
     on_response: OnResponse | None = None
-    #: How many paths that no route explains are used as names; ``None``: all of them.
     max_path_names: int | None = 1000
-    #: Response headers that identify the trace: ``server-timing``, ``traceresponse``.
     trace_response_headers: tuple[str, ...] = ()
-    #: Whether the Sentry output may use its speedups, which change nothing in what is sent; they are of the process.
     speedups: bool = True
 
     def __init__(self, **values: Any) -> None:
@@ -129,6 +165,14 @@ class Options:
         """Whether the options say what to do when the response has ended."""
         codes = self.failed_request_status_codes
         return self.on_response is not None or type(codes) is not tuple or bool(codes)
+
+
+def documents_options(documented: T) -> T:
+    """Append the explanations of all options to the docstring of a class or function that takes them."""
+    if documented.__doc__ and Options.__doc__:  # not with `python -OO`
+        options = inspect.cleandoc(Options.__doc__).partition("\nArgs:\n")[2]
+        documented.__doc__ = f"{inspect.cleandoc(documented.__doc__)}\n\nOptions:\n{options}\n"
+    return documented
 
 
 def build_options(*, trusts_everyone: object = False, **given: Any) -> Options:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._core.entry import Entry
 from ._core.guard import call, pass_on, report
 from ._core.nested import AnyExchange
 from ._core.wrapper import Wrapper
-from ._options import Options, build_options
+from ._options import Options, build_options, documents_options
 from ._request.http import header_bytes, header_pairs
 from ._request.scope import ScopeRequest, is_double_callable, message_size
 from .recorder import Recorder, end_message
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import GeneralOptionTypes
 
 # As wide as asgiref's, Starlette's and uvicorn's own types of the same things
 Message = Any
@@ -25,15 +30,18 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+@documents_options
 class AsgiMiddleware(Wrapper):
-    """Records the requests of an ASGI application with any recorders.
+    """Record the requests of an ASGI application (2 or 3) with any recorders.
+
+    It is an application of the version that it wraps. Pass it to the server in the place of ``app``.
 
     Args:
         app: The application, ASGI 3 or 2.
-        recorders: The outputs; see ``Recorder``.
-        config: Options that are validated already, in the place of ``options``.
-        asgi_version: 2 or 3; found out if ``None``. The middleware offers the version it wraps.
-        options: See the options table of the README.
+        recorders: The outputs, such as ``SentryRecorder()``; see :class:`Recorder`.
+        config: Options that are checked already, in the place of ``options``.
+        asgi_version: 2 or 3; found out if ``None``.
+        options: ``http_methods_to_capture``, ``mechanism_type``, ``span_origin``, and the options below.
 
     Raises:
         ValueError: For an option's value that is not allowed; the message names both.
@@ -49,7 +57,7 @@ class AsgiMiddleware(Wrapper):
         recorders: Sequence[Recorder],
         config: Options | None = None,
         asgi_version: int | None = None,
-        **options: Any,
+        **options: Unpack[GeneralOptionTypes],
     ) -> None:
         if asgi_version not in (None, 2, 3):
             raise ValueError(f"invalid value for asgi_version: {asgi_version!r} (expected 2, 3 or None)")

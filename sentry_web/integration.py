@@ -21,7 +21,7 @@ from ._core.guard import call
 from ._middlewares.asgi import SentryAsgiMiddleware
 from ._middlewares.entry_points import EntryPoint, Middlewares, instrument
 from ._middlewares.wsgi import SentryWsgiMiddleware
-from ._options import build_options
+from ._options import build_options, documents_options
 from ._sentry import SentryRecorder
 
 if TYPE_CHECKING:
@@ -34,15 +34,18 @@ _MIDDLEWARES: dict[str, Any] = {"asgi": SentryAsgiMiddleware, "wsgi": SentryWsgi
 _PARAMETERS = ("http_methods_to_capture", "mechanism_type", "span_origin", "transaction_style", "use_x_forwarded_for")
 
 
+@documents_options
 class WebIntegration(Integration):
     """An integration for ``sentry_sdk.init`` that reports the requests of every WSGI and ASGI framework.
+
+    It counts for the client that has it: a later ``sentry_sdk.init`` without it restores sentry-sdk's own behaviour.
 
     Example:
         >>> sentry_sdk.init(dsn="…", integrations=[WebIntegration()])  # doctest: +SKIP
 
     Args:
-        options: ``transaction_style``, and the options table of the README. A ``transaction_style`` that is not given
-            is that of the framework's integration in sentry-sdk, where that is on.
+        options: The options below. A ``transaction_style`` that is not given is that of the framework's integration in
+            sentry-sdk, where that is on.
 
     Raises:
         ValueError: For an option's value that is not allowed; the message names both.

@@ -9,27 +9,35 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._core.entry import Entry
 from ._core.guard import call, finish_dropped, pass_on, prepare_to_finish, report
 from ._core.nested import AnyExchange
 from ._core.wrapper import Wrapper
-from ._options import Options, build_options
+from ._options import Options, build_options, documents_options
 from ._request.environ import EnvironRequest, may_be_wrapped
 from ._request.http import parse_status
 from ._request.wsgi_input import watch_input
 from .recorder import Recorder
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+    from ._options import GeneralOptionTypes
+
+
+@documents_options
 class WsgiMiddleware(Wrapper):
-    """Records the requests of a WSGI application with any recorders.
+    """Record the requests of a WSGI application with any recorders.
+
+    It is an application. Pass it to the server in the place of ``app``.
 
     Args:
         app: The application.
-        recorders: The outputs; see ``Recorder``.
-        config: Options that are validated already, in the place of ``options``.
-        options: See the options table of the README.
+        recorders: The outputs, such as ``SentryRecorder()``; see :class:`Recorder`.
+        config: Options that are checked already, in the place of ``options``.
+        options: ``http_methods_to_capture``, ``mechanism_type``, ``span_origin``, and the options below.
 
     Raises:
         ValueError: For an option's value that is not allowed; the message names both.
@@ -39,10 +47,15 @@ class WsgiMiddleware(Wrapper):
     __slots__ = ()
 
     def __init__(
-        self, app: Any, *, recorders: Sequence[Recorder], config: Options | None = None, **options: Any
+        self,
+        app: Any,
+        *,
+        recorders: Sequence[Recorder],
+        config: Options | None = None,
+        **options: Unpack[GeneralOptionTypes],
     ) -> None:
         self.app = app
-        config = build_options(mechanism_type="wsgi", **options) if config is None else config
+        config = build_options(**{"mechanism_type": "wsgi", **options}) if config is None else config
         self._entry = Entry(app, config, recorders, "wsgi", EnvironRequest)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:

@@ -43,7 +43,7 @@ EDGES: dict[str, set[str]] = {
     # The composition root: the one place that knows both protocols and the outputs.
     "_middlewares": {"_options", "_sentry", "asgi", "wsgi"},
     # OpenTelemetry is an extra: its output is loaded when one of the functions is called.
-    "_middlewares.instrument": {"_otel", "asgi", "wsgi"},
+    "_middlewares.instrument": {"_options", "_otel", "asgi", "wsgi"},
     # The adapters. They never import each other, and reach the outputs through the exchange only.
     "asgi": {"_core", "_options", "recorder"} | PRIMITIVES,
     "wsgi": {"_core", "_options", "recorder"} | PRIMITIVES,

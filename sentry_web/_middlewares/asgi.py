@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, overload
 
-from .._options import build_options
+from .._options import build_options, documents_options
 from .._sentry import SentryRecorder, asgi_parameters
 from ..asgi import AsgiMiddleware
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from .._options import OptionTypes, Style, StyledOptionTypes
 
 
+@documents_options
 class SentryAsgiMiddleware(AsgiMiddleware):
-    """Reports the errors, requests and traces of an ASGI application (2 or 3) to Sentry.
+    """Report the errors, requests and traces of an ASGI application (2 or 3) to Sentry.
 
-    In place of ``sentry_sdk.integrations.asgi.SentryAsgiMiddleware``. Positional parameters are those of the installed
-    sentry-sdk: all of the following in this order with 2.x, and those from ``mechanism_type`` on with 3.x. By keyword,
-    each is accepted with either.
+    It takes the place of ``sentry_sdk.integrations.asgi.SentryAsgiMiddleware``. Positional parameters are those of the
+    installed sentry-sdk: all of the following in this order with 2.x, and those from ``mechanism_type`` on with 3.x. By
+    keyword, each is accepted with either.
 
     Args:
         app: The ASGI application.
@@ -31,7 +32,7 @@ class SentryAsgiMiddleware(AsgiMiddleware):
         http_methods_to_capture: Methods that make a root span; every method continues its trace.
         asgi_version: 2 or 3; found out if ``None``.
         root_path_in_path: Accepted for compatibility; a ``root_path`` that is in the path is found by itself.
-        options: See the options table of the README.
+        options: The options below.
 
     Raises:
         ValueError: For an option's value that is not allowed; the message names both.
@@ -93,12 +94,13 @@ def _by_name(positional: tuple[Any, ...], options: dict[str, Any]) -> dict[str, 
     return {**named, **options}
 
 
+@documents_options
 class SentryMiddleware(SentryAsgiMiddleware):
     """:class:`SentryAsgiMiddleware` under the name of the archived ``sentry-asgi`` package.
 
     Args:
         app: The ASGI application.
-        options: ``transaction_style``, and the options table of the README.
+        options: The options below.
     """
 
     __slots__ = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._options import documents_options
 from ..asgi import AsgiMiddleware
 from ..wsgi import WsgiMiddleware
 
@@ -36,18 +37,49 @@ _ASGI_POSITIONS = (
 _WSGI_POSITIONS = ("request_hook", "response_hook", "tracer_provider", "meter_provider")
 
 
+@documents_options
 def instrument_asgi(
     app: Any, *positional: Any, capture_headers: bool = False, **options: Unpack[AsgiOptions]
 ) -> AsgiMiddleware:
     """Report the requests of an ASGI application (2 or 3) to OpenTelemetry: server spans and metrics.
 
-    In place of ``logfire.instrument_asgi`` and of ``opentelemetry.instrumentation.asgi.OpenTelemetryMiddleware``.
+    It takes the place of ``logfire.instrument_asgi`` and of
+    ``opentelemetry.instrumentation.asgi.OpenTelemetryMiddleware``.
 
     Args:
         app: The ASGI application; it may be a middleware of this package; then both record from one exchange.
         positional: Options by position, in the order of OpenTelemetry's middleware, from ``excluded_urls`` on.
-        capture_headers: Report all request and response headers, sanitised.
-        options: See the README's table, "OpenTelemetry", such as ``record_send_receive``.
+        capture_headers: Record all request and response headers, sanitised. Example: ``capture_headers=True``.
+        http_capture_headers_server_request: Regular expressions of whole names of request headers to record, as
+            ``http.request.header.<name>``. Example: ``http_capture_headers_server_request=["accept.*"]``.
+        http_capture_headers_server_response: The same for response headers, as ``http.response.header.<name>``.
+            Example: ``http_capture_headers_server_response=["content-type"]``.
+        http_capture_headers_sanitize_fields: Regular expressions of names of headers whose values become
+            ``[Filtered]``, in addition to the sensitive ones.
+            Example: ``http_capture_headers_sanitize_fields=["x-customer.*"]``.
+        send_default_pii: Record the addresses of clients. Example: ``send_default_pii=True``.
+        tracer_provider: The source of the tracer; ``None``: the global one. Example: ``tracer_provider=provider``.
+        meter_provider: The source of the meter; ``None``: the global one. Example: ``meter_provider=provider``.
+        tracer: A tracer, in the place of the provider's. Example: ``tracer=provider.get_tracer("shop")``.
+        meter: A meter, in the place of the provider's. Example: ``meter=provider.get_meter("shop")``.
+        server_request_hook: A function ``(span, scope or environ)`` that is called when the span has started.
+            Example: ``server_request_hook=name_tenant``.
+        request_hook: The same under the name that OpenTelemetry's WSGI middleware uses.
+            Example: ``request_hook=name_tenant``.
+        response_hook: A function ``(span, scope or environ, status line, headers)`` that is called before the headers
+            of the response are sent; what it changes in the list of headers is sent.
+            Example: ``response_hook=add_header``.
+        client_request_hook: ASGI: a function ``(span, scope, message)`` that is called for each message received. The
+            span is that of the message. Example: ``client_request_hook=count_messages``.
+        client_response_hook: ASGI: the same for each message before it is sent, which the function may change.
+            Example: ``client_response_hook=count_messages``.
+        exclude_spans: ASGI: which messages get no span, ``"receive"``, ``"send"`` or both.
+            Example: ``exclude_spans=["send"]``.
+        default_span_details: A function of the scope or environ that returns ``(name, attributes)`` of the span; that
+            name stays. Example: ``default_span_details=describe``.
+        metric_attributes: A function ``(request, outcome)`` that returns more attributes of the metrics, each a string,
+            bool or number. Example: ``metric_attributes=tenant_of``.
+        options: The options below; ``capture_body`` and ``speedups`` have no effect here.
 
     Returns:
         The application to serve.
@@ -65,18 +97,21 @@ def instrument_asgi(
     return AsgiMiddleware(app, recorders=[recorder], config=settings.config, asgi_version=version)
 
 
+@documents_options
 def instrument_wsgi(
     app: Any, *positional: Any, capture_headers: bool = False, **options: Unpack[CommonOptions]
 ) -> WsgiMiddleware:
     """Report the requests of a WSGI application to OpenTelemetry: server spans and metrics.
 
-    In place of ``logfire.instrument_wsgi`` and of ``opentelemetry.instrumentation.wsgi.OpenTelemetryMiddleware``.
+    It takes the place of ``logfire.instrument_wsgi`` and of
+    ``opentelemetry.instrumentation.wsgi.OpenTelemetryMiddleware``.
 
     Args:
         app: The WSGI application; it may be a middleware of this package; then both record from one exchange.
         positional: Options by position, in the order of OpenTelemetry's middleware, from ``request_hook`` on.
-        capture_headers: Report all request and response headers, sanitised.
-        options: See the README's table, "OpenTelemetry", such as ``record_send_receive``.
+        capture_headers: Record all request and response headers, sanitised.
+        options: Those of :func:`instrument_asgi`, except for the ones that are for ASGI only, and the options below;
+            ``capture_body`` and ``speedups`` have no effect here.
 
     Returns:
         The application to serve.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._options import DEFAULT_METHODS, build_options
+from .._options import DEFAULT_METHODS, build_options, documents_options
 from .._sentry import SentryRecorder
 from ..wsgi import WsgiMiddleware
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from .._options import StyledOptionTypes
 
 
+@documents_options
 class SentryWsgiMiddleware(WsgiMiddleware):
-    """Reports the errors, requests and traces of a WSGI application to Sentry.
+    """Report the errors, requests and traces of a WSGI application to Sentry.
 
-    In place of ``sentry_sdk.integrations.wsgi.SentryWsgiMiddleware``, with the same positional parameters.
+    It takes the place of ``sentry_sdk.integrations.wsgi.SentryWsgiMiddleware``, with the same positional parameters.
 
     Args:
         app: The WSGI application.
-        use_x_forwarded_for: Believe forwarding headers from anyone; ``trusted_proxies`` says it better.
+        use_x_forwarded_for: Trust forwarding headers from everybody, as ``trusted_proxies="*"`` does.
         span_origin: The origin of root spans.
         http_methods_to_capture: Methods that make a root span; every method continues its trace.
-        options: ``transaction_style``, and the options table of the README.
+        options: The options below.
 
     Raises:
         ValueError: For an option's value that is not allowed; the message names both.

@@ -27,7 +27,7 @@ MetricAttributes = Callable[["Request", "Outcome"], "Mapping[str, str | bool | i
 
 
 class CommonOptions(OptionTypes, total=False):
-    """The options for both protocols; the README's table explains each."""
+    """The options for both protocols; ``instrument_asgi`` explains each."""
 
     transaction_style: Style
     default_span_details: SpanDetails | None

@@ -25,7 +25,7 @@ class OpenTelemetryRecorder(BaseRecorder):
 
     Args:
         settings: Options that have already been checked, instead of ``options``.
-        options: The options of the README's table "OpenTelemetry".
+        options: Those that ``instrument_asgi`` explains.
 
     Raises:
         ValueError: If the value of an option is not allowed; the message names both.

@@ -68,7 +68,7 @@ class OtelSettings:
 
     Args:
         protocol: ``"asgi"``, ``"wsgi"``, or ``None`` for a recorder that can be passed to any middleware.
-        options: The options of the README's table: OpenTelemetry's and those of this package.
+        options: Those of ``instrument_asgi``: OpenTelemetry's and those of this package.
 
     Raises:
         ValueError: If a value is not allowed; the message names option and value.

@@ -1,0 +1,1 @@
+"""The documentation is what the package does: generated pages, and snippets that run."""
