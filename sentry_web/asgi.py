@@ -144,6 +144,8 @@ async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], rec
             call(exchange.refused)
         else:
             call(pass_on, exchange.failed)
+            if kind == "lifespan":
+                call(exchange.flush)
         raise
     finally:
         call(exchange.close)
@@ -261,7 +263,7 @@ class _Connection:
         return {**message, "headers": header_bytes([*headers, *extra])}
 
     def _note_received(self, message: Message) -> None:
-        """Do nothing: of a lifespan, all that counts is whether the application listened."""
+        """Do nothing: see ``_CONNECTIONS``."""
 
     def _note_sent(self, message: Message) -> None:
         """Do nothing: see ``_CONNECTIONS``."""
@@ -334,8 +336,31 @@ class _WebSocketConnection(_Connection):
                 exchange.body_ended()
 
 
+class _LifespanConnection(_Connection):
+    """The start and the end of the application, as the server announces them."""
+
+    __slots__ = ()
+
+    async def send(self, message: Message) -> Any:
+        """Send the application's message; before the last one, have the outputs send what is waiting.
+
+        The server ends once it has that message, and some of them without Python's ``atexit``.
+        """
+        __traceback_hide__ = True
+        call(self._note_sending, message)
+        return await self._send(message)
+
+    def _note_sending(self, message: Message) -> None:
+        if message.get("type") in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            self._exchange.flush()
+
+
 #: The messages with the headers of a response: to a request, to a handshake, and a denial of it.
 _WITH_HEADERS = frozenset(("http.response.start", "websocket.accept", "websocket.http.response.start"))
 
 #: The connections of which is watched what the application sends.
-_CONNECTIONS: dict[str, type[_Connection]] = {"http": _HttpConnection, "websocket": _WebSocketConnection}
+_CONNECTIONS: dict[str, type[_Connection]] = {
+    "http": _HttpConnection,
+    "websocket": _WebSocketConnection,
+    "lifespan": _LifespanConnection,
+}

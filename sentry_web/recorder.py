@@ -263,6 +263,13 @@ class Recording(Protocol):
         """
         ...
 
+    def flush(self) -> None:
+        """Send what the output still holds. Called in a lifespan whose application has shut down, or has failed.
+
+        The event loop waits meanwhile, so the output bounds the time that it takes.
+        """
+        ...
+
 
 class BaseRecording:
     """A recording that records nothing: the base class of an output's own."""
@@ -324,6 +331,9 @@ class BaseRecording:
 
     def finish(self, outcome: Outcome) -> None:
         """Do nothing (see :meth:`Recording.finish`)."""
+
+    def flush(self) -> None:
+        """Do nothing: nothing is waiting."""
 
 
 class Recorder(Protocol):

@@ -58,6 +58,11 @@ class ClosedExchange:
     def _unseen(self, *_: Any) -> None:
         """Do nothing."""
 
+    def flush(self) -> None:
+        """Send what is waiting; see :class:`Exchange`."""
+        for recording in self._recordings:
+            call(recording.flush)
+
     announce = refused = failed = handled = close = closed_by_server = abandoned = _unseen
     body_read = body_sent = body_ending = body_ended = body_handed_over = body_is_whole = _unseen
     response_starting = response_started = client_gone = _unseen

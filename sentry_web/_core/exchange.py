@@ -359,6 +359,11 @@ class Exchange(ContextStack):
         if unaware:
             recordings.call_each(self, unaware, "capture_error", layers[-1], handled)
 
+    def flush(self) -> None:
+        """Send what is waiting: the application has shut down, and its process may be about to end."""
+        for active in self.recordings:
+            call(active.recording.flush)
+
     def close(self, ended: float | None = None) -> None:
         """Make the outcome final, report it and let go of everything: application code will not run again.
 

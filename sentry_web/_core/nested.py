@@ -76,7 +76,7 @@ class NestedExchange:
     body_read = body_sent = body_ending = body_ended = body_handed_over = _seen_outside
     response_starting = response_started = handled = body_is_whole = _seen_outside
     message_sent = message_received = websocket_closed = websocket_refused = client_gone = _seen_outside
-    close = closed_by_server = abandoned = _seen_outside
+    close = closed_by_server = abandoned = flush = _seen_outside
 
 
 #: What an adapter calls.

@@ -13,6 +13,7 @@ from sentry_sdk import Scope
 
 from .._core.guard import call
 from ..recorder import BaseRecording
+from . import compat
 from .hooks import add_hooks
 from .redaction import BlankingScope, blank, blank_telemetry
 
@@ -36,6 +37,10 @@ class ClosedRecording(BaseRecording):
         isolation.clear_breadcrumbs()
         current.add_event_processor(blank_all)
         current.__class__ = _ClosedScope
+
+    def flush(self) -> None:
+        """Send what is waiting, within the SDK's ``shutdown_timeout``."""
+        compat.flush(sentry_sdk.get_client())
 
     def running(self) -> _Running:
         """Return a context manager that makes the scopes current."""

@@ -307,6 +307,17 @@ def start_unsampled_span(scope: Scope, name: str, source: str, streaming: bool) 
         scope.span = span
 
 
+def flush(client: Any) -> None:
+    """Send what a client holds, and wait for that no longer than its ``shutdown_timeout``.
+
+    The SDK's asynchronous transport, an experiment of 2.x, cannot be waited for outside of a coroutine, and is left to
+    its owner.
+    """
+    is_asynchronous = getattr(client, "_has_async_transport", None)
+    if is_asynchronous is None or not is_asynchronous():
+        client.flush()
+
+
 def start_unsent_segment(scope: Scope, name: str, source: str) -> None:
     """Make a segment that is never sent the active one of a scope, where tracing is off in stream mode.
 

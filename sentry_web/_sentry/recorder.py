@@ -277,6 +277,10 @@ class SentryRecording(BaseRecording):
             if self._has_session:
                 self._scopes.isolation.end_session()
 
+    def flush(self) -> None:
+        """Send what is waiting, within the SDK's ``shutdown_timeout``."""
+        compat.flush(sentry_sdk.get_client())
+
     def _finish_root(self, root: RootSpan, processor: RequestProcessor, outcome: Outcome) -> None:
         if not root.recording:
             root.finish(outcome)

@@ -1151,6 +1151,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault("servers_own_signal", "it is an error", Replace("takes_over_socket", answers(False))),
     fault("same_exception_is_an_error", "it is a signal anywhere", Replace("takes_over_socket", answers(True))),
+    fault("before_the_lifespan_ends", "what is waiting stays where it is", Replace("Exchange.flush", does_nothing)),
     fault("refused_lifespan", "its record is an event", Replace("Exchange.refused", does_nothing)),
     fault(
         "lifespan_that_an_integration_sees", "it is an event", Replace("LifespanProcessor.__call__", passes_everything)

@@ -44,6 +44,7 @@ ENTRY_POINTS = {
     "asgi._Connection._receive_traced": "what the application calls",
     "asgi._Connection.send": "what the application calls",
     "asgi._Connection._send_with_more": "what the application calls",
+    "asgi._LifespanConnection.send": "what the application calls",
     "wsgi.WsgiMiddleware.__call__": "what the server calls",
     "wsgi._run": "what calls the application",
     "wsgi._close": "what calls the application's close()",

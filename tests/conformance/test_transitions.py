@@ -122,6 +122,7 @@ QUESTIONS = {
     "announce",
     "body_is_whole",
     "extra_headers",
+    "flush",
     "forget_contexts",
     "open",
     "over",

@@ -130,11 +130,6 @@ _MASTER_KILLS = Seen(
     "hypercorn's master sends SIGTERM to the other workers when the first, an idle one, has ended",
     _CUT,
 )
-_RAISES_AGAIN = Seen(
-    "uvicorn before 0.55, on a busy machine",
-    "uvicorn raises SIGTERM again once all is served, and dies without `atexit`: what is still unsent may be lost",
-    _UNREPORTED,
-)
 _NO_ATEXIT = "granian's workers leave without `atexit`: what is still unsent may be lost"
 # Which of the two a client of daphne hears is a race, so the bare application's client may hear the other one.
 _HEARD = ("HELLO, silence, 1000 ", "HELLO, 1011 ")
@@ -147,9 +142,6 @@ def _refused_code(heard: str, bare: str) -> Facts:
 
 #: By server and scenario. Each entry stands alone: a release may show any of them, or none.
 SEEN: dict[tuple[str, str], tuple[Seen, ...]] = {
-    ("uvicorn, uvloop + httptools", "graceful shutdown"): (_RAISES_AGAIN,),
-    ("uvicorn, asyncio + h11", "graceful shutdown"): (_RAISES_AGAIN,),
-    ("gunicorn, uvicorn worker", "graceful shutdown"): (_RAISES_AGAIN,),
     ("hypercorn (ASGI)", "websocket"): (
         Seen(
             "hypercorn 0.17–0.18",
@@ -223,8 +215,6 @@ SEEN: dict[tuple[str, str], tuple[Seen, ...]] = {
             _fine("200 6 bytes, then silence", _LEFT_UNFINISHED),
         ),
     ),
-    ("granian (ASGI)", "lifespan fails"): (Seen("granian 2.5–2.8", _NO_ATEXIT, {"errors": []}),),
-    ("granian (ASGI)", "graceful shutdown"): (Seen("granian 2.5–2.8", _NO_ATEXIT, _UNREPORTED),),
     ("granian (WSGI)", "graceful shutdown"): (Seen("granian 2.5–2.8", _NO_ATEXIT, _UNREPORTED),),
     ("granian (WSGI)", "chunked upload"): (_chunks_unread("granian 2.5–2.8.0"),),
     ("granian (WSGI)", "break in mid-stream"): (
