@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
+from sentry_web.cli import commands
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,3 +52,29 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#5b3fa0", "color-brand-content": "#5b3fa0"},
     "dark_css_variables": {"color-brand-primary": "#b9a3f2", "color-brand-content": "#b9a3f2"},
 }
+
+
+# --- The help of the commands, as they print it ----------------------------------------------------------------------
+
+
+class CommandHelp(Directive):
+    """``{command-help} run``: what ``sentry-web run --help`` prints."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the help text as a literal block."""
+        name = self.arguments[0]
+        group = click.Context(commands.main, info_name="sentry-web", terminal_width=100, max_content_width=100)
+        context = click.Context(
+            commands.main.commands[name], parent=group, info_name=name, terminal_width=88, max_content_width=88
+        )
+        text = context.command.get_help(context)
+        block = nodes.literal_block(text, text)
+        block["language"] = "text"
+        return [block]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_directive("command-help", CommandHelp)

@@ -1,6 +1,6 @@
 """The table of frameworks: names in both styles, transactions and errors a request, from real runs.
 
-``python -m tests.frameworks.table`` in the checkout writes it to ``TABLE.md`` and between the marks in the README.
+``python -m tests.frameworks.table`` in the checkout writes it to ``TABLE.md`` and between the marks in the quick start.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from .shops import HERE, SHOPS, Shop, probe
 
-README = HERE.parent.parent / "README.md"
+PAGE = HERE.parent.parent / "docs" / "quickstart.md"
 TABLE = HERE / "TABLE.md"
 BEGIN, END = "<!-- frameworks -->\n", "<!-- /frameworks -->\n"
 #: The request whose name is shown.
@@ -46,8 +46,8 @@ def span(numbers: set[int]) -> str:
     return "–".join(str(number) for number in sorted({min(numbers), max(numbers)}))
 
 
-def in_readme(text: str, rows: str) -> str:
-    """The README with these rows between the marks."""
+def in_page(text: str, rows: str) -> str:
+    """The page with these rows between the marks."""
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     return head + BEGIN + rows + END + tail
@@ -56,4 +56,4 @@ def in_readme(text: str, rows: str) -> str:
 if __name__ == "__main__":
     rows = table()
     TABLE.write_text(rows, encoding="utf-8")
-    README.write_text(in_readme(README.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    PAGE.write_text(in_page(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")

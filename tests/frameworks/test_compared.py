@@ -1,4 +1,4 @@
-"""What ``WebIntegration`` changes about the reports of sentry-sdk's integrations: what the README lists, and no more.
+"""What ``WebIntegration`` changes about the reports of sentry-sdk's integrations: what the documentation lists, no more.
 
 Each application of ``compared_apps`` is asked for the same with ``sentry_sdk.init`` alone and with ours added
 (``compared.py``), and all that was reported is compared, field by field.
@@ -16,7 +16,7 @@ import pytest
 from .compared_apps import COMPARED
 from .shops import SHOPS, need, printed
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "migration.md"
 MISSING = "(missing)"
 #: Names that the SDK's integrations and middlewares give to what has no route.
 PLACEHOLDERS = ("", "bottle request", "generic WSGI request", None)
@@ -26,7 +26,7 @@ class Difference(NamedTuple):
     """A difference that is meant.
 
     Attributes:
-        row: What the README says of it: the beginning of a row's first cell.
+        row: What the page says of it: the beginning of a row's first cell.
         where: A regular expression of item and field.
         holds: Whether two values differ in this way.
     """
@@ -210,7 +210,7 @@ def of_user(event: Any) -> Any:
     return {path: value for path, value in event.items() if path.startswith("user.")}
 
 
-def test_the_readme_lists_them() -> None:
-    readme = README.read_text(encoding="utf-8")
-    rows = [line[2:] for line in readme.splitlines() if line.startswith("| ")]
+def test_the_documentation_lists_them() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [line[2:] for line in page.splitlines() if line.startswith("| ")]
     assert [each.row for each in DIFFERENCES if not any(row.startswith(each.row) for row in rows)] == []

@@ -1,4 +1,4 @@
-"""The table in the README is that of real runs, made anew here."""
+"""The table in the quick start is that of real runs, made anew here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import sentry_sdk
 
 from .shops import SHOPS, need
-from .table import BEGIN, END, README, TABLE, table
+from .table import BEGIN, END, PAGE, TABLE, table
 
 
 def test_the_table_is_what_is_reported_today() -> None:
@@ -16,4 +16,4 @@ def test_the_table_is_what_is_reported_today() -> None:
         pytest.skip("not with this sentry-sdk: the table is that of a newer one")
     rows = table()
     assert TABLE.read_text(encoding="utf-8") == rows
-    assert BEGIN + rows + END in README.read_text(encoding="utf-8")
+    assert BEGIN + rows + END in PAGE.read_text(encoding="utf-8")
