@@ -15,7 +15,7 @@ import os
 import re
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse, islice
 from json.encoder import JSONEncoder
 from json.encoder import encode_basestring as _in_json
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from .canonical import Aligned, canonical, forms_of
 from .policy import SUBSTITUTE
-from .shapes import holds_shape, replace_shapes
+from .shapes import LITERALS, replace_shapes
 
 if TYPE_CHECKING:
     from .secrets import Secrets
@@ -86,7 +86,7 @@ class _Values:
         blocks: Beginnings of private content.
     """
 
-    __slots__ = ("values", "blocks", "heads", "probes", "forms", "complete", "_left")
+    __slots__ = ("values", "blocks", "heads", "marks", "marks_in_json", "forms", "complete", "_left")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
         #: All values but the blocks.
@@ -106,8 +106,10 @@ class _Values:
         odd = list(filterfalse(_UNCHANGED, everything))
         for value in odd:
             self._add_forms(value[:ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
-        #: The heads as JSON writes them.
-        self.probes = [_in_json(head)[1:-1] for head in self.heads] if odd else self.heads
+        #: A text without any of these has no value as it is, and no secret that is known by its shape.
+        self.marks = self.marks_in_json = (*self.heads, *LITERALS)
+        if odd:
+            self.marks_in_json = (*[_in_json(head)[1:-1] for head in self.heads], *LITERALS)
 
     def _add_forms(self, value: str, block: bool) -> None:
         if block:  # the beginning of something, which may end within an escape
@@ -162,7 +164,9 @@ class Redactor:
         self.has_words = self._certain is not self._all
         #: Whether all secrets of the request are searched for.
         self.complete = self._all.complete
-        self._forget()
+        #: Converted values by identity; what was converted is kept alive, so that its identity stays its own.
+        self._shown: dict[int, tuple[Any, Any]] = {}
+        self._overflow = False
 
     @classmethod
     def of(cls, secrets: Secrets, show: Callable[[Any], str]) -> Redactor:
@@ -171,11 +175,6 @@ class Redactor:
         redactor = cls(values, show, secrets.blocks, secrets.words)
         redactor.complete = redactor.complete and secrets.complete
         return redactor
-
-    def _forget(self) -> None:
-        #: Converted values by identity; what was converted is kept alive, so that its identity stays its own.
-        self._shown: dict[int, tuple[Any, Any]] = {}
-        self._overflow = False
 
     def redact(self, value: Any, chosen: bool = False) -> Any:
         """Return the value with each secret replaced; the same object if it contains none, else a copy.
@@ -188,6 +187,7 @@ class Redactor:
         try:
             if not self._may_hold(value, known):
                 return value
+            self._overflow = False
             texts = list(dict.fromkeys(self._texts(value)))
             found = self._search(texts, known)
             if found is None and not self._overflow:
@@ -195,7 +195,7 @@ class Redactor:
             changed = {} if found is None else dict(zip(texts, found, strict=True))
             return changed.get(value, value) if type(value) is str else self._copy(value, changed)
         finally:
-            self._forget()
+            self._shown = {}
 
     def redact_text(self, text: str) -> str:
         """Return the text with each secret replaced."""
@@ -210,24 +210,22 @@ class Redactor:
         All of its texts are looked at together: the attributes of a span as they are, anything else in its JSON, which
         is written in C.
         """
-        heads, dots = known.heads, "...\n"
+        kind, marks, dots = type(value), known.marks, "...\n"
         try:
-            if type(value) is str:
+            if kind is dict and _SCALARS.issuperset(map(type, value.values())):
+                text = "\n".join(map(str, (*value, *value.values(), "")))
+            elif kind is str:
                 text = value + "\n"
-            elif type(value) is dict and _SCALARS.issuperset(map(type, value.values())):
-                text = "\n".join([*map(str, value), *map(str, value.values()), ""])
             else:
                 text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
-                heads, dots = known.probes, '..."'
+                marks, dots = known.marks_in_json, '..."'
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
             return True
-        return bool(
-            (known.forms and _escapes_in(text) > _MOST_ESCAPES)
-            or _occurring(heads, text)
-            or (dots in text and _occurring(known.beginnings(), text))
-            or holds_shape(text)
-            or _has_surrogates(text)
-            or (known.forms and _occurring(known.forms, canonical(text)))
+        return (
+            _occurs(marks, text)
+            or (dots in text and _occurs(known.beginnings(), text))
+            or (not text.isascii() and _has_surrogates(text))
+            or (bool(known.forms) and (_escapes_in(text) > _MOST_ESCAPES or _occurs(known.forms, canonical(text))))
         )
 
     def _search(self, texts: list[str], known: _Values) -> list[str] | None:
@@ -372,10 +370,16 @@ def _number(value: float) -> str:
         return ""
 
 
-def _occurring(values: Iterable[str], whole: str) -> list[str]:
-    """Return those values that occur in a text; in linear time for any text."""
-    values = list(values)
-    if len(whole) < _LINEAR and len(whole) * len(values) > _FEW:
+def _occurs(values: Collection[str], whole: str) -> bool:
+    """Return whether any of these values occurs in a text; in linear time for any text."""
+    if len(whole) * len(values) > _FEW:
+        whole = whole.ljust(_LINEAR)
+    return any(map(whole.__contains__, values))
+
+
+def _occurring(values: Collection[str], whole: str) -> list[str]:
+    """Return those of these values that occur in a text; in linear time for any text."""
+    if len(whole) * len(values) > _FEW:
         whole = whole.ljust(_LINEAR)
     return list(filter(whole.__contains__, values))
 
@@ -500,8 +504,6 @@ def _replace_cut(whole: str, beginnings: Mapping[str, list[str]]) -> str:
 
 def _has_surrogates(text: str) -> bool:
     """Return whether a text has lone surrogates, which no encoding of Unicode can write."""
-    if text.isascii():
-        return False
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -19,7 +19,8 @@ import binascii
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, filterfalse, islice
+from itertools import accumulate, compress, filterfalse, islice
+from operator import itemgetter, not_
 
 from .._request import BEGINNING, ReadBody, Request
 from .._request.forwarding import claimed_addresses, parse_address
@@ -58,7 +59,9 @@ _LONGEST_CHAIN = 4096
 _MOST_DERIVED = 8
 
 #: Kinds of headers that contain secrets only within a URL.
-_HARMLESS = frozenset(("host", "url", "other", "unlisted host", "unlisted url", "unlisted other"))
+_HARMLESS = frozenset(("url", "other", "unlisted url", "unlisted other"))
+#: Those that contain the authority of a URL.
+_HOSTS = frozenset(("host", "unlisted host"))
 #: Schemes of credentials (RFC 9110, 11.1), after which the secret begins.
 _SCHEMES = frozenset(("bearer", "basic", "digest", "token", "negotiate", "apikey", "dpop", "hawk", "aws4-hmac-sha256"))
 #: Those of them whose credentials have no parameters.
@@ -107,31 +110,38 @@ class Secrets:
         if request.body is not None:
             self._add_body(request.body, request.header("content-type"))
 
-    def values(self) -> list[str]:
-        """Return the secret values, both raw and decoded, and the encoded forms of some, the longest first."""
+    def values(self) -> set[str]:
+        """Return the secret values, both raw and decoded, and the encoded forms of some."""
         if not self._values:
-            return []
-        chosen = sorted(self._values, key=len, reverse=True)[:_MOST_SECRETS]
-        if sum(map(len, chosen)) > _MOST_CHARACTERS:
-            ends = accumulate(map(len, chosen))
-            chosen = [value for value, end in zip(chosen, ends) if end <= _MOST_CHARACTERS or len(value) > LONGEST]
-        self.complete = self.complete and len(chosen) == len(self._values)
+            return set()
+        chosen = sorted(self._values, key=len, reverse=True)
+        if len(chosen) > _MOST_SECRETS or sum(map(len, chosen)) > _MOST_CHARACTERS:
+            chosen = self._within_bounds(chosen)
         likely = filter(str.isascii, filterfalse(self.words.__contains__, chosen))
         derived = frozenset(islice(likely, _MOST_DERIVED))
-        forms: set[str] = set()
-        for value in chosen:
-            if len(value) > LONGEST:  # known by its beginning, and so are its encoded forms
-                beginning = value[:ENOUGH]
-                self.blocks += (
-                    {beginning} | readings_of(beginning) | (derived_from(beginning) if value in derived else set())
-                )
-                continue
-            forms.add(value)
-            if "%" in value or not value.isascii():
-                forms.update(filter(counts, readings_of(value)))
-            if value in derived:
-                forms |= derived_from(value)
-        return sorted(forms, key=len, reverse=True)
+        if len(chosen[0]) > LONGEST:
+            for value in chosen:
+                if len(value) > LONGEST:
+                    self._add_beginning(value[:ENOUGH], value in derived)
+            chosen = [value for value in chosen if len(value) <= LONGEST]
+        forms = set(chosen)
+        for value in filter(_may_be_decoded, chosen):
+            forms.update(filter(counts, readings_of(value)))
+        for value in derived.intersection(chosen):
+            forms |= derived_from(value)
+        return forms
+
+    def _within_bounds(self, values: list[str]) -> list[str]:
+        """Return as many of some values as are searched for, the longest of them."""
+        chosen = values[:_MOST_SECRETS]
+        ends = accumulate(map(len, chosen))
+        chosen = [value for value, end in zip(chosen, ends) if end <= _MOST_CHARACTERS or len(value) > LONGEST]
+        self.complete = self.complete and len(chosen) == len(values)
+        return chosen
+
+    def _add_beginning(self, beginning: str, derived: bool) -> None:
+        """Add the beginning of a long value, by which it is known, and if asked for, its encoded forms."""
+        self.blocks += {beginning} | readings_of(beginning) | (derived_from(beginning) if derived else set())
 
     def _first(self, text: str, separator: str) -> str:
         """Return a list in a text, up to the maximum number of parts."""
@@ -142,17 +152,20 @@ class Secrets:
 
     def _add_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         headers = headers[:MOST_HEADERS]
-        for kind, (name, value) in zip(self._policy.kinds.of_each(headers), headers, strict=True):
-            if kind in _HARMLESS:
-                if _may_hold_url(value) is not None:  # of most, this is all there is to do
-                    self._add_url("//" + value if kind == "host" else value)
-                continue
+        kinds = self._policy.kinds.of_each(headers)
+        are_harmless = list(map(_HARMLESS.__contains__, kinds))
+        for value in filter(_may_hold_url, compress(map(_value_of, headers), are_harmless)):
+            self._add_url(value)
+        for kind, (name, value) in compress(zip(kinds, headers), map(not_, are_harmless)):
             if kind == "cookie":
                 self._add_cookies(normalise(name), value)
             else:
                 self._add_header(kind, value)
 
     def _add_header(self, kind: str, value: str) -> None:
+        if kind in _HOSTS:
+            self._add_url("//" + value)
+            return
         if kind.endswith("address"):
             self._claims.append(value)
         if kind in ("secret", "secret address"):
@@ -177,6 +190,8 @@ class Secrets:
             name, value = name.strip(), value.strip()
             if not value and name:  # a cookie without a name (RFC 6265, 5.2)
                 name, value = "", name
+            if len(value) < MINIMUM:
+                continue
             if rule is None or rule.mode == "off" or rule.hides(name):
                 inner = _unquoted(value)
                 if name and (rule or _PLAIN).is_sensitive(name):
@@ -234,18 +249,22 @@ class Secrets:
         if self._policy.user_info:
             return
 
+        for candidate in dict.fromkeys((request.peer or "", *(self._claimed(request, claims) if claims else ()))):
+            address = parse_address(candidate)
+            if address is not None and not address.is_loopback and not address.is_unspecified:
+                for form in (candidate.strip().strip('"'), address.compressed, str(address)):
+                    self._add(form)
+
+    def _claimed(self, request: Request, claims: list[str]) -> list[str]:
+        """Return what may be an address in the headers of proxies."""
+
         def header(name: str) -> str | None:
             value = request.header(name)
             return value if value is None or len(value) <= _LONGEST_CHAIN else value[-_LONGEST_CHAIN:]
 
         self.complete = self.complete and all(len(claim) <= _LONGEST_CHAIN for claim in claims)
         entries = [entry for claim in claims for entry in claim[-_LONGEST_CHAIN:].split(",")]
-        forwarded = claimed_addresses(header) if claims else ()
-        for candidate in dict.fromkeys((*forwarded, request.peer or "", *entries)):
-            address = parse_address(candidate)
-            if address is not None and not address.is_loopback and not address.is_unspecified:
-                for form in (candidate.strip().strip('"'), address.compressed, str(address)):
-                    self._add(form)
+        return [*claimed_addresses(header), *entries]
 
     def _add_body(self, body: ReadBody, content_type: str | None) -> None:
         """Add fields with sensitive names, and private content: whole if it is short, else its beginning."""
@@ -295,9 +314,9 @@ class Secrets:
 
 def holds_no_secret(headers: Sequence[tuple[str, str]], policy: Policy) -> bool:
     """Return whether there is plainly no secret in some headers; of most responses this is known at once."""
-    if len(headers) > MOST_HEADERS or not policy.kinds.of_all(headers) <= _HARMLESS:
+    if len(headers) > MOST_HEADERS or not _HARMLESS.issuperset(policy.kinds.of_each(headers)):
         return False
-    return not _may_be_url("\n".join([value for _, value in headers]))
+    return not _may_be_url("\n".join(map(_value_of, headers)))
 
 
 def _may_be_url(value: str) -> bool:
@@ -305,6 +324,8 @@ def _may_be_url(value: str) -> bool:
     return _is_marked(value) is not None or (";" in value and ("://" in value or "\n/" in value or value[:1] == "/"))
 
 
+_value_of = itemgetter(1)
+_may_be_decoded = re.compile(r"%|[^\x00-\x7f]").search
 _is_marked = re.compile("[@?#]").search
 #: Finds something in each text for which ``_may_be_url`` is true, and in few others.
 _may_hold_url = re.compile("[@?#]|://|^/", re.MULTILINE).search
@@ -342,7 +363,7 @@ def derived_from(value: str) -> set[str]:
 
 def _base64_and_hex(content: bytes) -> set[str]:
     whole = len(content) // 3 * 3  # what follows depends on the end
-    standard = base64.b64encode(content[:whole]).decode()
+    standard = binascii.b2a_base64(content[:whole], newline=False).decode()
     return {standard, standard.translate(_URL_SAFE), content.hex()}
 
 

@@ -21,7 +21,7 @@ from .._privacy.redactor import Redactor
 from .._privacy.secrets import Secrets, holds_no_secret
 from .._request import Outcome, Request
 from .._request.http import header_pairs
-from . import compat
+from . import _speedups, compat
 from .attributes import scope_attributes
 from .compat import AnnotatedValue
 from .events import annotated, is_placeholder
@@ -75,7 +75,7 @@ class RedactingProcessor:
         "_cached",
         "_cached_for",
         "_clean_name",
-        "_scope",
+        "_added",
     )
 
     def __init__(
@@ -92,8 +92,8 @@ class RedactingProcessor:
         self._cached_for: tuple[int, Any] = (0, None)
         #: A segment's name without secrets.
         self._clean_name: str | None = None
-        #: What all telemetry has, without secrets; and the redactor that has seen to it.
-        self._scope: tuple[Redactor, dict[str, Any]] | None = None
+        #: The attributes of the request's scope, without secrets.
+        self._added: dict[str, Any] | None = None
 
     def __call__(self, event: dict[str, Any], hint: Any) -> dict[str, Any] | None:
         """Redact an event in place. This fails closed: an event that cannot be redacted is blanked, or not sent.
@@ -124,21 +124,23 @@ class RedactingProcessor:
     def redact(self, telemetry: Any) -> None:
         """Redact a streamed span, a log or a metric, then add the attributes that all telemetry of the request has.
 
-        The text, the attributes and the links are removed if that fails.
+        Where this raises, the telemetry must be blanked.
         """
-        is_record = isinstance(telemetry, dict)
-        if not call(self._redact_record if is_record else self._redact_span, telemetry):
-            blank_telemetry(telemetry)
-        call(self.complete, telemetry)
+        redactor = self._redactor()
+        if isinstance(telemetry, dict):
+            places = [(telemetry, key, False) for key in (*_RECORD, "attributes") if telemetry.get(key)]
+            _redact(redactor, places)
+        else:
+            self._redact_span(telemetry, redactor)
+        self.complete(telemetry, redactor)
 
-    def _redact_span(self, span: Any) -> bool:
+    def _redact_span(self, span: Any, redactor: Redactor) -> None:
         attributes = span.get_attributes()
         values = {**attributes, "": span.name}
-        for key in _SOURCES:
-            if attributes.get(key) in _FROM_CODE:
-                values = {key: value for key, value in values.items() if key not in _NAMES}
-        redactor = self._redactor()
-        redacted = _redacted(redactor, values)
+        if not _FROM_CODE.isdisjoint(map(attributes.get, _SOURCES)):
+            for key in _NAMES.intersection(values):
+                del values[key]
+        redacted = _redacted(redactor, values) if redactor.has_words else redactor.redact(values)
         if redacted is not values:
             for key, value in redacted.items():
                 if value is values[key]:
@@ -153,24 +155,22 @@ class RedactingProcessor:
         segment = compat.segment_of(span)
         if segment is not None and getattr(segment, "name", "") != self._clean_name:
             self._redact_trace_header(redactor, segment)
-        return True
 
-    def complete(self, telemetry: Any) -> bool:
+    def complete(self, telemetry: Any, redactor: Redactor) -> None:
         """Add the attributes of the request's scope to a streamed span, a log or a metric that has none of its own."""
-        redactor = self._redactor()
-        if self._scope is None or self._scope[0] is not redactor:
-            self._scope = redactor, redactor.redact(scope_attributes(self._request, self._policy))
-        added = self._scope[1]
+        added = self._added
+        if added is None:
+            added = self._added = call(self._scope_attributes, redactor) or {}
         if isinstance(telemetry, dict):
             telemetry["attributes"] = {**added, **telemetry["attributes"]}
-        else:
-            present = telemetry.get_attributes()
-            telemetry.set_attributes({key: added[key] for key in added if key not in present})
-        return True
+            return
+        present = telemetry.get_attributes()
+        if not added.keys().isdisjoint(present):
+            added = {key: value for key, value in added.items() if key not in present}
+        _speedups.set_attributes(telemetry, added)
 
-    def _redact_record(self, record: dict[str, Any]) -> bool:
-        _redact(self._redactor(), [(record, key, False) for key in (*_RECORD, "attributes") if record.get(key)])
-        return True
+    def _scope_attributes(self, redactor: Redactor) -> Any:
+        return redactor.redact(scope_attributes(self._request, self._policy))
 
     def _redact_trace_header(self, redactor: Redactor, segment: Any) -> None:
         """Redact the segment's name in the envelopes' trace header, which is fixed at its first use."""
@@ -184,12 +184,14 @@ class RedactingProcessor:
 
     def _redactor(self) -> Redactor:
         """Return the redactor, which is rebuilt when more of the request's body or the response's headers is known."""
-        size, headers = self._request.body.size if self._request.body is not None else 0, self._outcome.headers
-        if self._cached is None or (size, headers) != self._cached_for:
-            pairs = header_pairs(headers)
-            if self._cached is None or size != self._cached_for[0] or not holds_no_secret(pairs, self._policy):
+        body = self._request.body
+        known = 0 if body is None else body.size, self._outcome.headers
+        if self._cached is None or known != self._cached_for:
+            pairs = header_pairs(self._outcome.headers)
+            if self._cached is None or known[0] != self._cached_for[0] or not holds_no_secret(pairs, self._policy):
                 self._cached = Redactor.of(Secrets(self._request, self._policy, pairs), _show)
-            self._cached_for = size, headers
+                self._added = None
+            self._cached_for = known
         return self._cached
 
 
@@ -212,10 +214,7 @@ def _redact(redactor: Redactor, places: list[Place]) -> None:
 
 
 def _redacted(redactor: Redactor, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a streamed span with each secret replaced."""
-    if not redactor.has_words:
-        redacted: dict[str, Any] = redactor.redact(values)
-        return redacted
+    """Return the attributes of a streamed span with each secret replaced, but the words in the names left alone."""
     names = {key: values[key] for key in _NAMES.intersection(values)}
     others = {key: value for key, value in values.items() if key not in names}
     return {**redactor.redact(others), **redactor.redact(names, chosen=True)}
@@ -373,6 +372,6 @@ def _redact_what_it_completes(merged: Any, scope: Scope) -> bool:
 
 def _redact_telemetry(scope: Scope, telemetry: Any) -> bool:
     for processor in compat.processors_of(scope):
-        if isinstance(processor, RedactingProcessor) and telemetry is not None:
+        if isinstance(processor, RedactingProcessor):
             processor.redact(telemetry)
     return True

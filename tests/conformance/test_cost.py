@@ -12,7 +12,7 @@ import json
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -219,16 +219,18 @@ def lines(function: Callable[[], Any]) -> int:
 def searched(function: Callable[[], Any]) -> int:
     """Count the characters that a call searches for values: those of a text once for each value."""
     count = 0
-    occurring = redactor._occurring
 
-    def counting(values: Iterable[str], whole: str) -> list[str]:
-        nonlocal count
-        values = list(values)
-        count += len(values) * len(whole)
-        return occurring(values, whole)
+    def counting(search: Callable[[Collection[str], str], Any]) -> Callable[[Collection[str], str], Any]:
+        def counted(values: Collection[str], whole: str) -> Any:
+            nonlocal count
+            count += len(values) * len(whole)
+            return search(values, whole)
+
+        return counted
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redactor, "_occurring", counting)
+        for search in (redactor._occurs, redactor._occurring):
+            patch.setattr(redactor, search.__name__, counting(search))
         function()
     return count
 
