@@ -86,7 +86,7 @@ class _Values:
         blocks: Beginnings of private content.
     """
 
-    __slots__ = ("values", "blocks", "heads", "marks", "marks_in_json", "forms", "complete", "_left")
+    __slots__ = ("values", "blocks", "heads", "marks", "marks_in_json", "longest", "forms", "complete", "_left")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
         #: All values but the blocks.
@@ -95,7 +95,7 @@ class _Values:
             blocks = [*blocks, *[value for value in values if len(value) > LONGEST]]
             self.values = [value for value in values if len(value) <= LONGEST]
         everything = [*blocks, *self.values]
-        self.blocks = frozenset([block[:BEGINNING] for block in blocks])
+        self.blocks = frozenset(map(_head_of, blocks))
         #: What is searched for in texts as they are.
         self.heads = list(dict.fromkeys(map(_head_of, everything)))
         #: Canonical forms of values that an escaping changes: their beginning, the whole, and whether it is a block.
@@ -108,6 +108,8 @@ class _Values:
             self._add_forms(value[:ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
         #: A text without any of these has no value as it is, and no secret that is known by its shape.
         self.marks = self.marks_in_json = (*self.heads, *LITERALS)
+        #: The length of the longest text that is searched for them as it is.
+        self.longest = _FEW // len(self.marks)
         if odd:
             self.marks_in_json = (*[_in_json(head)[1:-1] for head in self.heads], *LITERALS)
 
@@ -151,14 +153,13 @@ class Redactor:
         self,
         values: Iterable[str],
         show: Callable[[Any], str],
-        blocks: Iterable[str] = (),
-        words: Iterable[str] = (),
+        blocks: Sequence[str] = (),
+        words: Collection[str] = (),
     ) -> None:
         self._show = show
-        known = list(filterfalse(SUBSTITUTE.__contains__, sorted(dict.fromkeys(values), key=len, reverse=True)))
-        blocks, words = list(blocks), set(words)
+        known = list(filterfalse(SUBSTITUTE.__contains__, sorted(set(values), key=len, reverse=True)))
         self._all = self._certain = _Values(known, blocks)
-        if not words.isdisjoint(known):
+        if any(map(words.__contains__, known)):
             self._certain = _Values([value for value in known if value not in words], blocks)
         #: Whether the two kinds of texts are searched for different values.
         self.has_words = self._certain is not self._all
@@ -221,12 +222,17 @@ class Redactor:
                 marks, dots = known.marks_in_json, '..."'
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
             return True
-        return (
-            _occurs(marks, text)
+        if len(text) > known.longest:
+            text = text.ljust(_LINEAR)
+        if (
+            any(map(text.__contains__, marks))
             or (dots in text and _occurs(known.beginnings(), text))
             or (not text.isascii() and _has_surrogates(text))
-            or (bool(known.forms) and (_escapes_in(text) > _MOST_ESCAPES or _occurs(known.forms, canonical(text))))
-        )
+        ):
+            return True
+        if not known.forms:
+            return False
+        return _escapes_in(text) > _MOST_ESCAPES or _occurs(known.forms, canonical(text))
 
     def _search(self, texts: list[str], known: _Values) -> list[str] | None:
         """Return the texts with each secret replaced, or ``None`` if there is none in them."""

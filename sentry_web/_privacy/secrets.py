@@ -355,9 +355,11 @@ def derived_from(value: str) -> set[str]:
 
     What an application encodes is the value as a framework has decoded it.
     """
-    forms = {part for part in value.split(".") if len(part) >= 16} if value.startswith("eyJ") else set()
-    for reading in {value, unquote(value), unquote_plus(value)} if "%" in value or "+" in value else (value,):
-        forms |= _base64_and_hex(reading.encode())
+    forms = _base64_and_hex(value.encode())
+    if "%" in value or "+" in value:
+        forms.update(*[_base64_and_hex(decode(value).encode()) for decode in (unquote, unquote_plus)])
+    if value.startswith("eyJ"):
+        forms.update([part for part in value.split(".") if len(part) >= 16])
     return forms
 
 

@@ -75,7 +75,7 @@ class RedactingProcessor:
         "_cached",
         "_cached_for",
         "_clean_name",
-        "_added",
+        "_scope_attributes",
     )
 
     def __init__(
@@ -91,9 +91,9 @@ class RedactingProcessor:
         #: The size of the body and the headers of the response when it was made.
         self._cached_for: tuple[int, Any] = (0, None)
         #: A segment's name without secrets.
-        self._clean_name: str | None = None
-        #: The attributes of the request's scope, without secrets.
-        self._added: dict[str, Any] | None = None
+        self._clean_name = ""
+        #: The attributes that all telemetry of the request has.
+        self._scope_attributes: dict[str, Any] | None = None
 
     def __call__(self, event: dict[str, Any], hint: Any) -> dict[str, Any] | None:
         """Redact an event in place. This fails closed: an event that cannot be redacted is blanked, or not sent.
@@ -121,46 +121,11 @@ class RedactingProcessor:
                 request[key] = annotated(request[key])
         return True
 
-    def redact(self, telemetry: Any) -> None:
-        """Redact a streamed span, a log or a metric, then add the attributes that all telemetry of the request has.
-
-        Where this raises, the telemetry must be blanked.
-        """
-        redactor = self._redactor()
-        if isinstance(telemetry, dict):
-            places = [(telemetry, key, False) for key in (*_RECORD, "attributes") if telemetry.get(key)]
-            _redact(redactor, places)
-        else:
-            self._redact_span(telemetry, redactor)
-        self.complete(telemetry, redactor)
-
-    def _redact_span(self, span: Any, redactor: Redactor) -> None:
-        attributes = span.get_attributes()
-        values = {**attributes, "": span.name}
-        if not _FROM_CODE.isdisjoint(map(attributes.get, _SOURCES)):
-            for key in _NAMES.intersection(values):
-                del values[key]
-        redacted = _redacted(redactor, values) if redactor.has_words else redactor.redact(values)
-        if redacted is not values:
-            for key, value in redacted.items():
-                if value is values[key]:
-                    continue
-                if key:
-                    span.set_attribute(key, value)
-                else:
-                    span.name = value
-        links = compat.links_of(span)
-        if links:
-            _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
-        segment = compat.segment_of(span)
-        if segment is not None and getattr(segment, "name", "") != self._clean_name:
-            self._redact_trace_header(redactor, segment)
-
-    def complete(self, telemetry: Any, redactor: Redactor) -> None:
+    def complete(self, telemetry: Any) -> None:
         """Add the attributes of the request's scope to a streamed span, a log or a metric that has none of its own."""
-        added = self._added
+        added = self._scope_attributes
         if added is None:
-            added = self._added = call(self._scope_attributes, redactor) or {}
+            added = self._scope_attributes = call(scope_attributes, self._request, self._policy) or {}
         if isinstance(telemetry, dict):
             telemetry["attributes"] = {**added, **telemetry["attributes"]}
             return
@@ -169,8 +134,30 @@ class RedactingProcessor:
             added = {key: value for key, value in added.items() if key not in present}
         _speedups.set_attributes(telemetry, added)
 
-    def _scope_attributes(self, redactor: Redactor) -> Any:
-        return redactor.redact(scope_attributes(self._request, self._policy))
+    def redact_record(self, record: dict[str, Any]) -> None:
+        """Redact a log or a metric."""
+        _redact(self._redactor(), [(record, key, False) for key in (*_RECORD, "attributes") if record.get(key)])
+
+    def redact_span(self, span: Any) -> None:
+        """Redact a streamed span."""
+        redactor = self._redactor()
+        attributes = span.get_attributes()
+        values = {**attributes, "": span.name}
+        redacted = _redacted(redactor, values) if redactor.has_words else redactor.redact(values)
+        if redacted is not values:
+            are_from_code = not _FROM_CODE.isdisjoint(map(attributes.get, _SOURCES))
+            for key, value in redacted.items():
+                if value is values[key] or (are_from_code and key in _NAMES):
+                    continue
+                if key:
+                    span.set_attribute(key, value)
+                else:
+                    span.name = value
+        links = compat.links_of(span)
+        if links:
+            _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
+        if attributes.get("sentry.segment.name") != self._clean_name:  # which the SDK sets as a span ends
+            self._redact_trace_header(redactor, compat.segment_of(span))
 
     def _redact_trace_header(self, redactor: Redactor, segment: Any) -> None:
         """Redact the segment's name in the envelopes' trace header, which is fixed at its first use."""
@@ -190,7 +177,6 @@ class RedactingProcessor:
             pairs = header_pairs(self._outcome.headers)
             if self._cached is None or known[0] != self._cached_for[0] or not holds_no_secret(pairs, self._policy):
                 self._cached = Redactor.of(Secrets(self._request, self._policy, pairs), _show)
-                self._added = None
             self._cached_for = known
         return self._cached
 
@@ -338,7 +324,7 @@ class RedactingScope(Scope):
 
     def redact_telemetry(self, telemetry: Any) -> None:
         """Redact a log or metric where the SDK completes these without a merged scope (``hooks``)."""
-        if not call(_redact_telemetry, self, telemetry):
+        if not call(redact_telemetry, self, telemetry):
             blank_telemetry(telemetry)
 
 
@@ -349,7 +335,7 @@ class MergedScope(Scope):
 
     def apply_to_telemetry(self, telemetry: Any) -> None:
         super().apply_to_telemetry(telemetry)
-        if not call(_redact_telemetry, self, telemetry):
+        if not call(redact_telemetry, self, telemetry):
             call(blank_telemetry, telemetry)
 
 
@@ -370,8 +356,16 @@ def _redact_what_it_completes(merged: Any, scope: Scope) -> bool:
     return True
 
 
-def _redact_telemetry(scope: Scope, telemetry: Any) -> bool:
+def redact_telemetry(scope: Scope, telemetry: Any) -> bool:
+    """Redact a streamed span, a log or a metric, with the attributes that all telemetry of the request has.
+
+    Where this does not return true, the telemetry must be blanked.
+    """
     for processor in compat.processors_of(scope):
         if isinstance(processor, RedactingProcessor):
-            processor.redact(telemetry)
+            processor.complete(telemetry)
+            if isinstance(telemetry, dict):
+                processor.redact_record(telemetry)
+            else:
+                processor.redact_span(telemetry)
     return True

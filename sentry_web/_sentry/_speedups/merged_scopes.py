@@ -1,21 +1,25 @@
 """Merges of a request's scopes what streamed spans, logs and metrics take from them, and the rest if it is asked for.
 
 The SDK copies the global scope and merges two others into it for each span, log and metric, to add their attributes and
-the user.
+the user; it adds attributes one by one, and asks for the client twice to learn that the user is not to be sent.
 """
 
 # ruff: noqa: SLF001 - it takes apart what the SDK's scopes are made of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import copy_context
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import sentry_sdk
 import sentry_sdk.scope
 from sentry_sdk import Scope
 
+from ..._core.guard import call
 from .. import compat
-from ..redaction import MergedScope, RedactingScope
+from ..redaction import MergedScope, RedactingScope, blank_telemetry, redact_telemetry
 from .probing import client_with, enter_scopes
 
 if TYPE_CHECKING or compat.HAS_STREAMED_SPANS:
@@ -36,6 +40,18 @@ class PartlyMerged(MergedScope):
 
     __slots__ = ("_of",)
 
+    def apply_to_telemetry(self, telemetry: Any) -> None:
+        """Add the scopes' attributes, and the user, to a streamed span, and redact it; the SDK completes the rest."""
+        if type(telemetry) is not StreamedSpan:
+            super().apply_to_telemetry(telemetry)
+            return
+        attributes = telemetry._attributes
+        attributes.update({**self._attributes, **attributes})  # in the SDK's order
+        if self._user is not None and _may_send_users(sentry_sdk.get_client().options):
+            self._apply_user_attributes_to_telemetry(telemetry)
+        if not call(redact_telemetry, self, telemetry):
+            call(blank_telemetry, telemetry)
+
     def __getattr__(self, name: str) -> Any:
         """Called where an attribute has no value yet."""
         if name not in _SLOTS:
@@ -45,6 +61,13 @@ class PartlyMerged(MergedScope):
             if hasattr(whole, slot) and not _has(self, slot):
                 setattr(self, slot, getattr(whole, slot))
         return object.__getattribute__(self, name)
+
+
+def _may_send_users(options: Mapping[str, Any]) -> Any:
+    collection = options.get("data_collection")
+    if collection and collection.get("provided_by_user", True):
+        return collection["user_info"]
+    return options.get("send_default_pii")
 
 
 def _has(scope: Any, slot: str) -> bool:
@@ -89,14 +112,21 @@ def probe() -> bool:
     return compat.HAS_STREAMED_SPANS and copy_context().run(_agrees)
 
 
-_COLLECTION = {"user_info": True, "provided_by_user": True}
+#: Settings with which users are sent, or not.
+_SETTINGS: tuple[dict[str, Any], ...] = (
+    {"data_collection": {"user_info": True, "provided_by_user": True}},
+    {"data_collection": {"user_info": False, "provided_by_user": True}},
+    {"data_collection": {"user_info": True, "provided_by_user": False}, "send_default_pii": True},
+    {"data_collection": {"user_info": False, "provided_by_user": False}, "send_default_pii": False},
+)
+_USERS: tuple[Any, ...] = ((None, None), ({"id": "1"}, None), ({"id": "1"}, {"id": "2", "email": "a@b"}))
 
 
 def _agrees() -> bool:
     Scope.get_global_scope()  # which sentry_sdk.init makes, too
-    options = {"trace_lifecycle": "stream", "traces_sample_rate": 1.0, "data_collection": _COLLECTION}
-    for users in ((None, None), ({"id": "1"}, None), ({"id": "1"}, {"id": "2", "email": "a@b"})):
-        current = enter_scopes(client_with(**options), RedactingScope)
+    for settings, users in product(_SETTINGS, _USERS):
+        options = {"trace_lifecycle": "stream", "traces_sample_rate": 1.0, **settings}
+        current: Any = enter_scopes(client_with(**options), RedactingScope)
         root = start_span("root", parent_span=None)
         isolation: Any = Scope.get_isolation_scope()
         isolation._user, current._user = users

@@ -15,6 +15,9 @@ class Client(SimpleNamespace):
     def is_active(self) -> bool:
         return True
 
+    def should_send_default_pii(self) -> bool:
+        return bool(self.options.get("send_default_pii"))
+
 
 def client_with(transport: Any = None, monitor: Any = None, **options: Any) -> Any:
     """Return a client with these options, the others as they are by default; with transactions where there are any."""

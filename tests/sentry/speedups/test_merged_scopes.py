@@ -32,10 +32,18 @@ telemetry = st.one_of(
 )
 
 
-def entered(around: Any, isolation: Any, current: Any, personal: bool = True) -> Any:
+SENT = {"data_collection": {"user_info": True, "provided_by_user": True}}
+#: Settings that say whether users are sent; sentry-sdk 3 has but one of them.
+_given = {"provided_by_user": st.booleans()} if compat.HAS_TRANSACTIONS else {}
+settings = st.fixed_dictionaries(
+    {"data_collection": st.fixed_dictionaries({"user_info": st.booleans(), **_given})},
+    optional={"send_default_pii": st.booleans()} if compat.HAS_TRANSACTIONS else {},
+)
+
+
+def entered(around: Any, isolation: Any, current: Any, options: Any = SENT) -> Any:
     """Make three scopes with these values the current ones, and return the current one."""
-    collection = {"user_info": personal, "provided_by_user": True}
-    client = client_with(trace_lifecycle="stream", traces_sample_rate=1.0, data_collection=collection)
+    client = client_with(trace_lifecycle="stream", traces_sample_rate=1.0, **options)
     scope = enter_scopes(client, RedactingScope)
     spans = [start_span(name, parent_span=None) for name in ("first", "second")]
     for each, values in zip(
@@ -53,10 +61,10 @@ def _global_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentry_sdk.scope._global_scope", Scope())
 
 
-@given(scopes, scopes, scopes, telemetry, st.booleans())
-def test_telemetry_gets_the_same(around: Any, isolation: Any, current: Any, values: Any, personal: bool) -> None:
+@given(scopes, scopes, scopes, telemetry, settings)
+def test_telemetry_gets_the_same(around: Any, isolation: Any, current: Any, values: Any, options: Any) -> None:
     def applied() -> tuple[Any, Any]:
-        scope = entered(around, isolation, current, personal)
+        scope = entered(around, isolation, current, options)
         merged = fast.merge(scope)
         assert type(merged) is fast.PartlyMerged
         return apply(merged, values, scope), apply(fast._merge_all(scope), values, scope)
