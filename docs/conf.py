@@ -37,7 +37,6 @@ autodoc_typehints = "none"  # the docstrings explain the parameters; the signatu
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-napoleon_custom_sections = [("Options", "params_style")]
 napoleon_use_rtype = False
 
 pygments_style = "default"
@@ -75,6 +74,13 @@ class CommandHelp(Directive):
         return [block]
 
 
+def link_options(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Name the page of options where a docstring has all of them."""
+    if "Options:" in lines:
+        lines[lines.index("Options:") :] = ["The options are explained on the page :doc:`options`.", ""]
+
+
 def setup(app: Sphinx) -> None:
     """Register the directive."""
     app.add_directive("command-help", CommandHelp)
+    app.connect("autodoc-process-docstring", link_options, priority=400)  # before napoleon, which has 500

@@ -91,10 +91,9 @@ def otel_options() -> list[Explained]:
 
 
 def summary() -> Iterator[str]:
-    yield "| option | default | environment variable |\n|---|---|---|\n"
+    yield "| option | default |\n|---|---|\n"
     for option in options():
-        anchor = f"[`{option.name}`](#{option.name})"
-        yield f"| {anchor} | `{default_of(option.name)}` | `{variable_of(option.name)}` |\n"
+        yield f"| [`{option.name}`](#{option.name}) | `{default_of(option.name)}` |\n"
 
 
 def section(option: Explained, kind: str, default: str, variable: str = "") -> Iterator[str]:

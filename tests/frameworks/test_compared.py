@@ -1,4 +1,4 @@
-"""What ``WebIntegration`` changes about the reports of sentry-sdk's integrations: what the documentation lists, no more.
+"""What ``WebIntegration`` changes in reports of sentry-sdk's integrations: what the documentation lists, and no more.
 
 Each application of ``compared_apps`` is asked for the same with ``sentry_sdk.init`` alone and with ours added
 (``compared.py``), and all that was reported is compared, field by field.
