@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from docutils import nodes
@@ -74,8 +74,9 @@ class CommandHelp(Directive):
         return [block]
 
 
-def link_options(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+def link_options(*event: Any) -> None:
     """Name the page of options where a docstring has all of them."""
+    lines: list[str] = event[-1]
     if "Options:" in lines:
         lines[lines.index("Options:") :] = ["The options are explained on the page :doc:`options`.", ""]
 
