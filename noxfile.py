@@ -81,6 +81,26 @@ SAME_EVERYWHERE = (
     "conformance/test_transparency.py",
 )
 
+# What the `variants` leave out besides: it reads requests, scrubs them, or is about the package's files, commands and
+# OpenTelemetry's output, in which neither a speedup nor the SDK's version and mode has a part.
+SAME_IN_VARIANTS = (
+    "cli",
+    "core",
+    "demo",
+    "docs",
+    "naming",
+    "otel",
+    "privacy",
+    "request",
+    "test_conventions.py",
+    "test_examples.py",
+    "test_imports.py",
+    "test_layout.py",
+    "test_options.py",
+    "test_resolvers.py",
+    "testing/test_privacy.py",
+)
+
 # The tests of one-line adoption start a process for each framework, and go with the servers.
 WITH_SERVERS = ("frameworks/test_compared.py", "frameworks/test_one_line.py", "test_instrumentor.py")
 
@@ -212,10 +232,29 @@ def compat(session: nox.Session, sdk: str) -> None:
     ],
 )
 def variants(session: nox.Session, variables: dict[str, str]) -> None:
-    """Run what `compat` runs without any speedup, with sentry-sdk relabelled as its next minor, and streaming spans."""
+    """Run what depends on it without any speedup, with sentry-sdk relabelled as its next minor, and streaming spans."""
     _install_wheel(session, "tests")
     session.env.update(variables)
-    _run_pytest(session, profile="corner", more=[*_ignoring((*SAME_EVERYWHERE, *OWN_SESSIONS)), *PARALLEL])
+    ignored = (*SAME_EVERYWHERE, *SAME_IN_VARIANTS, *OWN_SESSIONS)
+    _run_pytest(session, profile="corner", more=[*_ignoring(ignored), *PARALLEL])
+
+
+@nox.session
+@nox.parametrize(
+    "sdk",
+    [
+        nox.param("oldest", id="oldest"),
+        nox.param("tests", id="transactions"),
+        nox.param("tests streaming", id="streaming"),
+        nox.param("pre", id="pre"),
+    ],
+)
+def releases(session: nox.Session, sdk: str) -> None:
+    """Run every test with the oldest sentry-sdk, the newest in both of its modes, and the next major."""
+    name, *streaming = sdk.split()
+    _install_wheel(session, name)
+    session.env.update({"SENTRY_SDK_STREAMING": "1"} if streaming else {})
+    _run_pytest(session, more=[*_ignoring(OWN_SESSIONS), *PARALLEL])
 
 
 @nox.session(venv_backend="none")
