@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import sentry_sdk
+from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.utils import BadDsn, Dsn
 
@@ -73,9 +74,10 @@ class RunOptions:
 
 def run(options: RunOptions, console: Console) -> None:
     """Serve the target, instrumented, until SIGINT or SIGTERM. Raises ``RunError`` where it cannot."""
+    _set_defaults(options, console)
     if options.server is not None or options.workers > 1 or options.reload:
         _launch(options, console)
-    _init_sentry(options, console)
+    _init_sentry(options)
     client = sentry_sdk.get_client()
     app = _load(options)
     interface = _interface(app, options)
@@ -127,21 +129,27 @@ def options_from_environment() -> RunOptions:
 
 def application_of(options: RunOptions, console: Console) -> Any:
     """The target, instrumented; Sentry is initialised before it is loaded. Raises ``RunError`` where there is none."""
-    _init_sentry(options, console)
+    _set_defaults(options, console)
+    _init_sentry(options)
     app = _load(options)
     return _MIDDLEWARES[_interface(app, options)](app, transaction_style=options.transaction_style)
 
 
-def _init_sentry(options: RunOptions, console: Console) -> None:
-    sdk = dict(options.sdk)
-    if not options.dsn:
-        sdk["transport"] = CardTransport(console)
+def _set_defaults(options: RunOptions, console: Console) -> None:
+    """Let every ``sentry_sdk.init`` of this process report to where the command says; the target may have one, too."""
+    if options.dsn:
+        DEFAULT_OPTIONS["dsn"] = options.dsn
+    else:
+        DEFAULT_OPTIONS["transport"] = CardTransport(console)
+
+
+def _init_sentry(options: RunOptions) -> None:
     # The server's report of an error is not another error; the middleware has reported it already.
     for logger in servers.SERVER_LOGGERS:
         ignore_logger(logger)
     try:
         # In a checkout of this package our own frames would count as the application's.
-        sentry_sdk.init(dsn=options.dsn, in_app_exclude=["sentry_web"], **sdk)
+        sentry_sdk.init(dsn=options.dsn, in_app_exclude=["sentry_web"], **options.sdk)
     except BadDsn as error:
         raise RunError(f'"{options.dsn}" is not a DSN: {error}.', 2) from None
 
@@ -180,8 +188,8 @@ _MACHINERY = {Path(str(target.__file__)), Path(importlib.__file__), Path(__file_
 
 
 def _destination(options: RunOptions, *, is_ours: bool) -> str:
-    if not is_ours:
-        return f"{options.target} initialises Sentry itself: its settings count, and nothing is printed here."
+    own = "" if is_ours else f"{options.target} initialises Sentry itself: its settings count. "
     if options.dsn:
-        return f"Errors and traces are sent to {Dsn(options.dsn).host}."
-    return "No DSN is given: errors and traces are printed here and sent nowhere."
+        dsn = options.dsn if is_ours else sentry_sdk.get_client().options["dsn"]
+        return f"{own}Errors and traces are sent to {Dsn(dsn).host}."
+    return f"{own}No DSN is given: errors and traces are printed here and sent nowhere."

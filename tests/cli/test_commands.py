@@ -269,12 +269,37 @@ def test_run_of_a_factory_and_a_chosen_interface(directory):
         assert server.stop() == 0
 
 
-def test_run_of_a_module_that_initialises_sentry_itself(directory):
-    (directory / "own.py").write_text("import sentry_sdk\nsentry_sdk.init()\nfrom shop import wsgi\n")
+#: A module with settings of its own: a DSN as the documentation has it, or one where nobody listens, or none.
+OWN = """
+import sentry_sdk
+sentry_sdk.init({dsn} environment="own", traces_sample_rate=1.0)
+from shop import wsgi
+"""
+
+
+@pytest.mark.parametrize(
+    "dsn", ['dsn="…",', 'dsn="http://public@127.0.0.1:9/1",', ""], ids=["placeholder", "dead", "none"]
+)
+def test_run_prints_what_a_module_reports_that_initialises_sentry_itself(directory, dsn):
+    (directory / "own.py").write_text(OWN.format(dsn=dsn), encoding="utf-8")
     with running(directory, "own:wsgi") as server:
-        server.wait_for("own:wsgi initialises Sentry itself: its settings count")
+        server.wait_for("own:wsgi initialises Sentry itself: its settings count. No DSN is given: .* sent nowhere")
         assert server.get("/") == (200, b"hello")
+        server.wait_for("GET /")
+        server.get("/boom")
+        server.wait_for("error RuntimeError")
         assert server.stop() == 0
+
+
+def test_run_sends_what_a_module_reports_that_initialises_sentry_itself(directory):
+    (directory / "own.py").write_text(OWN.format(dsn=""))
+    with Ingest() as ingest:
+        with running(directory, "own:wsgi", "--dsn", ingest.dsn) as server:
+            server.wait_for(r"own:wsgi initialises Sentry itself: .* are sent to 127\.0\.0\.1\.")
+            server.get("/boom")
+            assert server.stop() == 0
+        (event,) = ingest.wait_for(lambda: ingest.errors)
+    assert event["environment"] == "own"
 
 
 @pytest.mark.parametrize(
