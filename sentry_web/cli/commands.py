@@ -211,7 +211,7 @@ def check(
 @main.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def exec_command(command: tuple[str, ...]) -> None:
-    r"""Run a command, such as a server with your application, with Sentry and without a changed line.
+    """Run a command, such as a server with your application, with Sentry and without a changed line.
 
     \b
     SENTRY_DSN=… sentry-web exec -- gunicorn shop:app
@@ -221,7 +221,7 @@ def exec_command(command: tuple[str, ...]) -> None:
     SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE, SENTRY_TRACES_SAMPLE_RATE, SENTRY_SEND_DEFAULT_PII and
     SENTRY_TRACE_LIFECYCLE set up sentry-sdk; SENTRY_WEB_ and the name of an option of a middleware in capitals set that
     option. Where the application calls sentry_sdk.init itself, that counts, and the integration is added.
-    """
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with this character
     from sentry_web.cli.exec import ExecError, execute
 
     try:
