@@ -26,13 +26,15 @@ class ClosedExchange:
         kind: The type of the ASGI scope.
     """
 
-    __slots__ = ("outcome", "request", "_recordings")
+    __slots__ = ("aftermath", "outcome", "request", "_recordings")
 
     def __init__(self, recordings: Sequence[Recording], kind: str = "http") -> None:
         self.request = UnknownRequest(kind)
         # For the adapters, which may mark it as faulty; nobody reads it. No ``Outcome``: that may be what has failed
         self.outcome: Any = SimpleNamespace(faulty=False)
         self._recordings = recordings
+        #: What the recordings leave for an exception that has left the application: see ``aftermath``.
+        self.aftermath: tuple[Any, ...] = ()
 
     @property
     def extra_headers(self) -> list[tuple[str, str]]:
@@ -40,7 +42,6 @@ class ClosedExchange:
         return []
 
     traces_messages = adds_headers = open = False
-    aftermath: tuple[Any, ...] = ()
 
     def enter(self) -> Any:
         """Enter what the outputs have; see :class:`Exchange`."""
@@ -58,12 +59,21 @@ class ClosedExchange:
     def _unseen(self, *_: Any) -> None:
         """Do nothing."""
 
+    def failed(self, error: BaseException) -> None:
+        """Note that an exception leaves the application: its server may report it."""
+        self.refused()
+
+    def refused(self) -> None:
+        """See :class:`Exchange`."""
+        left = [call(getattr, recording, "aftermath") for recording in self._recordings]
+        self.aftermath = tuple(each for each in left if each is not None)
+
     def flush(self) -> None:
         """Send what is waiting; see :class:`Exchange`."""
         for recording in self._recordings:
             call(recording.flush)
 
-    announce = refused = failed = handled = close = closed_by_server = abandoned = _unseen
+    announce = handled = close = closed_by_server = abandoned = _unseen
     body_read = body_sent = body_ending = body_ended = body_handed_over = body_is_whole = _unseen
     response_starting = response_started = client_gone = _unseen
     message_sent = message_received = websocket_closed = websocket_refused = _unseen

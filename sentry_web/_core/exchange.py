@@ -313,10 +313,12 @@ class Exchange(ContextStack):
     def failed(self, error: BaseException) -> None:
         """Capture an exception that left the application, or take it for a cancellation."""
         if self._step(_AFTER_ERROR):
-            if not is_quiet_exit(error) and self._is_error(error):
-                self.outcome.failed = True
-                self._capture(error, handled=False)
-            self.refused()
+            try:
+                if not is_quiet_exit(error) and self._is_error(error):
+                    self.outcome.failed = True
+                    self._capture(error, handled=False)
+            finally:  # what its server reports of it must be redacted in any case
+                self.refused()
 
     def refused(self) -> None:
         """Note that an exception has left the application that need not be reported any more, as its server may."""

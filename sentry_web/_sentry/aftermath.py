@@ -17,7 +17,7 @@ from .._core.aftermath import aftermath_of, aftermath_of_chain, exchanges_left
 from .._core.guard import call
 from . import compat
 from .events import OWN
-from .redaction import RedactingProcessor, blank
+from .redaction import RedactingProcessor, blank, blank_all
 
 #: Loggers of servers, by the first part of their names, that log an exception's text without the exception.
 _SERVERS = frozenset(("werkzeug", "_granian", "granian", "gunicorn", "uvicorn", "hypercorn", "daphne", "waitress"))
@@ -70,13 +70,14 @@ def _examine(event: Any, hint: Mapping[str, Any]) -> bool:
         return True
     if isinstance(given, OSError) and given.__traceback__ is None and "uwsgi" in sys.modules:
         return False  # uWSGI's own "write error", printed by the interpreter's hook: the client has gone
+    left = aftermath_of_chain(error)
+    if blank_all in left:  # its request was not recorded, so that nothing is known of its secrets
+        return blank(event)
     # An exception object that is raised in one request after the other has left all of them
     if OWN not in hint and aftermath_of(error) and _is_repeated(event, hint, error is given):
         return False
-    for processor in aftermath_of_chain(error):
-        if isinstance(processor, RedactingProcessor) and processor(event, hint) is None:
-            return False
-    return True
+    processors = [each for each in left if isinstance(each, RedactingProcessor)]
+    return all(processor(event, hint) is not None for processor in processors)
 
 
 def _is_repeated(event: Any, hint: Mapping[str, Any], given: bool) -> bool:

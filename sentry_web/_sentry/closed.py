@@ -13,9 +13,9 @@ from sentry_sdk import Scope
 
 from .._core.guard import call
 from ..recorder import BaseRecording
-from . import compat
+from . import aftermath, compat
 from .hooks import add_hooks
-from .redaction import BlankingScope, blank, blank_telemetry
+from .redaction import BlankingScope, blank_all, blank_telemetry
 
 
 class ClosedRecording(BaseRecording):
@@ -37,6 +37,12 @@ class ClosedRecording(BaseRecording):
         isolation.clear_breadcrumbs()
         current.add_event_processor(blank_all)
         current.__class__ = _ClosedScope
+
+    @property
+    def aftermath(self) -> Any:
+        """What has later reports of an exception blanked that has left the request, such as its server's."""
+        aftermath.watch()
+        return blank_all
 
     def flush(self) -> None:
         """Send what is waiting, within the SDK's ``shutdown_timeout``."""
@@ -80,8 +86,3 @@ class _ClosedScope(Scope):
     def redact_telemetry(self, telemetry: Any) -> None:
         """Blank a log or metric, as ``RedactingScope`` redacts it."""
         blank_telemetry(telemetry)
-
-
-def blank_all(event: Any, hint: Any) -> Any:
-    """Blank an event (as an event processor of sentry-sdk); one that cannot be blanked is not sent."""
-    return event if call(blank, event) else None

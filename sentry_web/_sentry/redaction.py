@@ -271,6 +271,11 @@ def blank(event: dict[str, Any]) -> bool:
     return True
 
 
+def blank_all(event: Any, hint: Any) -> Any:
+    """Blank an event (as an event processor of sentry-sdk); one that cannot be blanked is not sent."""
+    return event if call(blank, event) else None
+
+
 def _add_own_stack(event: dict[str, Any]) -> None:
     """Add the stack trace of ``attach_stacktrace``, with its variables, before the event is searched.
 

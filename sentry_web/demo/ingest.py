@@ -202,6 +202,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are written one after the other: the second waits for the client's delayed acknowledgement, 40 ms
+    # for each envelope, unless Nagle's algorithm (RFC 896) is off.
+    disable_nagle_algorithm = True
 
     def __init__(self, ingest: Ingest, request: Any, client_address: Any, server: BaseServer) -> None:
         self._ingest = ingest

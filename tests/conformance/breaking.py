@@ -107,12 +107,14 @@ class Breaker:
 
     Args:
         calls: Which calls raise, counted from 0 since the arming; ``None``: all.
+        error: The class of what they raise.
     """
 
-    def __init__(self, calls: frozenset[int] | None = None) -> None:
+    def __init__(self, calls: frozenset[int] | None = None, error: type[BaseException] = InternalError) -> None:
         self.armed = False
         self.fired = 0
         self._calls = calls
+        self._error = error
         self._count = 0
 
     def arm(self, app: Any) -> Any:
@@ -132,7 +134,7 @@ class Breaker:
         number, self._count = self._count, self._count + 1
         if self._calls is None or number in self._calls:
             self.fired += 1
-            raise InternalError("fault")
+            raise self._error("fault")
 
     @contextmanager
     def breaking(self, *broken: Function) -> Iterator[None]:

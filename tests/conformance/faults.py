@@ -1152,6 +1152,32 @@ FAULTS: tuple[Fault, ...] = (
     fault("servers_own_signal", "it is an error", Replace("takes_over_socket", answers(False))),
     fault("same_exception_is_an_error", "it is a signal anywhere", Replace("takes_over_socket", answers(True))),
     fault("before_the_lifespan_ends", "what is waiting stays where it is", Replace("Exchange.flush", does_nothing)),
+    fault(
+        "servers_record_of_an_exception",
+        "what a server logs of a request that was not recorded is sent as it is",
+        Replace("ClosedRecording.aftermath", becomes(None)),
+    ),
+    fault(
+        "servers_record_of_an_exception",
+        "a capture that fails leaves it as it is",
+        Edit(
+            "Exchange.failed",
+            """
+try:
+    if not is_quiet_exit(error) and self._is_error(error):
+        self.outcome.failed = True
+        self._capture(error, handled=False)
+finally:
+    self.refused()
+""",
+            """
+if not is_quiet_exit(error) and self._is_error(error):
+    self.outcome.failed = True
+    self._capture(error, handled=False)
+self.refused()
+""",
+        ),
+    ),
     fault("refused_lifespan", "its record is an event", Replace("Exchange.refused", does_nothing)),
     fault(
         "lifespan_that_an_integration_sees", "it is an event", Replace("LifespanProcessor.__call__", passes_everything)

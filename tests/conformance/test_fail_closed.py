@@ -72,9 +72,13 @@ CALLED_BY_OTHERS = frozenset(
     (
         "_sentry.redaction.RedactingProcessor.__call__",
         "_sentry.aftermath.LifespanProcessor.__call__",
-        "_sentry.closed.blank_all",
+        "_sentry.aftermath.process",
+        "_sentry.aftermath.watch",  # registers with the SDK, and no more
+        "_sentry.recorder.SentryRecording.aftermath",  # calls that, and returns an attribute
+        "_sentry.redaction.blank_all",
         "_sentry.hooks.redacting",  # by the SDK, which sends nothing then
         "_sentry.hooks.add_hooks",  # with old releases, nothing else sees logs
+        "_request.environ.may_be_wrapped",  # whether the response may be touched is not known then: it is passed on
         "_request.wsgi_input._from_server",  # by the application, which reads through it: nothing was read then
     )
 )
@@ -88,13 +92,49 @@ FUNCTIONS = {
 COMBINATIONS = ((WSGI, TRACED[-1], None), (ASGI3, TRACED[0], None), (ASGI3, TRACED[-1], frozenset({0})))
 
 
+LOGGER = logging.getLogger("uvicorn.error")
+
+
+def logs_what_leaves(app: Any) -> Any:
+    """What servers do with an exception that leaves the application: they log it, outside of the request."""
+
+    async def serve(*arguments: Any) -> Any:
+        try:
+            return await app(*arguments)
+        except Exception:
+            LOGGER.exception("Exception in ASGI application")
+            raise
+
+    return serve
+
+
+def logs_what_leaves_wsgi(app: Any) -> Any:
+    """The same for WSGI."""
+
+    def serve(environ: Any, start_response: Any) -> Any:
+        try:
+            response = app(environ, start_response)
+            try:
+                yield from response
+            finally:
+                response.close()
+        except Exception:
+            LOGGER.exception("Error handling request")
+            raise
+
+    return serve
+
+
+LOGGING_SERVER = Wrap(wsgi=logs_what_leaves_wsgi, asgi=logs_what_leaves)
+
+
 def leaked(driver: Any, mode: str, breaker: Breaker, broken: list[Any]) -> list[str]:
     """Return which secrets were sent while functions were broken."""
     forget_results()
     with sdk(mode, integrations=[LoggingIntegration(event_level=logging.ERROR)], enable_logs=True) as events:
         with breaker.breaking(*broken):
             wrap = Wrap(breaker.arm, breaker.arm).around(Wrap.ours(capture_body="always"))
-            driver.run(SCRIPT, REQUEST, wrap)
+            driver.run(SCRIPT, REQUEST, LOGGING_SERVER.around(wrap))
         sent = events.all_bytes
     return [name for name, secret in SECRETS.items() if secret.encode() in sent]
 
@@ -109,6 +149,16 @@ def test_nothing_leaves_where_nothing_is_broken(driver, mode):
 def test_no_secret_leaves_when_a_function_of_ours_raises(name):
     for driver, mode, calls in COMBINATIONS:
         assert leaked(driver, mode, Breaker(calls), [FUNCTIONS[name]]) == [], (driver, mode, calls)
+
+
+#: The request cannot be opened; it cannot be recorded; its exception cannot be captured.
+FAILING = ("_request.request.Outcome.__init__", "_sentry.compat.transaction_name", "_naming.frameworks.unwrap")
+
+
+@pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
+@pytest.mark.parametrize("name", FAILING)
+def test_a_servers_record_of_an_exception_is_redacted_where_a_function_fails(name, driver):
+    assert leaked(driver, TRACED[-1], Breaker(), [FUNCTIONS[name]]) == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

@@ -1,0 +1,37 @@
+"""Run the soak: ``python tests/soak/run.py [PART …] [--write]``; ``SOAK=small`` for a trial run.
+
+The parts are the modules beside this one. With ``--write`` the report goes into ``docs/soak.md``; the rows of parts
+that were not run are kept. It exits with 1 where something was not survived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path.append(str(TESTS))  # at the end: the package that is installed comes first
+
+from soak.report import PAGE, SIZE, TITLES, Row, page  # noqa: E402 - found by the line above
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="*", choices=[*TITLES, []], default=[])
+    parser.add_argument("--write", action="store_true", help="write docs/soak.md")
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    for part in arguments.part or TITLES:
+        print(f"--- {part} ({SIZE})", flush=True)
+        rows += import_module(f"soak.{part}").run()
+    if arguments.write:
+        PAGE.write_text(page(rows), encoding="utf-8")
+    failed = [each for each in rows if each.failed]
+    print(f"{len(rows) - len(failed)} of {len(rows)} rows survived")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
