@@ -1,10 +1,17 @@
-"""A Flask application, named by its routes (``transaction_style="url"``)."""
+"""A Flask application, named by its routes (``transaction_style="url"``).
+
+``sentry-web run examples.flask_app:application`` serves it, and prints what it reports:
+ask for /hello/you and /fails. With ``SENTRY_DSN``, it is sent there.
+"""
 
 from __future__ import annotations
 
 import flask
+import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware
+
+sentry_sdk.init(traces_sample_rate=1.0)
 
 app = flask.Flask(__name__)
 

@@ -1,10 +1,17 @@
-"""A Litestar application, named by its routes (``transaction_style="url"``)."""
+"""A Litestar application, named by its routes (``transaction_style="url"``).
+
+``sentry-web run examples.litestar_app:application`` serves it, and prints what it reports:
+ask for /hello/you and /fails. With ``SENTRY_DSN``, it is sent there.
+"""
 
 from __future__ import annotations
 
+import sentry_sdk
 from litestar import Litestar, get
 
 from sentry_web import SentryAsgiMiddleware
+
+sentry_sdk.init(traces_sample_rate=1.0)
 
 
 @get("/hello/{name:str}", media_type="text/plain")

@@ -2,6 +2,9 @@
 
 Without a token Logfire sends nothing; ``OTEL_EXPORTER_OTLP_ENDPOINT`` names a receiver of your own, as the Collector
 of ``examples/deploy/collector.yaml``.
+
+``sentry-web run examples.logfire_app:application`` serves it, and prints what it reports:
+ask for /hello/you and /fails. With ``SENTRY_DSN``, it is sent there.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import logfire
+import sentry_sdk
 
 from sentry_web import SentryWsgiMiddleware, instrument_wsgi
+
+sentry_sdk.init(traces_sample_rate=1.0)
 
 logfire.configure(send_to_logfire="if-token-present", service_name="shop", console=False)
 

@@ -1,7 +1,12 @@
-"""An old Django application under WSGI, mounted in a new FastAPI one: one process, one middleware around both."""
+"""An old Django application under WSGI, mounted in a new FastAPI one: one process, one middleware around both.
+
+``sentry-web run examples.mixed_estate:application`` serves it, and prints what it reports:
+ask for /hello/you, /old/hello/you and /old/fails. With ``SENTRY_DSN``, it is sent there.
+"""
 
 from __future__ import annotations
 
+import sentry_sdk
 from asgiref.wsgi import WsgiToAsgi
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -10,6 +15,8 @@ from django.urls import path
 from fastapi import FastAPI
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+
+sentry_sdk.init(traces_sample_rate=1.0)
 
 settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="only an example")
 app = FastAPI()

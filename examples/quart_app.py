@@ -1,10 +1,17 @@
-"""A Quart application, named by its routes (``transaction_style="url"``)."""
+"""A Quart application, named by its routes (``transaction_style="url"``).
+
+``sentry-web run examples.quart_app:application`` serves it, and prints what it reports:
+ask for /hello/you and /fails. With ``SENTRY_DSN``, it is sent there.
+"""
 
 from __future__ import annotations
 
 import quart
+import sentry_sdk
 
 from sentry_web import SentryAsgiMiddleware
+
+sentry_sdk.init(traces_sample_rate=1.0)
 
 app = quart.Quart(__name__)
 

@@ -1,9 +1,14 @@
-"""A Starlette application, named by its routes (``transaction_style="url"``)."""
+"""A Starlette application, named by its routes (``transaction_style="url"``).
+
+``sentry-web run examples.starlette_app:application`` serves it, and prints what it reports:
+ask for /hello/you and /fails. With ``SENTRY_DSN``, it is sent there.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sentry_sdk
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -12,6 +17,8 @@ from sentry_web import SentryAsgiMiddleware
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+sentry_sdk.init(traces_sample_rate=1.0)
 
 
 async def hello(request: Request) -> PlainTextResponse:

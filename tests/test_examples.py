@@ -83,6 +83,13 @@ def test_an_example_is_short(name: str) -> None:
     assert len(code) < (40 if name == "custom_recorder" else GLUE)
 
 
+@pytest.mark.parametrize("name", sorted(DRIVERS))
+def test_an_example_sets_up_sentry_and_says_how_it_is_served(name: str) -> None:
+    text = (EXAMPLES / f"{name}.py").read_text("utf-8")
+    assert "\nsentry_sdk.init(" in text
+    assert f"sentry-web run examples.{name}:application" in text
+
+
 def check(name: str) -> None:
     """Ask an example for a page and for an error, and look at what it reports."""
     driver: Any = DRIVERS[name]
@@ -106,6 +113,16 @@ def test_the_gunicorn_configuration_is_python_that_listens_on_loopback() -> None
     assert settings["wsgi_app"].partition(":")[0] in DRIVERS
 
 
+def test_the_compose_file_mounts_files_that_are_there_and_publishes_on_loopback() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service["volumes"]]
+    missing = [path for path in mounted if not (DEPLOY / path).exists()]
+    assert missing == ["./credentials.json"]  # of Relay, made by the user
+    assert services["shop"]["ports"] == ["127.0.0.1:8000:8000"]
+    assert {services[name]["network_mode"] for name in ("relay", "collector")} == {"service:shop"}
+
+
 @pytest.mark.parametrize("name", ["relay.yml", "collector.yaml"])
 def test_a_configuration_file_is_yaml_that_listens_on_loopback(name: str) -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
@@ -121,9 +138,11 @@ def test_a_configuration_file_is_yaml_that_listens_on_loopback(name: str) -> Non
 
 
 def test_the_access_log_has_a_line_for_each_request_with_the_trace_that_sentry_has(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    application = load("custom_recorder").application
+    with monkeypatch.context() as patched:
+        patched.setattr("sentry_sdk.init", lambda **options: None)  # its own patches would outlive this test
+        application = load("custom_recorder").application
     with caplog.at_level(logging.INFO, logger="access"), recording(traces_sample_rate=1.0) as events:
         for path in ("/hello", "/fails"):
             WSGI.run_app(application, RequestSpec(path=path))

@@ -23,7 +23,7 @@ from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.integrations.logging import ignore_logger
 from sentry_sdk.utils import BadDsn, Dsn
 
-from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web import AsgiMiddleware, SentryAsgiMiddleware, SentryWsgiMiddleware, WsgiMiddleware
 from sentry_web.cli import launch, servers, target
 from sentry_web.cli.cards import CardTransport
 
@@ -82,7 +82,7 @@ def run(options: RunOptions, console: Console) -> None:
     app = _load(options)
     interface = _interface(app, options)
     listener = _bind(options)
-    wrapped = _MIDDLEWARES[interface](app, transaction_style=options.transaction_style)
+    wrapped = _instrumented(app, interface, options)
     console.print(f"Serving {options.target} ({interface.upper()}) on {servers.url_of(listener)}, until Ctrl-C.")
     console.print(_destination(options, is_ours=sentry_sdk.get_client() is client), soft_wrap=True)
     try:
@@ -132,7 +132,17 @@ def application_of(options: RunOptions, console: Console) -> Any:
     _set_defaults(options, console)
     _init_sentry(options)
     app = _load(options)
-    return _MIDDLEWARES[_interface(app, options)](app, transaction_style=options.transaction_style)
+    return _instrumented(app, _interface(app, options), options)
+
+
+def _instrumented(app: Any, interface: str, options: RunOptions) -> Any:
+    """Return the application in a middleware, or as it is where it has one, whose options count then."""
+    inner = app
+    while issubclass(type(inner), (AsgiMiddleware, WsgiMiddleware)):  # not isinstance(): it passes for its application
+        if issubclass(type(inner), _MIDDLEWARES[interface]):
+            return app
+        inner = inner.app
+    return _MIDDLEWARES[interface](app, transaction_style=options.transaction_style)
 
 
 def _set_defaults(options: RunOptions, console: Console) -> None:

@@ -291,6 +291,28 @@ def test_run_prints_what_a_module_reports_that_initialises_sentry_itself(directo
         assert server.stop() == 0
 
 
+STYLED = """
+import flask
+from sentry_web import SentryWsgiMiddleware, instrument_wsgi
+app = flask.Flask(__name__)
+app.get("/books/<number>")(lambda number: number)
+styled = SentryWsgiMiddleware(app, transaction_style="url")
+both = instrument_wsgi(styled)
+traced = instrument_wsgi(app)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [("styled", "/books/<number>"), ("both", "/books/<number>"), ("traced", "<lambda>")]
+)
+def test_run_leaves_the_options_of_a_middleware_alone(directory, name, named):
+    (directory / "styled.py").write_text(STYLED)
+    with running(directory, f"styled:{name}") as server:
+        server.get("/books/7")
+        server.wait_for(f"transaction +{re.escape(named)}")
+        assert server.stop() == 0
+
+
 def test_run_sends_what_a_module_reports_that_initialises_sentry_itself(directory):
     (directory / "own.py").write_text(OWN.format(dsn=""))
     with Ingest() as ingest:
