@@ -20,3 +20,24 @@ def test_what_pages_include_and_show_is_there() -> None:
         text = page.read_text("utf-8")
         for name in re.findall(r"^(?:```{(?:literal)?include} |!\[.*?\]\()([^\s)]+)", text, re.MULTILINE):
             assert (DOCS / name).is_file(), f"{page.name}: {name}"
+
+
+ROOT = DOCS.parent
+HOME = "https://sentry-web.readthedocs.io/en/latest/"
+
+
+def test_what_links_to_the_site_finds_a_page() -> None:
+    for name in ("README.md", "CHANGELOG.md", "pyproject.toml"):
+        for target in re.findall(re.escape(HOME) + r'([^\s)>"]*)', (ROOT / name).read_text("utf-8")):
+            source = target.replace("_images/", "") if "_images" in target else target.replace(".html", ".md")
+            assert (DOCS / (source or "index.md")).is_file(), f"{name}: {target}"
+
+
+def test_the_readme_is_short_and_works_on_a_package_index() -> None:
+    """Relative links and images are broken there."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 180
+    inline = re.findall(r"\]\(([^)\s]+)\)", text)
+    defined = dict(re.findall(r"^\[(\S+)\]: (\S+)$", text, re.MULTILINE))
+    assert all(target.startswith("https://") for target in (*inline, *defined.values()))
+    assert set(re.findall(r"\]\[(\w+)\]", text)) == set(defined)
