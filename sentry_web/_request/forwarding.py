@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Characters that are read of a forwarding header; no chain of proxies is so long.
 _LONGEST = 4096
+#: Characters of what is remembered; no address with port, brackets and quotes is longer.
+_SHORT = 64
 
 
 @functools.cache
@@ -73,7 +75,7 @@ class Forwarding:
             return True
         if self._hops == 0:
             return False
-        address = parse_address(peer)
+        address = _address(peer)
         if address is None:
             return self._private  # a unix socket, which only a process of this machine can reach
         if self._private:
@@ -82,7 +84,7 @@ class Forwarding:
 
     def client_address(self, peer: str | None, header: GetHeader) -> str | None:
         """The client's address: validated, without port or zone; the peer where the headers say nothing good."""
-        known = parse_address(peer)
+        known = _address(peer)
         own = known.compressed if known is not None else None
         if not self.trusts(peer):
             return own
@@ -123,13 +125,18 @@ class Forwarding:
         return (scheme if scheme in ("http", "https", "ws", "wss") else None), host
 
 
-@functools.lru_cache(maxsize=1024)  # few peers, again and again: a proxy, a load balancer
 def parse_address(text: str | None) -> Address | None:
     """An address as proxies write it: with port, brackets, quotes or zone; ``None`` where it is not one.
 
     >>> parse_address('"[2001:db8::1]:4711"')
     IPv6Address('2001:db8::1')
     """
+    # Long ones are read anew each time, so that what strangers send fills no memory
+    return _address(text) if text is None or len(text) <= _SHORT else _address.__wrapped__(text)
+
+
+@functools.lru_cache(maxsize=1024)  # few peers, again and again: a proxy, a load balancer
+def _address(text: str | None) -> Address | None:
     if not text:
         return None
     text = text.strip().strip('"').strip()

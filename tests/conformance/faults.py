@@ -1152,6 +1152,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("servers_own_signal", "it is an error", Replace("takes_over_socket", answers(False))),
     fault("same_exception_is_an_error", "it is a signal anywhere", Replace("takes_over_socket", answers(True))),
     fault("before_the_lifespan_ends", "what is waiting stays where it is", Replace("Exchange.flush", does_nothing)),
+    fault("nothing_long_is_remembered", "long addresses are", Replace("forwarding:_SHORT", becomes(10**9))),
     fault(
         "servers_record_of_an_exception",
         "what a server logs of a request that was not recorded is sent as it is",
