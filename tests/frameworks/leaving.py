@@ -230,8 +230,8 @@ def report(name: str, kind: str) -> dict[str, Any]:
         return {
             "raised": raised,
             "errors": [repr(each) for each in (*events.errors, *events.messages)],
-            "status": [each.status for each in events.roots],
-            "code": [each["contexts"].get("response") for each in events.transactions],
+            "outcome": [each.outcome for each in events.roots],
+            "code": [each.data.get("http.response.status_code") for each in events.roots],
         }
 
 

@@ -36,13 +36,13 @@ def report(name: str, kind: str) -> dict[str, Any]:
 def test_a_client_that_leaves_amid_its_body(name: str) -> None:
     found = report(name, "body")
     assert found["errors"] == []
-    assert found["status"] == ["cancelled"]
-    assert [each for each in found["code"] if each and each["status_code"] >= 500] == []
+    assert found["outcome"] == ["cancelled"]
+    assert [code for code in found["code"] if code and code >= 500] == []
 
 
 @pytest.mark.parametrize("name", leaving.SOCKETS)
 def test_a_client_that_leaves_a_websocket(name: str) -> None:
     found = report(name, "websocket")
     assert found["errors"] == []
-    (status,) = found["status"]
-    assert status in HANDLED.get((name, "websocket"), ["cancelled"])
+    (outcome,) = found["outcome"]
+    assert outcome in HANDLED.get((name, "websocket"), ["cancelled"])

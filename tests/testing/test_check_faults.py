@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextvars
 import math
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sentry_sdk
+from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.scope import Scope
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
@@ -37,7 +39,7 @@ from sentry_web.testing.check.expectations import SAME, TRANSPARENT
 from sentry_web.testing.check.properties import properties_of
 from sentry_web.testing.check.search import Trial, constants_of
 from sentry_web.testing.check.subject import subject_of
-from sentry_web.testing.sdk import start_root
+from sentry_web.testing.sdk import HAS_TRANSACTIONS, STREAM, start_root
 from sentry_web.testing.steps import variable
 
 if TYPE_CHECKING:
@@ -301,6 +303,37 @@ def test_isolation(middleware: Any, aspect: str | None) -> None:
     assert aspect in found if aspect else not found
 
 
+@contextmanager
+def streamed_spans_changed(of_segments: bool, **parts: Any) -> Iterator[None]:
+    """Change each segment, or each other streamed span, as it is handed over to be sent."""
+    from sentry_sdk.traces import StreamedSpan
+
+    to_json = StreamedSpan._to_json
+
+    def changed(span: Any) -> Any:
+        written = to_json(span)
+        return {**written, **parts} if written["is_segment"] == of_segments else written
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StreamedSpan, "_to_json", changed)
+        yield
+
+
+def tells_of_spans(of_segments: bool, **parts: Any) -> Any:
+    """An ASGI middleware that changes its segments, or its other streamed spans, before they are sent."""
+
+    def middleware(app: Any) -> Any:
+        wrapped = SentryAsgiMiddleware(app)
+
+        async def asgi(scope: Any, receive: Any, send: Any) -> None:
+            with streamed_spans_changed(of_segments, **parts):
+                await wrapped(scope, receive, send)
+
+        return asgi
+
+    return middleware
+
+
 def tells(**facts: Any) -> Any:
     """An ASGI middleware that changes each event and transaction before it is sent."""
 
@@ -341,6 +374,23 @@ PARITY_FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+#: The same where spans are streamed.
+STREAMED_FAULTS: dict[str, Any] = {
+    "names": tells_of_spans(True, name="other"),
+    "status": tells_of_spans(True, status="ok"),
+    "spans": tells_of_spans(False, name="other"),
+}
+
+
+def tampered_with(fact: str) -> Any:
+    """Return an ASGI middleware that reports this fact as nobody else does."""
+    if fact not in PARITY_FAULTS:
+        return partial(SentryAsgiMiddleware, trusted_proxies="*")
+    if fact in STREAMED_FAULTS and (STREAM.items() <= DEFAULT_OPTIONS.items() or not HAS_TRANSACTIONS):
+        return STREAMED_FAULTS[fact]
+    return tells(**PARITY_FAULTS[fact])
+
+
 def test_a_fault_for_every_fact_of_parity() -> None:
     assert {*PARITY_FAULTS, "user"} == {expected.aspect for expected in SAME}
 
@@ -353,15 +403,12 @@ SPEAKING = Script(
 @pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
 @pytest.mark.parametrize("fact", [*PARITY_FAULTS, "user"])
 def test_same(fact: str) -> None:
-    tampered = (
-        tells(**PARITY_FAULTS[fact]) if fact in PARITY_FAULTS else partial(SentryAsgiMiddleware, trusted_proxies="*")
-    )
     values = {
         "script": SPEAKING,
         "request": RequestSpec(query="q=1", headers=(("X-Forwarded-For", "198.51.100.1"),)),
         "sdk": {"traces_sample_rate": 1.0, "send_default_pii": True},
     }
     ours = partial(SentryWsgiMiddleware, trusted_proxies=())
-    assert fact in broken(Wrap(wsgi=ours, asgi=tampered), "auto", "same", fact, **values)
+    assert fact in broken(Wrap(wsgi=ours, asgi=tampered_with(fact)), "auto", "same", fact, **values)
     pair = Wrap(wsgi=ours, asgi=partial(SentryAsgiMiddleware, trusted_proxies=()))
     assert not broken(pair, "auto", "same", fact, **values)
