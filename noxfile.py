@@ -64,6 +64,7 @@ SAME_EVERYWHERE = (
     "cli/test_commands.py",
     "cli/test_check.py",
     "backends",
+    "docs",
     "frameworks",
     "otel/test_logfire.py",
     "servers",
