@@ -88,7 +88,6 @@ SAME_IN_VARIANTS = (
     "cli",
     "core",
     "demo",
-    "docs",
     "naming",
     "otel",
     "privacy",
