@@ -10,6 +10,8 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import itemgetter, not_
 from re import Pattern
 from typing import Any, NamedTuple
 
@@ -68,6 +70,9 @@ _NESTS = re.compile(r"[@?#{\[]").search
 _DEEPEST_URL = 3
 #: A parameter of a path segment (RFC 3986, 3.3), such as ``;jsessionid=…``.
 _PATH_PARAMETER = re.compile(r"(;([^;/=]+)=)([^;/]+)")
+
+
+_value_of = itemgetter(1)
 
 
 class Filtered(str):
@@ -171,15 +176,15 @@ class Policy:
         if self.headers.mode == "off":
             return {}
         headers = list(headers)[:MOST_HEADERS]
-        if self._all_harmless(headers):
-            return dict(headers)
-        kind_of, budget = self.kinds.of, Budget()
-        return {name: self._header_value(kind_of(name), value, budget) for name, value in headers}
-
-    def _all_harmless(self, headers: list[tuple[str, str]]) -> bool:
-        """Return whether no header name or value needs inspection, the common case without cookies."""
-        whole = "\n".join([value for _, value in headers])
-        return self.kinds.of_all(headers) <= _PLAIN and not _CLOSER_LOOK(whole)
+        kinds = self.kinds.of_each(headers)
+        are_plain = list(map(_PLAIN.__contains__, kinds))
+        if _CLOSER_LOOK("\n".join(compress(map(_value_of, headers), are_plain))):
+            are_plain = [False] * len(headers)
+        reported: dict[str, Text] = dict(headers)
+        budget = Budget()
+        for kind, (name, value) in compress(zip(kinds, headers), map(not_, are_plain)):
+            reported[name] = self._header_value(kind, value, budget)
+        return reported
 
     def _header_value(self, kind: str, value: str, budget: Budget) -> Text:
         if kind == "other" and "://" not in value and value[:1] not in _RELATIVE:
@@ -447,7 +452,12 @@ class Policy:
 
     def client_address(self, request: Request) -> str | None:
         """Return the client's address, or ``None`` if it is unknown or may not be sent."""
-        return self.forwarding.client_address(request.peer, request.header) if self.user_info else None
+        return self.found_address(request) if self.user_info else None
+
+    def found_address(self, request: Request) -> str | None:
+        """Return the client's address, whether or not it may be sent, or ``None`` if it is unknown."""
+        header = request.header if request.may_have(self.forwarding.address_headers) else _no_header
+        return self.forwarding.client_address(request.peer, header)
 
     def scheme(self, request: Request) -> str:
         """Return the scheme that the client used; headers are decoded only if a proxy has sent any."""
@@ -455,6 +465,8 @@ class Policy:
 
     def scheme_and_host(self, request: Request) -> tuple[str, str | None]:
         """Return the scheme and authority that the client used, as reported by trusted proxies."""
+        if not request.may_have(FORWARDING_HEADERS):
+            return request.scheme, request.host
         scheme, host = self.forwarding.scheme_and_host(request.peer, request.header)
         return self._scheme(request, scheme), host or request.host
 
@@ -532,6 +544,10 @@ class Policy:
             }
             known.update({key: value for key, value in optional.items() if value is not None})
         return known
+
+
+def _no_header(name: str) -> None:
+    """Return the value of a header that the request does not have."""
 
 
 @functools.cache

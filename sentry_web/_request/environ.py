@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from itertools import compress, repeat
+from operator import itemgetter
 from typing import Any
 
 from .http import Header, encode_path, encoded_as_sent
@@ -81,11 +82,10 @@ class EnvironRequest(Request):
         names: list[Any] = list(map(_HEADERS.get, strings))
         if None in names:
             names = [_known_header(key) for key in strings]
-        return [
-            (name, value)
-            for name, value in zip(names, strings.values())
-            if name and (value or name not in _MAY_BE_EMPTY)
-        ]
+        headers: list[Header] = list(compress(zip(names, strings.values()), names))
+        if not all(map(itemgetter(1), headers)):
+            headers = [(name, value) for name, value in headers if value or name not in _MAY_BE_EMPTY]
+        return headers
 
 
 #: PEP 3333: both "may be empty or missing", so an empty one is no header.

@@ -39,6 +39,9 @@ def _pair() -> Pattern[str]:
     return re.compile(r'\s*([^\s=;,"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*')
 
 
+_ADDRESS_HEADERS = frozenset(("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-real-ip"))
+
+
 class Forwarding:
     """Whose forwarding headers count: the ``trusted_proxies`` option, made ready.
 
@@ -54,10 +57,12 @@ class Forwarding:
         ValueError: For anything else; the message names the value.
     """
 
-    __slots__ = ("_everyone", "_hops", "_networks", "_private", "_header")
+    __slots__ = ("_everyone", "_hops", "_networks", "_private", "_header", "address_headers")
 
     def __init__(self, trusted_proxies: object = None, header: str | None = None) -> None:
         self._header = header
+        #: The headers that have a say in what the client's address is.
+        self.address_headers = _ADDRESS_HEADERS if header is None else frozenset((header,))
         self._everyone = trusted_proxies == "*"
         self._private = trusted_proxies is None
         self._hops: int | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from operator import itemgetter
 from urllib.parse import quote
 
 from .percent import unquote_plus, unquote_to_bytes
@@ -165,7 +166,7 @@ def index_headers(headers: Iterable[Header]) -> tuple[list[Header], dict[str, st
     Headers are joined only where the index shows that a name is repeated.
     """
     given = list(headers)
-    index = {key.lower(): value for key, value in given}
+    index: dict[str, str] = dict(zip(map(str.lower, map(itemgetter(0), given)), map(itemgetter(1), given)))
     return (given, index) if len(index) == len(given) else index_headers(combine_headers(given))
 
 

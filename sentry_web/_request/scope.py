@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from typing import Any
 
 from .http import Header, encode_path, encoded_as_sent, join_path
@@ -17,6 +17,9 @@ from .request import Request, Server
 
 _KEYS = ("scheme", "root_path", "path", "query_string", "http_version", "server", "client", "raw_path")
 _take: Callable[[Mapping[str, Any]], Any] = itemgetter(*_KEYS)
+#: The lengths of all headers, as they should be.
+_PAIRS = frozenset((2,))
+_decode: Callable[[Any], Any] = methodcaller("decode", "latin-1")
 
 
 class ScopeRequest(Request):
@@ -64,7 +67,7 @@ class ScopeRequest(Request):
     def may_have(self, names: frozenset[str]) -> bool:
         """See :class:`Request`; nothing is decoded for it."""
         if self._raw_headers is None:
-            return True
+            return self._index is None or not self._index.keys().isdisjoint(names)
         lengths, spellings = _forms(names)
         if self._single is None:
             self._single = _single(self._raw_headers)
@@ -99,7 +102,9 @@ class ScopeRequest(Request):
     def _decoded(raw: Any) -> list[Header]:
         # The specification asks for pairs in lower case; not every server and test client obeys
         try:  # two bytes objects each, nearly always
-            return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
+            if _PAIRS.issuperset(map(len, raw)):
+                names = map(str.lower, map(_decode, map(itemgetter(0), raw)))
+                return list(zip(names, map(_decode, map(itemgetter(1), raw))))
         except (AttributeError, TypeError, ValueError):
             pass
         pairs = (item for item in raw if isinstance(item, (list, tuple)) and len(item) == 2)

@@ -41,13 +41,14 @@ def segment_attributes(request: Request, policy: Policy, address: Address) -> di
     attributes: dict[str, Any] = {"url.full": build_url(scheme, host, path) + ("" if query is None else f"?{query}")}
     if query is not None:
         attributes["http.query"] = str(query)
-    headers: dict[str, Any] = {name.lower(): value for name, value in policy.report_headers(request.headers).items()}
+    reported = policy.report_headers(request.headers)
+    headers = dict(zip(map(str.lower, reported), map(str, reported.values())))
     cookies = policy.report_cookies(request.header("cookie")) if "cookie" in headers else None
     if cookies:  # events have them apart from the headers
         headers["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    for name, value in headers.items():
-        # A list since 3.0, as OpenTelemetry's conventions have it
-        attributes[f"http.request.header.{name}"] = str(value) if compat.HAS_TRANSACTIONS else [str(value)]
+    # A list since 3.0, as OpenTelemetry's conventions have it
+    values = headers.values() if compat.HAS_TRANSACTIONS else [[value] for value in headers.values()]
+    attributes.update(zip(map("http.request.header.".__add__, headers), values))
     return attributes
 
 
@@ -61,7 +62,7 @@ def body_attribute(request: Request, policy: Policy) -> dict[str, Any]:
 
 def is_local(request: Request, policy: Policy) -> bool:
     """Return whether a request comes from this machine, by address or host, as Relay's filter for localhost asks."""
-    address = policy.forwarding.client_address(request.peer, request.header)
+    address = policy.found_address(request)
     hosts = [request.header("host") or (request.server or ("",))[0], request.header("x-forwarded-host") or ""]
     return address in _LOCAL or any(_is_local_host(host) for host in hosts)
 

@@ -6,7 +6,9 @@ request data. It outlives the request in scopes of child tasks and threads, so i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import sentry_sdk
@@ -215,10 +217,15 @@ def annotated(value: Any, depth: int = 0) -> Any:
     if kind is dict:
         if _TEXT.issuperset(map(type, value.values())):
             return value  # the common case
-        return {key: item if type(item) is str else annotated(item, depth + 1) for key, item in value.items()}
+        return {**value, **{key: annotated(value[key], depth + 1) for key in _keys_of_others(value)}}
     if isinstance(value, Filtered):
         return AnnotatedValue(str(value), {"rem": [list(value.remark)]}) if depth < _DEEPEST_REMARK else str(value)
     return [annotated(item, depth + 1) for item in value] if isinstance(value, list) else value
+
+
+def _keys_of_others(values: dict[Any, Any]) -> Iterable[Any]:
+    """Return the keys of those values that are no plain texts."""
+    return compress(values, map(not_, map(_TEXT.__contains__, map(type, values.values()))))
 
 
 def capture_error(error: BaseException, options: dict[str, Any], mechanism: str, handled: bool) -> None:

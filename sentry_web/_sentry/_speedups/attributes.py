@@ -7,6 +7,7 @@ written. What is no plain value meets the same questions here.
 from __future__ import annotations
 
 from contextvars import copy_context
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sentry_sdk import utils
@@ -36,7 +37,7 @@ _sdk: dict[str, Any] = {}
 def format_attribute(value: Any) -> Any:
     """Return a value as a span keeps it (``sentry_sdk.utils.format_attribute``)."""
     kind = type(value)
-    if kind in _SET_AS_IS:
+    if kind in _SET_AS_IS or (kind is float and isfinite(value)):
         return value
     return value.copy() if kind is list and _is_uniform(value) else _sdk["format_attribute"](value)
 
@@ -45,9 +46,9 @@ def set_attributes(span: Any, attributes: dict[str, Any]) -> bool:
     """Set several attributes of a span, and return whether that was done."""
     if type(span) is not StreamedSpan:
         return False
-    span.get_attributes().update(
-        {key: value if type(value) in _SET_AS_IS else format_attribute(value) for key, value in attributes.items()}
-    )
+    if not _SET_AS_IS.issuperset(map(type, attributes.values())):
+        attributes = {key: format_attribute(value) for key, value in attributes.items()}
+    span.get_attributes().update(attributes)
     return True
 
 
