@@ -159,13 +159,13 @@ class Secrets:
         for kind, (name, value) in compress(zip(kinds, headers), map(not_, are_harmless)):
             if kind == "cookie":
                 self._add_cookies(normalise(name), value)
+            elif kind in _HOSTS:
+                if _may_hold_url(value) is not None:
+                    self._add_url("//" + value)
             else:
                 self._add_header(kind, value)
 
     def _add_header(self, kind: str, value: str) -> None:
-        if kind in _HOSTS:
-            self._add_url("//" + value)
-            return
         if kind.endswith("address"):
             self._claims.append(value)
         if kind in ("secret", "secret address"):
@@ -325,6 +325,8 @@ def _may_be_url(value: str) -> bool:
 
 
 _value_of = itemgetter(1)
+#: Finds the parts of a JWT that are long enough to be recognised.
+_long_parts = re.compile(r"[^.]{16,}").findall
 _may_be_decoded = re.compile(r"%|[^\x00-\x7f]").search
 _is_marked = re.compile("[@?#]").search
 #: Finds something in each text for which ``_may_be_url`` is true, and in few others.
@@ -359,7 +361,7 @@ def derived_from(value: str) -> set[str]:
     if "%" in value or "+" in value:
         forms.update(*[_base64_and_hex(decode(value).encode()) for decode in (unquote, unquote_plus)])
     if value.startswith("eyJ"):
-        forms.update([part for part in value.split(".") if len(part) >= 16])
+        forms.update(_long_parts(value))
     return forms
 
 

@@ -156,13 +156,20 @@ class RedactingProcessor:
         links = compat.links_of(span)
         if links:
             _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
-        if attributes.get("sentry.segment.name") != self._clean_name:  # which the SDK sets as a span ends
-            self._redact_trace_header(redactor, compat.segment_of(span))
+        name = values.get("sentry.segment.name")  # which the SDK sets as a span ends
+        if name != self._clean_name:
+            self._redact_trace_header(redactor, compat.segment_of(span), name if redacted is values else None)
 
-    def _redact_trace_header(self, redactor: Redactor, segment: Any) -> None:
-        """Redact the segment's name in the envelopes' trace header, which is fixed at its first use."""
+    def _redact_trace_header(self, redactor: Redactor, segment: Any, harmless: str | None) -> None:
+        """Redact the segment's name in the envelopes' trace header, which is fixed at its first use.
+
+        Args:
+            redactor: The redactor.
+            segment: The segment.
+            harmless: A name that holds no secret.
+        """
         name = str(getattr(segment, "name", ""))
-        if redactor.redact(name, chosen=True) == name and SUBSTITUTE not in name:
+        if SUBSTITUTE not in name and (name == harmless or redactor.redact(name, chosen=True) == name):
             self._clean_name = name
             return
         header = compat.trace_header_of(segment)

@@ -1,11 +1,13 @@
-"""Starts the child spans of a request without a fork of the current scope.
+"""Starts the child spans of a request without a fork of the current scope, and without a UUID for an id.
 
-The SDK makes a fork for each span that it starts, and drops it again at once. What is not started as nearly all spans
-are (with a span filter that matches, an argument that is deprecated, in another mode) is left to the SDK.
+The SDK makes a fork for each span that it starts, and drops it again at once; of a UUID it takes the last digits. What
+is not started as nearly all spans are (with a span filter that matches, an argument that is deprecated, in another
+mode) is left to the SDK.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
@@ -57,12 +59,20 @@ def _child(parent: Any, arguments: dict[str, Any]) -> Any:
     arguments.setdefault("sampled", parent.sampled)
     transaction = parent.containing_transaction
     child = Span(
-        trace_id=parent.trace_id, parent_span_id=parent.span_id, containing_transaction=transaction, **arguments
+        trace_id=parent.trace_id, parent_span_id=_id_of(parent), containing_transaction=transaction, **arguments
     )
     recorder = transaction and transaction._span_recorder  # noqa: SLF001
     if recorder:
+        _id_of(child)
         recorder.add(child)
     return child
+
+
+def _id_of(span: Any) -> Any:
+    """Return the id of a span, which is made now if it has none yet (``span_id``)."""
+    if not span._span_id:  # noqa: SLF001
+        span._span_id = os.urandom(8).hex()  # noqa: SLF001
+    return span._span_id  # noqa: SLF001
 
 
 def start_streamed(
@@ -76,16 +86,18 @@ def start_streamed(
     kind = type(parent)
     if kind is StreamedSpan:
         if not is_ignored_span(name, attributes):
-            return StreamedSpan(
+            child = StreamedSpan(
                 name=name,
                 attributes=attributes,
                 active=active,
                 scope=scope,
                 segment=parent._segment,  # noqa: SLF001
                 trace_id=parent.trace_id,
-                parent_span_id=parent.span_id,
+                parent_span_id=_id_of(parent),
                 parent_sampled=parent.sampled,
             )
+            _id_of(child)
+            return child
     elif kind is NoOpStreamedSpan and is_default and not is_ignored_span(name, attributes):
         return NoOpStreamedSpan(
             name=name,
