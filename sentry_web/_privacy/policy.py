@@ -181,6 +181,8 @@ class Policy:
         if _CLOSER_LOOK("\n".join(compress(map(_value_of, headers), are_plain))):
             are_plain = [False] * len(headers)
         reported: dict[str, Text] = dict(headers)
+        if all(are_plain):
+            return reported
         budget = Budget()
         for kind, (name, value) in compress(zip(kinds, headers), map(not_, are_plain)):
             reported[name] = self._header_value(kind, value, budget)

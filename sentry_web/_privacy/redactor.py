@@ -159,7 +159,7 @@ class Redactor:
         self._show = show
         known = list(filterfalse(SUBSTITUTE.__contains__, sorted(set(values), key=len, reverse=True)))
         self._all = self._certain = _Values(known, blocks)
-        if any(map(words.__contains__, known)):
+        if words and any(map(words.__contains__, known)):
             self._certain = _Values([value for value in known if value not in words], blocks)
         #: Whether the two kinds of texts are searched for different values.
         self.has_words = self._certain is not self._all

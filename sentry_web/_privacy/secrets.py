@@ -193,12 +193,13 @@ class Secrets:
             if len(value) < MINIMUM:
                 continue
             if rule is None or rule.mode == "off" or rule.hides(name):
-                inner = _unquoted(value)
+                is_quoted = '"' in value
+                inner = _unquoted(value) if is_quoted else value
                 if name and (rule or _PLAIN).is_sensitive(name):
                     self._add(inner, name)
                 elif looks_random(inner) or (not name and not is_words(inner)):
                     self._add(inner)
-                if inner != value.strip('"') and inner in self._values:
+                if is_quoted and inner != value.strip('"') and inner in self._values:
                     self._add(value.strip('"'))
 
     def _add_joined_cookies(self, header: str) -> None:
@@ -214,17 +215,17 @@ class Secrets:
         """Add a credential: without its scheme, its decoded Basic parts (RFC 7617) and its parameters."""
         value = value.strip()
         scheme, _, token = value.partition(" ")
-        token = token.strip()
-        if token and scheme.lower() in _SCHEMES:
+        scheme, token = scheme.lower(), token.strip()
+        if token and scheme in _SCHEMES:
             self._add(token)
-            if scheme.lower() == "basic":
+            if scheme == "basic":
                 user, _, password = _decode_base64(token).partition(":")
                 if looks_random(user) or not is_words(user):
                     self._add(user)
                 self._add(password, "password")
         else:
             self._add(value, "secret")
-        if scheme.lower() not in _OPAQUE:
+        if scheme not in _OPAQUE:
             for quoted, plain in _parameter().findall(self._first(value, "=")):
                 self._add((quoted or plain).strip(":"))  # RFC 8941, 3.3.5: a byte sequence
         self._add_url(value)
@@ -321,7 +322,9 @@ def holds_no_secret(headers: Sequence[tuple[str, str]], policy: Policy) -> bool:
 
 def _may_be_url(value: str) -> bool:
     """Return whether a text may have a part that a URL with a secret has."""
-    return _is_marked(value) is not None or (";" in value and ("://" in value or "\n/" in value or value[:1] == "/"))
+    if _may_be_marked(value) is None:
+        return False
+    return _is_marked(value) is not None or "://" in value or "\n/" in value or value[:1] == "/"
 
 
 _value_of = itemgetter(1)
@@ -329,6 +332,8 @@ _value_of = itemgetter(1)
 _long_parts = re.compile(r"[^.]{16,}").findall
 _may_be_decoded = re.compile(r"%|[^\x00-\x7f]").search
 _is_marked = re.compile("[@?#]").search
+#: The same for parts of a path, which are such only in what has a path.
+_may_be_marked = re.compile("[@?#;]").search
 #: Finds something in each text for which ``_may_be_url`` is true, and in few others.
 _may_hold_url = re.compile("[@?#]|://|^/", re.MULTILINE).search
 
