@@ -100,10 +100,6 @@ class HeaderKinds:
         kinds: list[Any] = list(map(self._known.get, map(_name_of, headers)))
         return [self.of(name) for name, _ in headers] if None in kinds else kinds
 
-    def of_all(self, headers: Sequence[tuple[str, str]]) -> set[str]:
-        """Return the set of kinds among some headers."""
-        return set(self.of_each(headers))
-
     def _find_kind(self, name: str, normal: str) -> str:
         kind = _kind_of(normal)
         if kind == "cookie":

@@ -7,7 +7,8 @@ their data, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, repeat
 from operator import getitem
 from typing import Any
 
@@ -48,6 +49,7 @@ _SOURCES = ("sentry.segment.name.source", "sentry.span.source")
 _ANNOTATED = frozenset(("headers", "cookies", "query_string", "data"))
 #: Parts of an event that contain stack frames.
 _STACKS = frozenset(("exception", "stacktrace", "threads"))
+_EXCEPTION = ("value", "mechanism")
 _BREADCRUMB = ("message", "data", "category")
 #: Parts of a log or metric that contain text.
 _RECORD = ("body", "name")
@@ -215,33 +217,32 @@ def _redacted(redactor: Redactor, values: dict[str, Any]) -> dict[str, Any]:
 
 def _places(event: dict[str, Any]) -> list[Place]:
     """Return the places of all values in an event."""
-    places: list[Place] = [(event, key, False) for key in _WHOLE if event.get(key)]
-    places += [(event, key, True) for key in _CHOSEN if event.get(key)]
+    places: list[Place] = [*_filled(event, _WHOLE), *_filled(event, _CHOSEN, True)]
     request = event.get("request")
     if isinstance(request, dict):
         places += [(request, key, key in _REQUEST_CHOSEN) for key in request]
     if event.get("transaction") and (event.get("transaction_info") or {}).get("source") not in _FROM_CODE:
         places.append((event, "transaction", True))
     for entry in _values(event, "exception") + _values(event, "threads"):
-        places += [(entry, key, False) for key in ("value", "mechanism") if entry.get(key)]
+        places += _filled(entry, _EXCEPTION)
         for stacktrace in (entry.get("stacktrace"), entry.get("raw_stacktrace")):
             frames = (stacktrace or {}).get("frames") or ()
             places += [(frame, "vars", False) for frame in frames if frame.get("vars")]
     for crumb in _values(event, "breadcrumbs"):
-        places += [(crumb, key, False) for key in _BREADCRUMB if crumb.get(key)]
+        places += _filled(crumb, _BREADCRUMB)
     for span in event.get("spans") or ():
-        _add_places_of_span(places, span, _SPAN_CHOSEN)
+        places += (*_filled(span, _SPAN), *_filled(span, _SPAN_CHOSEN, True))
     for name, context in (event.get("contexts") or {}).items():
         if name == "trace":
-            _add_places_of_span(places, context, _TRACE_CHOSEN)
+            places += (*_filled(context, _SPAN), *_filled(context, _TRACE_CHOSEN, True))
         elif context:
             places.append((event["contexts"], name, name in _PROCESS))
     return places
 
 
-def _add_places_of_span(places: list[Place], span: dict[str, Any], chosen: Iterable[str]) -> None:
-    places += [(span, key, False) for key in _SPAN if span.get(key)]
-    places += [(span, key, True) for key in chosen if span.get(key)]
+def _filled(container: dict[str, Any], keys: Sequence[str], chosen: bool = False) -> Iterable[Place]:
+    """Return those of some places in a container that are not empty."""
+    return compress(zip(repeat(container), keys, repeat(chosen)), map(container.get, keys))
 
 
 def _leave_out(event: dict[str, Any]) -> None:
@@ -288,8 +289,10 @@ def _add_own_stack(event: dict[str, Any]) -> None:
 
     The SDK would add it after all processors have run.
     """
+    if event.get("type") or not _STACKS.isdisjoint(event):
+        return
     options = sentry_sdk.get_client().options
-    if not options.get("attach_stacktrace") or event.get("type") or not _STACKS.isdisjoint(event):
+    if not options.get("attach_stacktrace"):
         return
     stacktrace = compat.current_stacktrace(options)
     event["threads"] = {"values": [{"stacktrace": stacktrace, "crashed": False, "current": True}]}

@@ -105,8 +105,7 @@ class TransactionRoot:
         self._transaction.set_data(key, value)
 
     def set_attributes(self, attributes: dict[str, Any]) -> None:
-        for key, value in attributes.items():
-            self._transaction.set_data(key, value)
+        self._transaction.update_data(attributes)
 
     def link(self, trace: str) -> None:
         self._transaction.set_data("sentry.previous_trace", trace)

@@ -92,6 +92,7 @@ ENTRY_POINTS = {
     "_sentry._speedups.attributes.to_transport_format": "what sentry-sdk's batchers call",
     "_sentry._speedups.attributes.estimate_size": "the same",
     "_sentry._speedups.child_spans._child": "the same as start_child() of the SDK, within it",
+    "_sentry._speedups.child_spans._id_of": "what these ask for the id of a span",
     "_sentry._speedups.child_spans.start": "what the application calls, by start_span()",
     "_sentry._speedups.child_spans.start_streamed": "the same",
     "_sentry._speedups.log_records.extra_from_record": "what sentry-sdk's handlers call",

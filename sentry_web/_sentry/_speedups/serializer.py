@@ -151,6 +151,11 @@ def write(
     return written
 
 
+def _keys_of_others(values: dict[Any, Any]) -> Iterable[Any]:
+    """Yield the keys of those values that are neither texts nor whole numbers; they may be replaced meanwhile."""
+    return compress(values, map(not_, map(_PLAIN.__contains__, map(type, values.values()))))
+
+
 class _Level:
     """The rules for the values in one container.
 
@@ -211,13 +216,15 @@ class _Writer:
             return self.node(event, None, place, level)
         self._ids[id(event)] = event
         written = event.copy()
-        for key, item in event.items():
-            if type(item) in _PLAIN and self._short == sys.maxsize:
-                continue
+        for key in _keys_of_others(written) if self._short == sys.maxsize else written:
+            item = written[key]
             inner = place.inner.get(key, PLAIN)
             if inner is REQUEST and type(item) is dict and "data" not in item and _TEXT.issuperset(map(type, item)):
                 inner = PLAIN
-            written[key] = self._child(item, (None, key), inner, level)
+            if inner is PLAIN:
+                written[key] = self._plain(item, (None, key), level.deepest - 1)
+            else:
+                written[key] = self.node(item, (None, key), inner, level)
         return written
 
     # --- plain values, outside of databags ---
@@ -259,15 +266,16 @@ class _Writer:
         if not _TEXT.issuperset(map(type, written)):
             return self.node(value, path, PLAIN, _Level(PLAIN, False, None, None, deepest))
         values, short = written.values(), self._short
-        if short != sys.maxsize and max(map(len, filter(_is_text, values)), default=0) > short:
-            keys = list(written)  # in their order, in which remarks are added
-        else:
-            keys = list(compress(written, map(not_, map(_PLAIN.__contains__, map(type, values)))))
-        for key in keys:
+        is_long = short != sys.maxsize and max(map(len, filter(_is_text, values)), default=0) > short
+        if not is_long and _PLAIN.issuperset(map(type, values)):
+            return written
+        for key in written if is_long else _keys_of_others(written):  # in their order, in which remarks are added
             item = written[key]
             kind = type(item)
             if kind is dict:
                 written[key] = self._plain_dictionary(item, (path, key), deepest - 1)
+            elif kind is datetime and item.tzinfo is timezone.utc:
+                written[key] = timestamp(item)
             elif kind is not float or not isfinite(item):
                 written[key] = self._plain(item, (path, key), deepest - 1)
         return written
