@@ -100,17 +100,17 @@ class _Values:
         self.heads = list(dict.fromkeys(map(_head_of, everything)))
         #: Canonical forms of values that an escaping changes: their beginning, the whole, and whether it is a block.
         self.forms: dict[str, tuple[list[str], bool]] = {}
-        self._left = _MOST_FORM_CHARACTERS
         #: Whether all of them are searched for.
         self.complete = True
         odd = list(filterfalse(_UNCHANGED, everything))
-        for value in odd:
-            self._add_forms(value[:ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
         #: A text without any of these has no value as it is, and no secret that is known by its shape.
         self.marks = self.marks_in_json = (*self.heads, *LITERALS)
         #: The length of the longest text that is searched for them as it is.
         self.longest = _FEW // len(self.marks)
         if odd:
+            self._left = _MOST_FORM_CHARACTERS
+            for value in odd:
+                self._add_forms(value[:ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
             self.marks_in_json = (*[_in_json(head)[1:-1] for head in self.heads], *LITERALS)
 
     def _add_forms(self, value: str, block: bool) -> None:

@@ -99,8 +99,9 @@ class Secrets:
         #: Those of the secrets that may be ordinary words.
         self.words: set[str] = set()
         self._add_headers(request.headers)
-        claims, self._claims = self._claims, []
+        claims = self._claims
         if response_headers:
+            self._claims = []  # what a response says of addresses is nobody's
             self._add_headers(list(response_headers))
         self._add_all(self._policy.query_secrets(request.query, self._budget))
         self._add_url(request.path)
@@ -117,7 +118,7 @@ class Secrets:
         chosen = sorted(self._values, key=len, reverse=True)
         if len(chosen) > _MOST_SECRETS or sum(map(len, chosen)) > _MOST_CHARACTERS:
             chosen = self._within_bounds(chosen)
-        likely = filter(str.isascii, filterfalse(self.words.__contains__, chosen))
+        likely = filterfalse(self.words.__contains__, filter(str.isascii, chosen))
         derived = frozenset(islice(likely, _MOST_DERIVED))
         if len(chosen[0]) > LONGEST:
             for value in chosen:
@@ -180,15 +181,15 @@ class Secrets:
 
     def _add_cookies(self, key: str, header: str) -> None:
         """Add the cookies with a sensitive name, and those that look random if they are not sent."""
-        rule = self._policy.cookies
-        if key != "set_cookie" and "," in header:
+        rule, is_set = self._policy.cookies, key == "set_cookie"
+        if "," in header and not is_set:
             self._add_joined_cookies(header)
-        for part in [header] if key == "set_cookie" else self._first(header, ";").split(";"):
+        for part in [header] if is_set else self._first(header, ";").split(";"):
             name, _, value = part.partition("=")
-            if key == "set_cookie":
+            if is_set:
                 value = value.partition(";")[0]
             name, value = name.strip(), value.strip()
-            if not value and name:  # a cookie without a name (RFC 6265, 5.2)
+            if not value:  # a cookie without a name (RFC 6265, 5.2)
                 name, value = "", name
             if len(value) < MINIMUM:
                 continue
@@ -232,7 +233,7 @@ class Secrets:
 
     def _add_url(self, value: str) -> None:
         """Add the secrets in a text that is, or contains, a URL."""
-        if _may_be_url(value):
+        if _may_be_marked(value) is not None and _may_be_url(value):
             self._add_all(self._policy.url_secrets(value, self._budget))
 
     def _add_all(self, secrets: Iterator[tuple[str, str]]) -> None:
@@ -322,9 +323,7 @@ def holds_no_secret(headers: Sequence[tuple[str, str]], policy: Policy) -> bool:
 
 def _may_be_url(value: str) -> bool:
     """Return whether a text may have a part that a URL with a secret has."""
-    if _may_be_marked(value) is None:
-        return False
-    return _is_marked(value) is not None or "://" in value or "\n/" in value or value[:1] == "/"
+    return _is_marked(value) is not None or (";" in value and ("://" in value or "\n/" in value or value[:1] == "/"))
 
 
 _value_of = itemgetter(1)
@@ -332,7 +331,7 @@ _value_of = itemgetter(1)
 _long_parts = re.compile(r"[^.]{16,}").findall
 _may_be_decoded = re.compile(r"%|[^\x00-\x7f]").search
 _is_marked = re.compile("[@?#]").search
-#: The same for parts of a path, which are such only in what has a path.
+#: Finds something in each text for which ``_may_be_url`` is true.
 _may_be_marked = re.compile("[@?#;]").search
 #: Finds something in each text for which ``_may_be_url`` is true, and in few others.
 _may_hold_url = re.compile("[@?#]|://|^/", re.MULTILINE).search

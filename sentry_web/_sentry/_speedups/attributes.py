@@ -7,7 +7,9 @@ written. What is no plain value meets the same questions here.
 from __future__ import annotations
 
 from contextvars import copy_context
+from itertools import compress
 from math import isfinite
+from operator import not_
 from typing import TYPE_CHECKING, Any
 
 from sentry_sdk import utils
@@ -46,8 +48,9 @@ def set_attributes(span: Any, attributes: dict[str, Any]) -> bool:
     """Set several attributes of a span, and return whether that was done."""
     if type(span) is not StreamedSpan:
         return False
-    if not _SET_AS_IS.issuperset(map(type, attributes.values())):
-        attributes = {key: format_attribute(value) for key, value in attributes.items()}
+    others = list(compress(attributes, map(not_, map(_SET_AS_IS.__contains__, map(type, attributes.values())))))
+    if others:
+        attributes = {**attributes, **{key: format_attribute(attributes[key]) for key in others}}
     span.get_attributes().update(attributes)
     return True
 
