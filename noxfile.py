@@ -324,6 +324,16 @@ def otlp(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Attack the package for longer than a suite may take; at most 45 minutes, or `SOAK=small`, `SOAK=full`.
+
+    `-- PART` runs one part; `-- --write` writes docs/soak.md.
+    """
+    _install_wheel(session, "servers")
+    session.run("python", str(TESTS / "soak" / "run.py"), *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure what a request costs beside what others add to it; `-- --part rows`, `-- --write` and more (see --help).
 

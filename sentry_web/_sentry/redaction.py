@@ -58,6 +58,10 @@ _RECORD = ("body", "name")
 Place = tuple[Any, Any, bool]
 
 
+#: Methods whose requests have no body that anybody reads (RFC 9110, 9.3), unless they announce one.
+_WITHOUT_BODY = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+
+
 class RedactingProcessor:
     """An event processor of sentry-sdk that replaces the secret values of one request in each event.
 
@@ -113,6 +117,8 @@ class RedactingProcessor:
 
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
+        if self.misses_body():
+            return False
         redactor = self._redactor()
         if not redactor.complete or self._outcome.faulty:
             _leave_out(event)
@@ -177,6 +183,16 @@ class RedactingProcessor:
         header = compat.trace_header_of(segment)
         if header.get("transaction"):
             header["transaction"] = redactor.redact(header["transaction"], chosen=True)
+
+    def misses_body(self) -> bool:
+        """Return whether a function of ours has failed while not all of the body was seen: it may hold secrets."""
+        request = self._request
+        if not self._outcome.faulty or request.kind != "http":
+            return False
+        seen, length = 0 if request.body is None else request.body.size, request.header("content-length")
+        if length:
+            return not length.isdecimal() or int(length[:18]) > seen
+        return not seen and request.method not in _WITHOUT_BODY
 
     def _redactor(self) -> Redactor:
         """Return the redactor, which is rebuilt when more of the request's body or the response's headers is known."""
@@ -378,6 +394,8 @@ def redact_telemetry(scope: Scope, telemetry: Any) -> bool:
     """
     for processor in compat.processors_of(scope):
         if isinstance(processor, RedactingProcessor):
+            if processor.misses_body():
+                return False
             processor.complete(telemetry)
             if isinstance(telemetry, dict):
                 processor.redact_record(telemetry)

@@ -1152,6 +1152,11 @@ FAULTS: tuple[Fault, ...] = (
     fault("servers_own_signal", "it is an error", Replace("takes_over_socket", answers(False))),
     fault("same_exception_is_an_error", "it is a signal anywhere", Replace("takes_over_socket", answers(True))),
     fault("before_the_lifespan_ends", "what is waiting stays where it is", Replace("Exchange.flush", does_nothing)),
+    fault(
+        "body_that_was_not_seen",
+        "texts are sent as they are",
+        Replace("RedactingProcessor.misses_body", answers(False)),
+    ),
     fault("nothing_long_is_remembered", "long addresses are", Replace("forwarding:_SHORT", becomes(10**9))),
     fault(
         "servers_record_of_an_exception",

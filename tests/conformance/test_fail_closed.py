@@ -54,7 +54,7 @@ REQUEST = RequestSpec(
 WAYS = ("message", "error log", "breadcrumb", "extra", "tag", "span", "root span", "local variable")
 STEPS = tuple(
     Say(way, form, secret) for way, secret in zip(WAYS, [*SECRETS.values()] * 3) for form in ("plain", "repr of JSON")
-)
+) + tuple(Say(way, "plain", SECRETS["body"]) for way in WAYS if way != "extra")
 SCRIPT = Script(
     (
         ReadBody(),
@@ -153,6 +153,12 @@ def test_no_secret_leaves_when_a_function_of_ours_raises(name):
 
 #: The request cannot be opened; it cannot be recorded; its exception cannot be captured.
 FAILING = ("_request.request.Outcome.__init__", "_sentry.compat.transaction_name", "_naming.frameworks.unwrap")
+
+
+@pytest.mark.parametrize("mode", TRACED)
+@pytest.mark.parametrize("name", ["_request.wsgi_input.watch_input", "_request.wsgi_input._Reader.read"])
+def test_secrets_of_a_body_that_was_not_seen_stay_in_no_text(name, mode):
+    assert leaked(WSGI, mode, Breaker(), [FUNCTIONS[name]]) == []
 
 
 @pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)

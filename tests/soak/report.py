@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-#: ``SOAK=small`` shows that everything runs; ``full``, the default, takes about 45 minutes of two cores.
-SIZES = ("small", "full")
-SIZE = os.environ.get("SOAK", "full")
+#: ``SOAK=small`` shows that everything runs; ``usual`` takes at most 45 minutes of two cores; ``full`` takes hours.
+SIZES = ("small", "usual", "full")
+SIZE = os.environ.get("SOAK", "usual")
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 
 HEAD = """\
@@ -24,17 +22,17 @@ HEAD = """\
 What the package is put through beside the test suite, for longer than a suite may take: `nox -s soak`, weekly in
 CI. Each row is one attack, on loopback; *tried* is how often, *survived* how often nothing was different from what is
 promised, *worst* the figure that came closest to a bound. The command of each part runs it alone; `SOAK=small` is a
-trial run of a few minutes. What every cache and collection is bounded by is listed in
+trial run of a few minutes, `SOAK=full` takes hours. What every cache and collection is bounded by is listed in
 [architecture.md](architecture.md#what-grows-with-input).
 
 """
 
 
-def size(small: int, full: int) -> int:
-    """Return a count for the size of this run."""
+def size(small: int, usual: int, full: int | None = None) -> int:
+    """Return a count for the size of this run; ``full`` is ``usual`` where it is not given."""
     if SIZE not in SIZES:
         raise SystemExit(f"SOAK={SIZE!r} (expected one of {', '.join(SIZES)})")
-    return small if SIZE == "small" else full
+    return {"small": small, "usual": usual, "full": usual if full is None else full}[SIZE]
 
 
 @dataclass
@@ -100,16 +98,4 @@ TITLES = {
     "load": "Many requests",
     "cardinality": "Names that a stranger makes",
     "backends": "Backends in trouble",
-    "processes": "Processes, threads and loops",
 }
-
-
-def save(rows: list[Row], path: Path) -> None:
-    """Write the rows for a later run of other parts."""
-    path.write_text(json.dumps([asdict(each) for each in rows], indent=1), encoding="utf-8")
-
-
-def load(path: Path) -> list[Row]:
-    """Read rows that ``save`` has written."""
-    documents: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return [Row(**document) for document in documents]

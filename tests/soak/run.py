@@ -1,7 +1,7 @@
-"""Run the soak: ``python tests/soak/run.py [PART …] [--write]``; ``SOAK=small`` for a trial run.
+"""Run the soak: ``python tests/soak/run.py [PART …] [--write]``.
 
-The parts are the modules beside this one. With ``--write`` the report goes into ``docs/soak.md``; the rows of parts
-that were not run are kept. It exits with 1 where something was not survived.
+The parts are the modules beside this one. ``SOAK=small`` is a trial run, ``SOAK=full`` takes hours. With ``--write``
+the report of all parts goes into ``docs/soak.md``. It exits with 1 where something was not survived.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> int:
     for part in arguments.part or TITLES:
         print(f"--- {part} ({SIZE})", flush=True)
         rows += import_module(f"soak.{part}").run()
-    if arguments.write:
+    if arguments.write and not arguments.part:
         PAGE.write_text(page(rows), encoding="utf-8")
     failed = [each for each in rows if each.failed]
     print(f"{len(rows) - len(failed)} of {len(rows)} rows survived")
