@@ -7,6 +7,7 @@ their data, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress, repeat
 from operator import getitem
@@ -45,6 +46,8 @@ _PROCESS = frozenset(("runtime", "os", "device", "app", "browser", "culture", "c
 #: Attributes of a streamed span with names.
 _NAMES = frozenset(("", "sentry.segment.name", "sentry.transaction", "http.route"))
 _SOURCES = ("sentry.segment.name.source", "sentry.span.source")
+#: An address in which there is nothing to filter.
+_PLAIN_URL = re.compile("[^?#@;]*").fullmatch
 #: Parts of an event's request that the policy scrubs, whose remarks are added when all other processors have run.
 _ANNOTATED = frozenset(("headers", "cookies", "query_string", "data"))
 #: Parts of an event that contain stack frames.
@@ -125,6 +128,9 @@ class RedactingProcessor:
         _redact(redactor, _places(event))
         request = event.get("request")
         if isinstance(request, dict):
+            url = request.get("url")
+            if isinstance(url, str) and not _PLAIN_URL(url):  # as Quart's integration writes it, with the query
+                request["url"] = str(self._policy.scrub_url(url))
             for key in _ANNOTATED.intersection(request):
                 request[key] = annotated(request[key])
         return True

@@ -25,7 +25,7 @@ README = ROOT / "README.md"
 QUICKSTART = ROOT / "docs" / "quickstart.md"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 VISITOR = Path(__file__).with_name("visitor.py")
-SECRET = "very-secret-1"
+SECRET = "very-secret"
 #: What the README leaves to the reader: a view that fails.
 VIEWS = {
     "Flask": """

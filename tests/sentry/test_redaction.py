@@ -360,6 +360,25 @@ def test_what_an_integration_leaves_without_a_name_gets_ours(driver: Driver, run
     assert [event.name for event in events.messages + events.roots] == ["/books/7", "/books/7"]
 
 
+def test_an_address_with_the_query_is_filtered_though_its_token_is_made_of_words(driver: Driver, run: Any) -> None:
+    """As Quart's integration writes it. Words in an address are no secrets by themselves, but parts of names."""
+    request = RequestSpec(path="/books/7", query="token=very-secret&page=2")
+
+    def address(event: dict[str, Any], hint: Any) -> dict[str, Any]:
+        url = "https://shop.example/books/very-secret?token=very-secret&page=2"
+        return {**event, "request": {**event.get("request", {}), "url": url}}
+
+    def integrate() -> None:
+        sentry_sdk.get_isolation_scope().add_event_processor(address)  # type: ignore[arg-type]
+        message()
+
+    events: Events = run(driver, doing(integrate), request)
+    reports = [event for event in events.all if event.get("request")]
+    assert {report["request"]["url"] for report in reports} == {
+        "https://shop.example/books/very-secret?token=[Filtered]&page=2"
+    }
+
+
 # --- failing closed --------------------------------------------------------------------------------------------------
 
 
