@@ -1157,6 +1157,11 @@ FAULTS: tuple[Fault, ...] = (
         "texts are sent as they are",
         Replace("RedactingProcessor.misses_body", answers(False)),
     ),
+    fault(
+        "address_with_the_query_is_filtered",
+        "an integration's is kept",
+        Edit("RedactingProcessor._redact_event", "isinstance(url, str) and not _PLAIN_URL(url)", "False"),
+    ),
     fault("nothing_long_is_remembered", "long addresses are", Replace("forwarding:_SHORT", becomes(10**9))),
     fault(
         "servers_record_of_an_exception",
