@@ -124,9 +124,10 @@ _USERS: tuple[Any, ...] = ((None, None), ({"id": "1"}, None), ({"id": "1"}, {"id
 
 def _agrees() -> bool:
     Scope.get_global_scope()  # which sentry_sdk.init makes, too
+    current: Any = None
     for settings, users in product(_SETTINGS, _USERS):
         options = {"trace_lifecycle": "stream", "traces_sample_rate": 1.0, **settings}
-        current: Any = enter_scopes(client_with(**options), RedactingScope)
+        current = enter_scopes(client_with(**options), RedactingScope)
         root = start_span("root", parent_span=None)
         isolation: Any = Scope.get_isolation_scope()
         isolation._user, current._user = users
