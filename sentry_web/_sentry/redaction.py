@@ -79,7 +79,7 @@ class RedactingProcessor:
         "renames",
         "_request",
         "_policy",
-        "_outcome",
+        "outcome",
         "_name_event",
         "_cached",
         "_cached_for",
@@ -95,7 +95,7 @@ class RedactingProcessor:
         self.renames = False
         self._request = request
         self._policy = policy
-        self._outcome = outcome
+        self.outcome = outcome
         self._cached: Redactor | None = None
         #: The size of the body and the headers of the response when it was made.
         self._cached_for: tuple[int, Any] = (0, None)
@@ -123,7 +123,7 @@ class RedactingProcessor:
         if self.misses_body():
             return False
         redactor = self._redactor()
-        if not redactor.complete or self._outcome.faulty:
+        if not redactor.complete or self.outcome.faulty:
             _leave_out(event)
         _redact(redactor, _places(event))
         request = event.get("request")
@@ -155,11 +155,10 @@ class RedactingProcessor:
     def redact_span(self, span: Any) -> None:
         """Redact a streamed span."""
         redactor = self._redactor()
-        attributes = span.get_attributes()
-        values = {**attributes, "": span.name}
+        values = {**span.get_attributes(), "": span.name}
         redacted = _redacted(redactor, values) if redactor.has_words else redactor.redact(values)
         if redacted is not values:
-            are_from_code = not _FROM_CODE.isdisjoint(map(attributes.get, _SOURCES))
+            are_from_code = not _FROM_CODE.isdisjoint(map(values.get, _SOURCES))
             for key, value in redacted.items():
                 if value is values[key] or (are_from_code and key in _NAMES):
                     continue
@@ -167,8 +166,8 @@ class RedactingProcessor:
                     span.set_attribute(key, value)
                 else:
                     span.name = value
-        links = compat.links_of(span)
-        if links:
+        if compat.links_of(span):
+            links = compat.links_of(span)
             _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
         name = values.get("sentry.segment.name")  # which the SDK sets as a span ends
         if name != self._clean_name:
@@ -193,7 +192,7 @@ class RedactingProcessor:
     def misses_body(self) -> bool:
         """Return whether a function of ours has failed while not all of the body was seen: it may hold secrets."""
         request = self._request
-        if not self._outcome.faulty or request.kind != "http":
+        if not self.outcome.faulty or request.kind != "http":
             return False
         seen, length = 0 if request.body is None else request.body.size, request.header("content-length")
         if length:
@@ -203,9 +202,9 @@ class RedactingProcessor:
     def _redactor(self) -> Redactor:
         """Return the redactor, which is rebuilt when more of the request's body or the response's headers is known."""
         body = self._request.body
-        known = 0 if body is None else body.size, self._outcome.headers
+        known = 0 if body is None else body.size, self.outcome.headers
         if self._cached is None or known != self._cached_for:
-            pairs = header_pairs(self._outcome.headers)
+            pairs = header_pairs(self.outcome.headers)
             if self._cached is None or known[0] != self._cached_for[0] or not holds_no_secret(pairs, self._policy):
                 self._cached = Redactor.of(Secrets(self._request, self._policy, pairs), _show)
             self._cached_for = known
@@ -400,7 +399,7 @@ def redact_telemetry(scope: Scope, telemetry: Any) -> bool:
     """
     for processor in compat.processors_of(scope):
         if isinstance(processor, RedactingProcessor):
-            if processor.misses_body():
+            if processor.outcome.faulty and processor.misses_body():
                 return False
             processor.complete(telemetry)
             if isinstance(telemetry, dict):

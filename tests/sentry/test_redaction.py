@@ -442,7 +442,7 @@ def test_events_of_any_shape_are_bearable(event: dict[str, Any]) -> None:
 
 def test_odd_response_headers_are_no_reason_to_fail() -> None:
     redact = processor()
-    redact._outcome.headers = [(b"x-token", b"Another-1"), "odd", (b"a",), None]  # type: ignore[list-item]
+    redact.outcome.headers = [(b"x-token", b"Another-1"), "odd", (b"a",), None]  # type: ignore[list-item]
     with recording():  # without attach_stacktrace, a default of sentry-sdk 3
         sent = redact({"message": f"{SECRET} Another-1"}, {})
     assert sent == {"message": f"{FILTERED} {FILTERED}"}
