@@ -7,6 +7,7 @@ the report of all parts goes into ``docs/soak.md``. It exits with 1 where someth
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("part", nargs="*", choices=[*TITLES, []], default=[])
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended too
     rows: list[Row] = []
     for part in arguments.part or TITLES:
         print(f"--- {part} ({SIZE})", flush=True)
