@@ -223,7 +223,10 @@ WORDS = st.one_of(
     st.sampled_from(
         ["true", "en", "1", "2026-11-21", *sorted(COMMON)[:20], "Zoë ordered 2 books", "/orders/17?page=2"]
     ),
-    st.text(st.characters(blacklist_categories=("Cs", "Lu")), min_size=1, max_size=20),
+    # Hypothesis takes texts of this package's sources, too: the client's address is a secret
+    st.text(st.characters(blacklist_categories=("Cs", "Lu")), min_size=1, max_size=20).filter(
+        lambda text: ROOT.client is not None and ROOT.client[0] not in text
+    ),
 )
 #: Of short and common values nothing is known; were they replaced everywhere, events would be useless.
 COMMON_COOKIES = ("Cookie", "lang=en; theme=default; consent=accepted; a=1; b=true; pin=1234")
