@@ -223,6 +223,8 @@ class Redactor:
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
             return True
         if len(text) > known.longest:
+            if known.forms and _escapes_in(text) > _MOST_ESCAPES:  # before the dearer questions
+                return True
             text = text.ljust(_LINEAR)
         if (
             any(map(text.__contains__, marks))
