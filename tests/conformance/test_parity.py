@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote
 
@@ -87,7 +88,7 @@ class Report:
 
     def __init__(self, events: Iterable[Reported]) -> None:
         found = list(events)
-        self._spans: dict[str, str] = {}
+        self._spans: dict[str, tuple[int, str]] = {}
         self._traces: list[str] = []
         for reported in found:
             self._learn(reported.payload)
@@ -97,8 +98,11 @@ class Report:
         """Note the name behind each span's id."""
         if isinstance(value, dict):
             if "span_id" in value:
-                name = value.get("description") or value.get("name") or value.get("op") or "root"
-                self._spans.setdefault(value["span_id"], f"span {name}")
+                # The best that any report has, since logs and spans arrive in any order
+                names = [(rank, value.get(key)) for rank, key in enumerate(("description", "name", "op"))]
+                rank, name = next(filter(itemgetter(1), names), (len(names), "root"))
+                known = self._spans.get(value["span_id"], (len(names), "span root"))
+                self._spans[value["span_id"]] = min(known, (rank, f"span {name}"))
             for item in value.values():
                 self._learn(item)
         elif isinstance(value, list):
@@ -119,14 +123,17 @@ class Report:
 
     def _clean_one(self, key: str, path: str, value: Any) -> Any:
         if key in SPAN_IDS and isinstance(value, str):
-            return self._spans.get(value, "span of nobody")
+            return self._span(value)
         if key in SPAN_IDS and isinstance(value, dict):
-            return self._spans.get(value.get("value", ""), "span of nobody")
+            return self._span(value.get("value", ""))
         if key in TRACE_IDS:
             if value not in self._traces:
                 self._traces.append(value)
             return f"trace {self._traces.index(value)}"
         return self._clean(value, path)
+
+    def _span(self, span_id: str) -> str:
+        return self._spans.get(span_id, (0, "span of nobody"))[1]
 
     def __str__(self) -> str:
         return json.dumps(self.items, indent=1, sort_keys=True)
