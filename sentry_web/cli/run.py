@@ -166,12 +166,24 @@ def _init_sentry(options: RunOptions) -> None:
 
 def _load(options: RunOptions) -> Any:
     try:
-        return target.load(options.target, factory=options.factory)
+        app = target.load(options.target, factory=options.factory)
     except target.TargetError as error:
         raise RunError(str(error), 2) from None
     except Exception as error:  # noqa: BLE001 - whatever the user's module raises
         lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
         raise RunError(f'"{options.target}" could not be loaded.\n{"".join(lines).rstrip()}', 1) from None
+    if not options.dsn:
+        _drop_placeholder()
+    return app
+
+
+def _drop_placeholder() -> None:
+    """Take a client's DSN away that is none, such as ``"…"``: sentry-sdk reads it for each trace, and fails."""
+    options = sentry_sdk.get_client().options
+    try:
+        Dsn(options.get("dsn") or "")
+    except BadDsn:
+        options["dsn"] = None
 
 
 def _interface(app: Any, options: RunOptions) -> str:

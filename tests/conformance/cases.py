@@ -380,7 +380,8 @@ def _special_cases() -> Iterator[Case]:
         for mode in TRACED:
             yield Case(driver, "PII", mode, run, EVERYTHING, options={"send_default_pii": True})
             yield Case(driver, "trusting", mode, run, ONCE, options={"send_default_pii": True})
-            yield Case(driver, "collecting", mode, run, TRUSTING, options={"data_collection": {"user_info": True}})
+            if "data_collection" in DEFAULT_OPTIONS:
+                yield Case(driver, "collecting", mode, run, TRUSTING, options={"data_collection": {"user_info": True}})
             if "trace_ignore_status_codes" in DEFAULT_OPTIONS:
                 yield Case(driver, "ignored", mode, run, EVERYTHING, options={"trace_ignore_status_codes": {200}})
             yield Case(driver, "twice", mode, run, TWICE)
