@@ -39,7 +39,6 @@ FUNCTIONS = functions()
 
 #: What may not fail: through these, and nothing else, the application's own calls and the server's go.
 ENTRY_POINTS = {
-    "_sentry._speedups.child_spans.<lambda>": "stands in for a function of the SDK that 2.45 lacks",
     "_sentry.hooks.redacting": "what the SDK calls, as any hook; what it does is guarded",
     "asgi.AsgiMiddleware.__call__": "what the server calls",
     "asgi._DoubleCallable.__call__": "what the server calls (ASGI 2)",
@@ -379,7 +378,6 @@ OF_TRANSACTIONS = {
 
 #: What sentry-sdk 2 alone asks for: a mode, an option, and the events that it makes of log records.
 SINCE_3_UNUSED = {
-    "_sentry._speedups.child_spans.<lambda>",
     "_sentry.compat.discard_streamed_span",
     "_sentry.compat.ignore_logger",
     "_sentry.redaction.blank_all",

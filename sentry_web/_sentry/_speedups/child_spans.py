@@ -32,13 +32,17 @@ if TYPE_CHECKING or compat.HAS_STREAMED_SPANS:
 #: The method that starts a streamed span; 3.0 has no other.
 _STREAMED = "start_streamed_span" if compat.HAS_TRANSACTIONS else "start_span"
 _start_streamed: Callable[..., Any] = getattr(Scope, _STREAMED, Scope.start_span)
-_is_streaming: Callable[[Any], bool] = getattr(tracing_utils, "has_span_streaming_enabled", lambda options: False)
+_is_streaming: Callable[[Any], bool] | None = getattr(tracing_utils, "has_span_streaming_enabled", None)
 
 
 def start(scope: Any, instrumenter: str = "sentry", **kwargs: Any) -> Any:
     """Start a span of a transaction, or one without (``Scope.start_span``)."""
     options = sentry_sdk.get_client().options
-    if "description" in kwargs or instrumenter != options["instrumenter"] or _is_streaming(options):
+    if (
+        "description" in kwargs
+        or instrumenter != options["instrumenter"]
+        or (_is_streaming is not None and _is_streaming(options))
+    ):
         return Scope.start_span(scope, instrumenter, **kwargs)
     kwargs.setdefault("scope", scope)
     parent = scope.span or scope.get_isolation_scope().span
