@@ -120,7 +120,7 @@ class RedactingProcessor:
 
     def _redact_event(self, event: dict[str, Any]) -> bool:
         _add_own_stack(event)
-        if self.misses_body():
+        if self.outcome.faulty and self.misses_body():
             return False
         redactor = self._redactor()
         if not redactor.complete or self.outcome.faulty:
@@ -166,8 +166,8 @@ class RedactingProcessor:
                     span.set_attribute(key, value)
                 else:
                     span.name = value
-        if compat.links_of(span):
-            links = compat.links_of(span)
+        links = compat.links_of(span)
+        if links:
             _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
         name = values.get("sentry.segment.name")  # which the SDK sets as a span ends
         if name != self._clean_name:
@@ -190,9 +190,9 @@ class RedactingProcessor:
             header["transaction"] = redactor.redact(header["transaction"], chosen=True)
 
     def misses_body(self) -> bool:
-        """Return whether a function of ours has failed while not all of the body was seen: it may hold secrets."""
+        """Return whether not all of the body was seen, as where a function of ours has failed: it may hold secrets."""
         request = self._request
-        if not self.outcome.faulty or request.kind != "http":
+        if request.kind != "http":
             return False
         seen, length = 0 if request.body is None else request.body.size, request.header("content-length")
         if length:

@@ -380,7 +380,6 @@ OF_TRANSACTIONS = {
 SINCE_3_UNUSED = {
     "_sentry.compat.discard_streamed_span",
     "_sentry.compat.ignore_logger",
-    "_sentry.redaction.blank_all",
     "_sentry.settings._is_streaming",
 }
 
