@@ -53,6 +53,7 @@ class WebIntegration(Integration):
     """
 
     identifier = "sentry_web"
+    _is_set_up = False
 
     def __init__(self, **options: Unpack[StyledOptionTypes]) -> None:
         build_options(**options)  # a bad value fails here, where the developer sees it
@@ -61,7 +62,14 @@ class WebIntegration(Integration):
 
     @staticmethod
     def setup_once() -> None:
-        """Patch the SDK's generic middlewares, and the entry points of frameworks."""
+        """Patch the SDK's generic middlewares, and the entry points of frameworks.
+
+        This happens once, also where a test suite has the SDK forget which integrations it has set up: a second patch
+        of an entry point would call the first, and that the second one's middleware, without end.
+        """
+        if WebIntegration._is_set_up:
+            return
+        WebIntegration._is_set_up = True
         _take_over_wsgi()
         _take_over_asgi()
         instrument(_choose)

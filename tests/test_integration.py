@@ -49,12 +49,17 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if point.module in sys.modules:
             kind = getattr(sys.modules[point.module], point.name)
             monkeypatch.setattr(kind, "__call__", kind.__call__)
-    for known in (sentry_sdk.integrations._processed_integrations, sentry_sdk.integrations._installed_integrations):
-        known.discard(WebIntegration.identifier)
+    monkeypatch.setattr(WebIntegration, "_is_set_up", WebIntegration._is_set_up)  # true where an earlier test left it
     monkeypatch.setattr(entry_points, "_IMPORTS", entry_points._ImportWatch())
+    forget()
     former = list(sys.meta_path)
     yield
     sys.meta_path[:] = former
+    forget()
+
+
+def forget() -> None:
+    """Have the SDK forget that it has set up our integration, as test suites do."""
     for known in (sentry_sdk.integrations._processed_integrations, sentry_sdk.integrations._installed_integrations):
         known.discard(WebIntegration.identifier)
 
@@ -190,6 +195,21 @@ def test_a_second_init_with_it_is_enough(site: Any, on: bool, init: Init) -> Non
     events = init(*integrations, WebIntegration())
     shop.get()
     assert len(events.roots) == 1
+    assert not leaks(events)
+
+
+@sites
+@switched
+def test_the_sdk_may_forget_that_it_has_set_it_up(site: Any, on: bool, init: Init) -> None:
+    integrations = [site.sdks()] if on else []
+    init(*integrations, WebIntegration())
+    forget()
+    events = init(*integrations, WebIntegration())
+    shop = site()
+    shop.get()
+    shop.get("/broken")
+    assert len(events.roots) == 2
+    assert len(events.errors) == 1
     assert not leaks(events)
 
 
