@@ -47,6 +47,7 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "oldest": (("tests",), (f"sentry-sdk=={OLDEST_SDK}",)),
     "pre": (("tests",), (f"sentry-sdk=={PRE_RELEASE_SDK}",)),
     "servers": (("tests", "servers"), ()),
+    "servers-pre": (("tests", "servers"), (f"sentry-sdk=={PRE_RELEASE_SDK}",)),
     "backends": (("tests", "backends"), ()),
     "bugsink": (("bugsink",), ()),
     "otlp": (("tests", "otlp"), ()),
@@ -260,7 +261,7 @@ def releases(session: nox.Session, sdk: str) -> None:
 @nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
     """Run what `.ci/run` runs after a plain `nox`: servers, backends, otlp, corners of `compat`, two variants."""
-    for name in ("servers", "backends", "otlp", *CORNERS, "variants(plain)", "variants(streaming)"):
+    for name in ("servers(newest)", "backends", "otlp", *CORNERS, "variants(plain)", "variants(streaming)"):
         session.notify(name)
 
 
@@ -279,9 +280,10 @@ def frameworks(session: nox.Session) -> None:
 
 
 @nox.session
-def servers(session: nox.Session) -> None:
-    """Run the tests with real servers only. Needs a C compiler, for uWSGI."""
-    _install_wheel(session, "servers")
+@nox.parametrize("sdk", [nox.param("servers", id="newest"), nox.param("servers-pre", id="pre")])
+def servers(session: nox.Session, sdk: str) -> None:
+    """Run the tests with real servers only, with the newest sentry-sdk or the next major. Needs a C compiler, for uWSGI."""
+    _install_wheel(session, sdk)
     _run_pytest(session, folder=TESTS / "servers", more=[*(str(TESTS / path) for path in WITH_SERVERS), *PARALLEL])
 
 

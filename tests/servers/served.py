@@ -14,6 +14,7 @@ from sentry_sdk.integrations.atexit import AtexitIntegration
 from shop import asgi_shop, wsgi_shop
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
+from sentry_web.testing.sdk import translated
 
 sentry_sdk.init(
     dsn=os.environ["SHOP_DSN"],
@@ -24,6 +25,7 @@ sentry_sdk.init(
     auto_enabling_integrations=False,
     integrations=[AtexitIntegration(callback=lambda pending, timeout: None)],
     shutdown_timeout=5,
+    **translated({"send_default_pii": False}),
 )
 
 _bare_wsgi, _bare_asgi = wsgi_shop(), asgi_shop()
