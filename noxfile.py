@@ -282,7 +282,7 @@ def frameworks(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("sdk", [nox.param("servers", id="newest"), nox.param("servers-pre", id="pre")])
 def servers(session: nox.Session, sdk: str) -> None:
-    """Run the tests with real servers only, with the newest sentry-sdk or the next major. Needs a C compiler, for uWSGI."""
+    """Run the tests with real servers only, with either major of sentry-sdk. Needs a C compiler, for uWSGI."""
     _install_wheel(session, sdk)
     _run_pytest(session, folder=TESTS / "servers", more=[*(str(TESTS / path) for path in WITH_SERVERS), *PARALLEL])
 
