@@ -220,7 +220,7 @@ ROUTES = {
 SERVED = [
     *(("gunicorn", app) for app in ("flask_app", "django_wsgi", "raw_wsgi")),
     *(("uvicorn", app) for app in ("fastapi_app", "django_asgi", "raw_asgi")),
-    ("gunicorn with uvicorn's worker", "fastapi_app"),
+    *(("gunicorn with uvicorn's worker", app) for app in ("fastapi_app", "django_asgi", "raw_asgi")),
 ]
 
 
