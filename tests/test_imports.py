@@ -69,6 +69,7 @@ EDGES: dict[str, set[str]] = {
     "testing": {""},
     "demo": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "testing"},
     "cli": {"", "cli.cards", "cli.readings", "cli.sdk", "cli.servers", "cli.exec", "demo", "testing"},
+    "__main__": {"cli"},
     # What each process of `sentry-web exec` runs first: no command of ours.
     "cli.exec": {"_core.guard", "_middlewares.entry_points", "_options", "integration"},
     "cli.startup": {"cli.exec"},
@@ -89,6 +90,7 @@ VENDORS: dict[str, set[str]] = {
     "asgiref": {"_middlewares", "asgi", "testing"},
     "brotli": {"demo"},  # where it is installed, sentry-sdk compresses with it
     "click": {"cli"},
+    "dotenv": {"cli"},
     "django": {"resolvers"},  # inside functions, as with the others there
     "flask": {"cli", "demo"},
     "hypothesis": {"testing"},

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Literal, NoReturn
+import time
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 try:
     import click
     from rich.console import Console
 except ImportError as error:  # pip installs the script with or without the extra
+    extras = "cli,testing" if "check" in sys.argv[1:2] else "cli"
     raise SystemExit(
-        f'sentry-web: "{error.name}" is not installed; the extra brings it: pip install "sentry-web[cli]"'
+        f'sentry-web: "{error.name}" is not installed; an extra brings it: pip install "sentry-web[{extras}]"'
     ) from None
+
+if TYPE_CHECKING:
+    from sentry_web.cli.target import Loaded
+    from sentry_web.testing import Verdict
+    from sentry_web.testing.privacy import Report
 
 __all__ = ["main"]
 
@@ -28,6 +35,25 @@ _STREAM = "Let sentry-sdk send spans as they end, not whole transactions. sentry
 @click.version_option(package_name="sentry-web")
 def main() -> None:
     """One middleware for WSGI and ASGI that reports errors, requests and traces to Sentry."""
+
+
+def _read_env_file(context: click.Context, parameter: click.Parameter, path: str | None) -> None:
+    """Set the environment variables that a file sets, before other options look for theirs."""
+    if path is None:
+        return
+    try:
+        from dotenv import load_dotenv
+    except ImportError:
+        _refuse('"python-dotenv" is not installed; the extra brings it: pip install "sentry-web[cli]"')
+    load_dotenv(path)  # what is set already stays, as with Flask and uvicorn
+
+
+_APP_DIR = click.option(
+    "--app-dir",
+    default=".",
+    type=click.Path(exists=True, file_okay=False),
+    help="Import TARGET from there.  [default: the current directory]",
+)
 
 
 @main.command()
@@ -86,7 +112,16 @@ def _present(viewer: str, port: int, *, stream: bool) -> None:
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
 @click.option("--reload", is_flag=True, help="Start anew whenever a source file has changed.")
-@click.option("--factory", is_flag=True, help="TARGET is a function that returns the application.")
+@click.option("--factory", is_flag=True, help="Call TARGET, which returns the application.")
+@_APP_DIR
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_env_file,
+    help="Set environment variables from a file of NAME=VALUE lines.",
+)
 @click.option("--environment", help="Sentry's environment.  [env var: SENTRY_ENVIRONMENT]")
 @click.option("--release", help="Sentry's release.  [env var: SENTRY_RELEASE]")
 @click.option(
@@ -116,6 +151,7 @@ def run(
     workers: int,
     reload: bool,
     factory: bool,
+    app_dir: str,
     environment: str | None,
     release: str | None,
     traces_sample_rate: float,
@@ -124,6 +160,9 @@ def run(
     stream: bool,
 ) -> None:
     """Serve TARGET, a "module:attribute" that is a WSGI or ASGI application, instrumented.
+
+    TARGET may be a factory, such as "module:create_app", or only a module that has an "app", an "application" or a
+    factory of that name.
 
     Each request, error and trace is printed as a card, or sent to Sentry where there is a DSN. The exit
     status is 2 for a TARGET that is not there, and 1 when it cannot be loaded or the port is taken.
@@ -140,7 +179,7 @@ def run(
         **({"trace_lifecycle": "stream"} if stream else {}),
     }
     options = run_module.RunOptions(
-        target, host, port, dsn, interface, factory, transaction_style, sdk, server, workers, reload
+        target, host, port, dsn, interface, factory, transaction_style, sdk, server, workers, reload, app_dir
     )
     try:
         run_module.run(options, _console())
@@ -159,7 +198,8 @@ def run(
     type=click.Choice(["auto", "app", "wsgi-middleware", "asgi-middleware"]),
     help="What TARGET is.",
 )
-@click.option("--factory", is_flag=True, help="TARGET is a function that returns the application.")
+@click.option("--factory", is_flag=True, help="Call TARGET, which returns the application.")
+@_APP_DIR
 @click.option("--path", "paths", multiple=True, help="A path of the application; may be given several times.")
 @click.option("--examples", default=100, show_default=True, type=click.IntRange(1), help="How many for each property.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1.0), help="How long in all.")
@@ -172,6 +212,7 @@ def check(
     other: str | None,
     kind: str,
     factory: bool,
+    app_dir: str,
     paths: tuple[str, ...],
     examples: int,
     seconds: float,
@@ -184,28 +225,40 @@ def check(
     TARGET is a middleware, or an application (which is then really called, with generated requests). With OTHER, TARGET
     is a WSGI middleware and OTHER the ASGI one beside it, and both must report the same. What is found is printed with
     a script that shows it. With --privacy, TARGET is an application, and the report says of each place in a request
-    whether a secret there would leave the process, and where. The exit status is 0 when nothing was found, 1 when
-    something was, and 2 for a TARGET that is not there or is neither.
+    whether a secret there would leave the process, and where. Ctrl-C prints what was found until then. The exit status
+    is 0 when nothing was found, 1 when something was, 2 for a TARGET that is not there or is neither, and 130 after
+    Ctrl-C.
     """
+    started = time.monotonic()
+    from sentry_web.cli import checking
     from sentry_web.testing import Wrap, WrongSubjectError
-    from sentry_web.testing import check as find
     from sentry_web.testing.privacy import privacy_report
 
     try:
-        subject, name = _loaded(target, factory=factory), None if factory else target
+        loaded = _loaded(target, factory=factory, directory=app_dir)
+        subject, name = loaded.app, None if loaded.is_made else loaded.name
         if other is not None:
-            subject, name = Wrap(wsgi=subject, asgi=_loaded(other)), None
-        verdict = (
-            privacy_report(subject, paths=paths, name=name, wrap=add_middleware or None)
-            if privacy
-            else find(subject, kind=kind, examples=examples, seconds=seconds, paths=paths, name=name)
-        )
+            subject, name = Wrap(wsgi=subject, asgi=_loaded(other, directory=app_dir).app), None
+        if privacy:
+            with checking.interruption() as event:
+                wrap = add_middleware or None
+                verdict: Report | Verdict = privacy_report(
+                    subject, paths=paths, name=name, wrap=wrap, stop=event.is_set
+                )
+                interrupted = event.is_set()
+        else:
+            left = max(0.0, seconds - (time.monotonic() - started))  # loading the target may take seconds
+            verdict, interrupted = checking.check_until_interrupted(
+                subject, kind=kind, examples=examples, seconds=left, paths=paths, name=name
+            )
     except ModuleNotFoundError as error:
         _refuse(f'"{error.name}" is not installed; an extra brings it: pip install "sentry-web[cli,testing]"')
     except WrongSubjectError as error:
         _refuse(f'"{target}": {error}.')
+    except KeyboardInterrupt:  # while the target is loaded, or the second one
+        sys.exit(130)
     click.echo(json.dumps(verdict.as_dict(), indent=2) if as_json else str(verdict))
-    sys.exit(0 if verdict.ok else 1)
+    sys.exit(130 if interrupted else 0 if verdict.ok else 1)
 
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -230,12 +283,12 @@ def exec_command(command: tuple[str, ...]) -> None:
         _refuse(str(error))
 
 
-def _loaded(target: str, *, factory: bool = False) -> Any:
-    """What the target names; where there is no such thing, the process ends with exit status 2."""
+def _loaded(target: str, *, factory: bool = False, directory: str = ".") -> Loaded:
+    """Return what the target names; where there is no such thing, the process ends with exit status 2."""
     from sentry_web.cli.target import TargetError, load
 
     try:
-        return load(target, factory=factory)
+        return load(target, factory=factory, directory=directory)
     except TargetError as error:
         _refuse(str(error))
     except Exception as error:  # noqa: BLE001 - whatever the user's module raises

@@ -48,8 +48,10 @@ def default_server(interface: str) -> str:
     return {"asgi": "uvicorn", "wsgi": "werkzeug"}[interface]
 
 
-def command_for(name: str, interface: str, host: str, port: int, *, workers: int, reload: bool) -> list[str]:
-    """The command that serves ``served`` so; ``port`` is a real one.
+def command_for(
+    name: str, interface: str, host: str, port: int, *, workers: int, reload: bool, directory: str = "."
+) -> list[str]:
+    """The command that serves ``served`` so; ``port`` is a real one, and ``directory`` is where the target is.
 
     Raises ``LaunchError`` where the server speaks another interface, has no workers or no reload, or is not installed.
     """
@@ -77,6 +79,11 @@ def command_for(name: str, interface: str, host: str, port: int, *, workers: int
         "waitress": [f"--listen={address}"],
         "werkzeug": [f"--host={host}", f"--port={port}"],
     }[name]
+    watched = {"uvicorn": f"--reload-dir={directory}", "granian": f"--reload-paths={directory}"}
+    if (
+        reload and directory != "." and name in watched
+    ):  # these two watch the current directory, others what was imported
+        arguments.append(watched[name])
     if name == "gunicorn":  # not in the table: it asks the package, which may not be there
         arguments += _gunicorn(interface)
     module = "sentry_web.cli.reloading" if name == "werkzeug" else name

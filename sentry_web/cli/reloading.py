@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 from werkzeug.serving import run_simple
 
@@ -16,7 +17,11 @@ def main(arguments: list[str]) -> None:
     """Serve; the reloader runs this very command again whenever a source file has changed."""
     host, port, *flags = (argument.partition("=") for argument in arguments)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    from sentry_web.cli.served import application
+    try:
+        from sentry_web.cli.served import application
+    except SystemExit as error:  # as after a syntax error was saved
+        print(f"{error}\nWaiting for the next change.", file=sys.stderr)
+        application = _failing
 
     run_simple(
         host[2],
@@ -26,6 +31,13 @@ def main(arguments: list[str]) -> None:
         threaded=True,
         request_handler=QuietRequestHandler,
     )
+
+
+def _failing(environ: Any, start_response: Any) -> list[bytes]:
+    """Answer in the place of an application that could not be loaded."""
+    body = b"The application could not be loaded: see the terminal.\n"
+    start_response("500 Internal Server Error", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class RunOptions:
     """What ``sentry-web run`` takes, each field an option of that name.
 
     ``interface`` is ``"auto"``, ``"wsgi"`` or ``"asgi"``; ``sdk`` holds the options for ``sentry_sdk.init``; ``server``
-    is one of ``launch.SERVERS`` or nothing, for the interface's own.
+    is one of ``launch.SERVERS`` or nothing, for the interface's own. ``app_dir`` is what the target is imported from.
     """
 
     target: str
@@ -70,6 +70,7 @@ class RunOptions:
     server: str | None = None
     workers: int = 1
     reload: bool = False
+    app_dir: str = "."
 
 
 def run(options: RunOptions, console: Console) -> None:
@@ -109,7 +110,13 @@ def _launch(options: RunOptions, console: Console) -> NoReturn:
         url, port = servers.url_of(listener), listener.getsockname()[1]
     try:
         arguments = launch.command_for(
-            server, interface, options.host, port, workers=options.workers, reload=options.reload
+            server,
+            interface,
+            options.host,
+            port,
+            workers=options.workers,
+            reload=options.reload,
+            directory=options.app_dir,
         )
     except launch.LaunchError as error:
         raise RunError(str(error), 2) from None
@@ -166,7 +173,7 @@ def _init_sentry(options: RunOptions) -> None:
 
 def _load(options: RunOptions) -> Any:
     try:
-        app = target.load(options.target, factory=options.factory)
+        app = target.load(options.target, factory=options.factory, directory=options.app_dir).app
     except target.TargetError as error:
         raise RunError(str(error), 2) from None
     except Exception as error:  # noqa: BLE001 - whatever the user's module raises

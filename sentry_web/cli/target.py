@@ -10,26 +10,54 @@ import importlib
 import inspect
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["TargetError", "interface_of", "load"]
+__all__ = ["Loaded", "TargetError", "interface_of", "load"]
+
+#: What is looked for in a module that is named alone; the functions are called, to return the application.
+_APPLICATIONS, _FACTORIES = ("app", "application"), ("create_app", "make_app")
 
 
 class TargetError(Exception):
     """The target is not there, or is no application. The message is one line for the user."""
 
 
-def load(target: str, *, factory: bool = False) -> Any:
-    """Import ``package.module:attribute.attribute`` and return what it names.
+class Loaded(NamedTuple):
+    """What a target names.
 
-    With ``factory`` that is called without arguments, and what it returns is returned. The current directory
-    is put on ``sys.path``, as uvicorn does. Raises ``TargetError`` for a target that is misspelt or not
-    there, and whatever the user's module raises while it is imported.
+    Attributes:
+        app: The application; or for ``sentry-web check`` a middleware.
+        name: Its name in full: ``module:attribute``, with ``()`` if it was called.
+        is_made: Whether it was called, and returned the application.
+    """
+
+    app: Any
+    name: str
+    is_made: bool
+
+
+def load(target: str, *, factory: bool = False, directory: str = ".") -> Loaded:
+    """Import what ``package.module:attribute.attribute`` names.
+
+    A factory is called without arguments: where the target ends with ``()``, or the attribute is a function without
+    parameters. Where only a module is named, ``app``, ``application``, ``create_app`` and ``make_app`` are looked for.
+
+    Args:
+        target: The target.
+        factory: Whether the attribute is called, whatever it looks like.
+        directory: What is put on ``sys.path``; by default the current directory, as with uvicorn.
+
+    Raises:
+        TargetError: The target is misspelt or not there. What the user's module raises while it is imported is raised
+            as it is.
     """
     module_name, separator, attributes = target.partition(":")
-    if not (separator and module_name and attributes):
+    called = attributes.endswith("()")
+    attributes = attributes.removesuffix("()")
+    if not module_name or (separator and not attributes):
         raise TargetError(f'Target "{target}" is not of the form "module:attribute", such as "shop.main:app".')
-    found = _import(module_name)
+    found = _import(module_name, directory)
+    attributes = attributes or _attribute_of(found, module_name)
     path = module_name
     for attribute in attributes.split("."):
         try:
@@ -39,8 +67,10 @@ def load(target: str, *, factory: bool = False) -> Any:
             raise TargetError(f'{kind} "{path}" has no attribute "{attribute}".') from None
         path = f"{path}:{attribute}" if path == module_name else f"{path}.{attribute}"
     if not callable(found):
-        raise TargetError(f'"{target}" is not callable: it is of type {type(found).__name__}.')
-    return _made_by(found, target) if factory else found
+        raise TargetError(f'"{path}" is not callable: it is of type {type(found).__name__}.')
+    if factory or called or _takes_nothing(found):
+        return Loaded(_made_by(found, path), f"{path}()", is_made=True)
+    return Loaded(found, path, is_made=False)
 
 
 def interface_of(app: Any) -> str:
@@ -58,8 +88,24 @@ def interface_of(app: Any) -> str:
     return interface
 
 
-def _import(name: str) -> Any:
-    directory = str(Path.cwd())
+def _attribute_of(module: Any, name: str) -> str:
+    """Return what a module that is named alone is expected to have."""
+    for attribute in (*_APPLICATIONS, *_FACTORIES):
+        if hasattr(module, attribute):
+            return attribute
+    listed = ", ".join(f'"{attribute}"' for attribute in (*_APPLICATIONS, *_FACTORIES))
+    raise TargetError(f'Module "{name}" has none of {listed}: name the application, such as "{name}:site".')
+
+
+def _takes_nothing(found: Any) -> bool:
+    """Return whether a function has no parameters, as no application has: it is a factory."""
+    if not (inspect.isfunction(found) or inspect.ismethod(found)) or inspect.iscoroutinefunction(found):
+        return False
+    return not inspect.signature(found).parameters
+
+
+def _import(name: str, directory: str) -> Any:
+    directory = str(Path(directory).resolve())
     if directory not in sys.path:
         sys.path.insert(0, directory)
     try:

@@ -10,8 +10,9 @@ import contextlib
 import signal
 import tempfile
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sentry_sdk
 
@@ -64,18 +65,39 @@ def _present_in(viewer: str, port: int, console: Console, folder: Path, *, strea
 def show_in_spotlight(spotlight: viewers.Spotlight, *, stream: bool = False) -> None:
     """Visit both applications, and have Spotlight show everything that they report."""
     with Ingest() as ingest:
-        make_visits(ingest.dsn, spotlight=spotlight.stream, stream=stream)
+        tour = make_visits(ingest.dsn, spotlight=spotlight.stream, stream=stream)
+        # The spans that the applications continue: without them, each would be the orphan of a parent that nobody sent.
+        transactions.post(spotlight.stream, [transactions.of_visitor(*made) for made in tour.made])
         transactions.post(spotlight.stream, transactions.as_transactions(ingest.spans))
 
 
-def make_visits(dsn: str = "", *, spotlight: str | None = None, stream: bool = False) -> list[visitor.Answer]:
-    """Visit both applications, which report to the DSN and to Spotlight, and return the visitor's answers."""
+class Tour(NamedTuple):
+    """The visits to both applications.
+
+    Attributes:
+        answers: The answers, in the order of the requests.
+        made: Each visit, with its last answer, the time of its first request and that of its last answer, in seconds
+            since the epoch.
+    """
+
+    answers: list[visitor.Answer]
+    made: list[tuple[visitor.Visit, visitor.Answer, float, float]]
+
+
+def make_visits(dsn: str = "", *, spotlight: str | None = None, stream: bool = False) -> Tour:
+    """Visit both applications, which report to the DSN and to Spotlight."""
     options = {} if spotlight is None else {"spotlight": spotlight}
     with show.quiet_servers(), show.sentry_initialised(dsn, stream=stream, **options):
         wsgi_app = SentryWsgiMiddleware(wsgi_front.create_app())
         asgi_app = SentryAsgiMiddleware(asgi_front.create_app())
         with servers.serving(wsgi_app, "wsgi") as wsgi_port, servers.serving(asgi_app, "asgi") as asgi_port:
-            answers = [visitor.make(visit, port) for port in (wsgi_port, asgi_port) for visit in visitor.VISITS]
-            answers.append(visitor.converse(visitor.CONVERSATION, asgi_port))
+            tour = Tour([], [])
+            for visit in visitor.VISITS:
+                start = time.time()
+                tour.answers.extend(visitor.make(visit, port) for port in (wsgi_port, asgi_port))
+                tour.made.append((visit, tour.answers[-1], start, time.time()))
+            start = time.time()
+            tour.answers.append(visitor.converse(visitor.CONVERSATION, asgi_port))
+            tour.made.append((visitor.CONVERSATION, tour.answers[-1], start, time.time()))
         sentry_sdk.flush(timeout=5.0)
-    return answers
+    return tour

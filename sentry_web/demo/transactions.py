@@ -1,4 +1,4 @@
-"""Streamed spans as the transactions that they would have been, for Spotlight, which shows no streamed spans yet.
+"""Transactions for Spotlight: streamed spans, which it does not show yet, and what the visitor itself would report.
 
 Spotlight 4.11 keeps the envelopes of streamed spans, and shows errors, transactions, profiles and logs only. What is
 made here is for the demo's eyes: a root span with its children under the keys that a transaction has for them.
@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import urllib.request
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.envelope import Envelope, Item
 
 from sentry_web.cli.readings import attributes_of
 
-__all__ = ["as_transactions", "post"]
+if TYPE_CHECKING:
+    from sentry_web.demo.visitor import Answer, Visit
+
+__all__ = ["as_transactions", "of_visitor", "post"]
 
 Json = dict[str, Any]
 
@@ -27,6 +30,31 @@ def as_transactions(spans: list[Json]) -> list[Json]:
         if not span["is_segment"]:
             by_segment.setdefault(str(attributes_of(span).get("sentry.segment.id")), []).append(span)
     return [_transaction(span, by_segment.get(span["span_id"], [])) for span in spans if span["is_segment"]]
+
+
+def of_visitor(visit: Visit, answer: Answer, start: float, end: float) -> Json:
+    """Return the transaction that the visitor would send of a visit, as an instrumented browser does.
+
+    Args:
+        visit: The visit; its trace header names the span.
+        answer: The answer to it.
+        start: The time of the first request, in seconds since the epoch.
+        end: The time of the last answer.
+    """
+    trace_id, span_id, _ = visit.sentry_trace.split("-")
+    failed = answer.broke_off or answer.status >= 500
+    status = "internal_error" if failed else "not_found" if answer.status == 404 else "ok"
+    return {
+        "type": "transaction",
+        "event_id": uuid.uuid4().hex,
+        "platform": "javascript",
+        "transaction": f"reader: {visit.method} {visit.target.partition('?')[0]}",
+        "transaction_info": {"source": "custom"},
+        "start_timestamp": start,
+        "timestamp": end,
+        "contexts": {"trace": {"trace_id": trace_id, "span_id": span_id, "op": "http.client", "status": status}},
+        "spans": [],
+    }
 
 
 def post(url: str, transactions: list[Json]) -> None:

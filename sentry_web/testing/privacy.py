@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets as randomness
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,7 @@ class Report:
         leaks: The leaks, in the order of the places.
         requests: The number of requests.
         tested: What was tested: the integrations of the SDK, and whether our middleware was added.
+        untried: The places that were not tried, because the report was interrupted.
     """
 
     subject: str
@@ -75,6 +76,7 @@ class Report:
     leaks: tuple[Leak, ...]
     requests: int
     tested: str = ""
+    untried: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -85,11 +87,13 @@ class Report:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.settings.items()) or "the SDK's own"
         tested = f", {self.tested}" if self.tested else ""
         lines = [f"Privacy of {self.subject}{tested}", f"Settings: {shown}", f"Paths: {', '.join(self.paths)}", ""]
-        width = max(map(len, self.places))
+        width = max(map(len, self.places), default=0)
         for place in self.places:
             found = [leak for leak in self.leaks if leak.place == place]
             lines.append(f"{place:{width}}  {'LEAVES' if found else 'stays'}")
             lines += [f"{'':{width}}    {leak.path}: {where}" for leak in found for where in leak.where]
+        if self.untried:
+            lines += ["", f"Interrupted: not tried: {', '.join(self.untried)}."]
         count = len({leak.place for leak in self.leaks})
         return "\n".join([*lines, "", f"{count} of {len(self.places)} leave; {self.requests} requests were made."])
 
@@ -104,6 +108,7 @@ class Report:
             "paths": list(self.paths),
             "leaks": [{"place": leak.place, "path": leak.path, "where": list(leak.where)} for leak in self.leaks],
             "requests": self.requests,
+            "untried": list(self.untried),
         }
 
 
@@ -114,6 +119,7 @@ def privacy_report(
     sdk: Mapping[str, Any] | None = None,
     name: str | None = None,
     wrap: bool | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Report:
     """Send secrets through an application, one at a time, and report those that would leave the process.
 
@@ -124,6 +130,7 @@ def privacy_report(
         name: ``"module:attribute"``, for the report.
         wrap: Whether to add this package's middleware; by default only where nothing would be reported without it,
             since the application does not initialise the SDK.
+        stop: Asked before each place; where it returns true, the places that are left are not tried.
 
     Raises:
         WrongSubjectError: If ``app`` is not an application, or its kind cannot be determined.
@@ -136,16 +143,18 @@ def privacy_report(
     options = {**settings, **({"integrations": list(integrations.values())} if integrations else {})}
     asked = tuple(dict.fromkeys(subject.paths)) or ("/",)
     places = [place for place in PROMISED if place.answer is None]  # response headers are set by the application itself
-    leaks = [
-        Leak(place.name, path, where)
-        for place in places
-        for path in asked
-        for where in [_found(subject.driver, app, place, path, options, wrap)]
-        if where
-    ]
-    names = tuple(place.name for place in places)
+    names, leaks = [], []
+    for place in places:
+        if stop is not None and stop():
+            break
+        names.append(place.name)
+        for path in asked:
+            where = _found(subject.driver, app, place, path, options, wrap)
+            leaks += [Leak(place.name, path, where)] if where else []
     tested = _tested(integrations, active=client.is_active(), wrap=wrap)
-    return Report(subject.title, settings, names, asked, tuple(leaks), len(places) * len(asked), tested)
+    untried = tuple(place.name for place in places[len(names) :])
+    requests = len(names) * len(asked)
+    return Report(subject.title, settings, tuple(names), asked, tuple(leaks), requests, tested, untried)
 
 
 def _tested(integrations: Iterable[str], *, active: bool, wrap: bool) -> str:

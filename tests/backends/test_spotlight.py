@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sentry_web.demo import presentation, viewers, visitor
-from sentry_web.testing.sdk import HAS_TRANSACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,20 +87,21 @@ def click(browser: Any, text: str) -> None:
 
 def test_the_traces_of_both_protocols_are_on_the_page(spotlight: viewers.Spotlight, browser: Any) -> None:
     browser.get(f"{spotlight.url}/telemetry/traces")
-    text = text_with(browser, *(f"sentry_web.demo.shop.{name}" for name in ("place_order", "export_catalogue")))
-    # One trace a visit, both fronts in it, the websocket by itself.
-    assert len(re.findall(r"2 txns", text)) == len(visitor.VISITS)
-    assert len(re.findall(r"1 txns", text)) == 1
+    text = text_with(browser, "reader: POST /orders", "reader: GET /catalogue.csv")
+    # One trace a visit: the visitor's own transaction, and those of both fronts; of the websocket, one front's.
+    assert len(re.findall(r"3 txns", text)) == len(visitor.VISITS)
+    assert len(re.findall(r"2 txns", text)) == 1
     assert "internal_error" in text
-    # A streamed span is an error or none, and what is not there is no error of the server.
-    assert ("not_found" in text) == (HAS_TRANSACTIONS)
+    assert "not_found" in text
 
 
 def test_the_trace_of_the_error_shows_the_spans_of_both_fronts(spotlight: viewers.Spotlight, browser: Any) -> None:
     (visit,) = (visit for visit in visitor.VISITS if visit.title == "a view that raises")
     browser.get(f"{spotlight.url}/telemetry/traces/{visit.trace_id}")
-    text = text_with(browser, "5 spans", "sentry_web.demo.shop.find_book", "http://bookshop.example/books/3/rating")
+    text = text_with(browser, "5 spans", "sentry_web.demo.shop.find_book", "sentry_web.demo.shop.average_rating")
     assert len(re.findall(r"(?m)^http\.server$", text)) == 2, text
+    assert "reader: GET /books/3/rating" in text
+    assert "orphan" not in text.lower()
     assert not [secret for secret in visitor.SECRETS.values() if secret in text]
     if "SCREENSHOTS" in os.environ:
         browser.save_screenshot(str(Path(os.environ["SCREENSHOTS"], "spotlight.png")))

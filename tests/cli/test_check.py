@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 MODULE = """
+import os
+import signal
+
 import sentry_web
 
 def app(environ, start_response):
@@ -28,6 +33,12 @@ def make():
     return app
 
 def text(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return ["text"]
+
+def interrupting(environ, start_response):
+    if environ["PATH_INFO"] == "/interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return ["text"]
 
@@ -58,8 +69,8 @@ def run(*arguments: str) -> Result:
 
 
 def test_nothing_found(shop: str) -> None:
-    for attribute, *options in (("app", "--path", "/books"), ("make", "--factory"), ("app", "--kind", "app")):
-        result = run(f"{shop}:{attribute}", *options)
+    for attribute, *options in ((":app", "--path", "/books"), (":make", "--factory"), (":app", "--kind", "app"), ("",)):
+        result = run(f"{shop}{attribute}", *options)
         assert result.exit_code == 0, result.output
         assert "nothing found" in result.output
 
@@ -86,7 +97,7 @@ def test_a_pair(shop: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("{}",), 'Target "checked_shop" is not of the form "module:attribute"'),
+        (("{}:",), 'Target "checked_shop:" is not of the form "module:attribute"'),
         (("{}:nothing",), 'Module "checked_shop" has no attribute "nothing".'),
         (("{}:unclear",), '"checked_shop:unclear": it does not show whether it is a middleware'),
         (("{}:wsgi", "{}:nothing"), 'Module "checked_shop" has no attribute "nothing".'),
@@ -111,3 +122,29 @@ def test_the_extra_is_not_installed(shop: str, monkeypatch: pytest.MonkeyPatch) 
         'Error: "hypothesis" is not installed; an extra brings it: pip install "sentry-web[cli,testing]"'
         in result.output
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not on this platform: it sends itself SIGINT")
+def test_an_interruption_prints_what_was_found_until_then(shop: str) -> None:
+    result = CliRunner().invoke(cli.main, ["check", f"{shop}:interrupting", "--path", "/interrupt"])
+    assert result.exit_code == 130
+    assert "Note: It was interrupted" in result.output
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not on this platform: it sends itself SIGINT")
+def test_an_interrupted_privacy_report_ends_with_the_same_status(shop: str) -> None:
+    result = CliRunner().invoke(cli.main, ["check", "--privacy", f"{shop}:interrupting", "--path", "/interrupt"])
+    assert result.exit_code == 130
+    assert "Interrupted: not tried: " in result.output
+
+
+def test_in_another_thread_it_runs_to_its_end(shop: str) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        assert executor.submit(run, f"{shop}:app").result().exit_code == 0
+
+
+def test_the_time_that_loading_takes_counts(shop: str, tmp_path: Path) -> None:
+    (tmp_path / "checked_slowly.py").write_text(f"import time\ntime.sleep(1.2)\nfrom {shop} import app\n")
+    result = CliRunner().invoke(cli.main, ["check", "checked_slowly:app", "--seconds", "1"])
+    assert "Note: The time was over: not checked at all: transparent (wsgi), protocol (wsgi)." in result.output

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -261,6 +262,61 @@ def test_run_with_pii(directory):
         server.get("/books")
         server.wait_for("GET /books")
         assert server.stop() == 0
+
+
+def test_run_waits_for_the_next_change_where_one_cannot_be_loaded(directory):
+    with running(directory, "shop:wsgi", "--reload") as server:
+        assert server.get("/") == (200, b"hello")
+        for text, answer in (
+            ("app = (", (500, b"The application could not be loaded: see the terminal.\n")),
+            (APPS, 0),
+        ):
+            wanted = answer or (200, b"hello")
+            for attempt in range(200):  # see above
+                if attempt % 20 == 0:
+                    (directory / "shop.py").write_text(f"{text}\n# {attempt}\n")
+                threading.Event().wait(0.1)
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    if server.get("/") == wanted:
+                        break
+            else:
+                pytest.fail("\n".join(server.lines))
+        server.stop()
+
+
+def test_run_of_a_module_in_another_directory_with_variables_from_a_file(directory):
+    (directory / "src").mkdir()
+    (directory / "src" / "elsewhere.py").write_text(
+        "import os\nfrom flask import Flask\napp = Flask('elsewhere')\napp.get('/')(lambda: os.environ['GREETING'])\n"
+    )
+    (directory / "settings.env").write_text("GREETING='bonjour'\nSENTRY_ENVIRONMENT=staging\nSENTRY_RELEASE=ignored\n")
+    with Ingest() as ingest:
+        with (directory / "settings.env").open("a") as file:
+            file.write(f"SENTRY_DSN={ingest.dsn}\n")
+        arguments = ("elsewhere", "--app-dir", "src", "--env-file", "settings.env")
+        with running(directory, *arguments, SENTRY_RELEASE="shop@2") as server:
+            assert server.get("/") == (200, b"bonjour")
+            assert server.stop() == 0
+        (root,) = ingest.wait_for(lambda: ingest.transactions or ingest.segments)
+    text = json.dumps(root)
+    assert "staging" in text
+    assert "shop@2" in text
+
+
+def test_the_package_can_be_run(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["sentry_web", "--help"])
+    with pytest.raises(SystemExit) as ended_with:
+        runpy.run_module("sentry_web", run_name="__main__")
+    assert ended_with.value.code == 0
+    assert capsys.readouterr().out.startswith("Usage: python -m sentry_web ")
+
+
+def test_run_says_what_an_env_file_needs(directory, monkeypatch):
+    (directory / "settings.env").touch()
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+    result = CliRunner().invoke(cli.main, ["run", "shop", "--env-file", str(directory / "settings.env")])
+    assert result.exit_code == 2
+    assert 'Error: "python-dotenv" is not installed; the extra brings it' in result.output
 
 
 def test_run_of_a_factory_and_a_chosen_interface(directory):

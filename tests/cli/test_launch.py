@@ -41,6 +41,15 @@ def test_commands_with_workers(name, interface, expected):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "option"), [("uvicorn", "--reload-dir=src"), ("granian", "--reload-paths=src"), ("hypercorn", None)]
+)
+def test_changes_are_looked_for_in_the_directory_of_the_application(name, option):
+    elsewhere = launch.command_for(name, "asgi", "::1", 8000, workers=1, reload=True, directory="src")
+    here = launch.command_for(name, "asgi", "::1", 8000, workers=1, reload=True)
+    assert [argument for argument in elsewhere if argument not in here] == ([] if option is None else [option])
+
+
 def test_commands_with_reload_and_with_ipv6():
     assert command("waitress", "wsgi", "::1") == f"waitress --listen=[::1]:8000 {launch.SERVED}"
     assert command("werkzeug", "wsgi", reload=True).endswith("reloading --host=127.0.0.1 --port=8000 --reload")

@@ -15,6 +15,7 @@ class Shop:
 
 def make(): return Shop.app
 def make_nothing(): return None
+def configured(config=None): return Shop.app
 """
 
 
@@ -38,9 +39,35 @@ def shop(directory):
 
 
 def test_dotted_attributes_and_factories(shop):
-    app = load(f"{shop}:Shop.app")
+    app, name, is_made = load(f"{shop}:Shop.app")
     assert interface_of(app) == "wsgi"
-    assert load(f"{shop}:make", factory=True) is app
+    assert (name, is_made) == (f"{shop}:Shop.app", False)
+    assert load(f"{shop}:configured", factory=True) == (app, f"{shop}:configured()", True)
+
+
+@pytest.mark.parametrize("written", ["make", "make()", "configured()"])
+def test_a_factory_is_called(shop, written):
+    assert load(f"{shop}:{written}") == (load(f"{shop}:Shop.app").app, f"{shop}:{written.removesuffix('()')}()", True)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("app = application = lambda environ, start_response: []", "alone:app"),
+        ("def application(environ, start_response): ...\ndef create_app(): 1 / 0", "alone:application"),
+        ("def create_app(): return print", "alone:create_app()"),
+        ("def make_app(): return print", "alone:make_app()"),
+    ],
+)
+def test_of_a_module_that_is_named_alone_the_usual_names_are_looked_for(directory, source, name):
+    (directory / "alone.py").write_text(source)
+    assert load("alone").name == name
+
+
+def test_an_application_in_another_directory(directory):
+    (directory / "src").mkdir()
+    (directory / "src" / "elsewhere.py").write_text("def app(environ, start_response): ...")
+    assert load("elsewhere", directory="src").name == "elsewhere:app"
 
 
 def test_the_current_directory_is_put_on_the_path_once(shop, directory):
@@ -52,7 +79,10 @@ def test_the_current_directory_is_put_on_the_path_once(shop, directory):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("bookshop", 'Target "bookshop" is not of the form "module:attribute", such as "shop.main:app".'),
+        (
+            "bookshop",
+            'Module "bookshop" has none of "app", "application", "create_app", "make_app": name the application',
+        ),
         ("bookshop:", 'Target "bookshop:" is not of the form'),
         (":app", 'Target ":app" is not of the form'),
         ("nowhere:app", 'Module "nowhere" was not found (looked for in '),

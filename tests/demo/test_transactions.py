@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from sentry_web.demo import transactions
 from sentry_web.demo.ingest import Ingest
+from sentry_web.demo.visitor import VISITS, Answer
 
 
 def attribute(value: object) -> dict:
@@ -51,3 +54,21 @@ def test_transactions_are_sent_as_envelopes():
         transactions.post(ingest.dsn.replace("public@", "").removesuffix("/1") + "/api/1/envelope/", made)
         assert [one["transaction"] for one in ingest.transactions] == ["shop.order", "shop.front_page"]
         assert ingest.rejected == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Answer(200, 5, broke_off=False), "ok"),
+        (Answer(404, 5, broke_off=False), "not_found"),
+        (Answer(500, 5, broke_off=False), "internal_error"),
+        (Answer(200, 5, broke_off=True), "internal_error"),
+    ],
+)
+def test_the_visitors_own_transaction_is_the_parent_of_what_continues_its_trace(answer, status):
+    (visit,) = (visit for visit in VISITS if visit.title == "a view that raises")
+    transaction = transactions.of_visitor(visit, answer, 1.0, 1.5)
+    assert "{trace_id}-{span_id}-1".format(**transaction["contexts"]["trace"]) == visit.sentry_trace
+    assert transaction["contexts"]["trace"]["status"] == status
+    assert transaction["transaction"] == "reader: GET /books/3/rating"
+    assert (transaction["start_timestamp"], transaction["timestamp"]) == (1.0, 1.5)

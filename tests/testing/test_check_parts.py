@@ -33,7 +33,7 @@ from sentry_web.testing import (
     compile_asgi2,
     strategies,
 )
-from sentry_web.testing.check import cases, snippets
+from sentry_web.testing.check import Progress, cases, snippets
 from sentry_web.testing.check.subject import routes_of, subject_of
 
 
@@ -241,10 +241,32 @@ def test_paths_are_filled_in() -> None:
 def test_no_time() -> None:
     verdict = check(application, examples=5, seconds=0.0)
     assert verdict.ok
-    assert verdict.notes == (
-        "transparent (wsgi) ran out of time after 0 examples.",
-        "protocol (wsgi) ran out of time after 0 examples.",
-    )
+    assert verdict.notes == ("The time was over: not checked at all: transparent (wsgi), protocol (wsgi).",)
+
+
+def test_progress_and_an_end_before_the_end() -> None:
+    seen: list[Progress] = []
+
+    def stop() -> bool:
+        return any(progress.property == "protocol" for progress in seen)
+
+    verdict = check(Text(), examples=3, on_progress=seen.append, stop=stop)
+    assert seen == [Progress("transparent", "wsgi", 0, 2, 0), Progress("protocol", "wsgi", 1, 2, 0)]
+    assert verdict.examples["transparent"] == 3
+    assert verdict.notes == ("It was interrupted: not checked at all: protocol (wsgi).",)
+
+
+def test_what_was_found_before_the_interruption_is_in_the_verdict() -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 4
+
+    verdict = check(Text(), examples=50, only=["protocol"], stop=stop)
+    assert [finding.aspect for finding in verdict.findings] == ["violations"]
+    assert verdict.notes == ("It was interrupted: checked with fewer examples than asked for: protocol (wsgi).",)
 
 
 def test_the_verdict_for_people_and_for_programs() -> None:

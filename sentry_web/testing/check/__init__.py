@@ -22,14 +22,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sentry_web.testing.check.subject import KINDS, WrongSubjectError, subject_of
-from sentry_web.testing.check.verdict import Finding, Verdict
+from sentry_web.testing.check.verdict import Finding, Progress, Verdict
 
-__all__ = ["KINDS", "PROPERTIES", "Finding", "Verdict", "WrongSubjectError", "check"]
+__all__ = ["KINDS", "PROPERTIES", "Finding", "Progress", "Verdict", "WrongSubjectError", "check"]
 
 #: The names of the properties, as in ``Finding.property`` and for ``only``.
 PROPERTIES = ("transparent", "protocol", "once", "duration", "outcome", "name", "private", "isolation", "same")
@@ -46,6 +46,8 @@ def check(
     only: Iterable[str] = (),
     paths: Iterable[str] = (),
     name: str | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Verdict:
     """Search for requests and applications that break a promise.
 
@@ -61,13 +63,16 @@ def check(
             ``Wrap``.
         kind: ``"app"``, ``"wsgi-middleware"`` or ``"asgi-middleware"``; ``"auto"``: by the signature.
         examples: The approximate number of examples for each property; properties have different weights.
-        seconds: The time limit. The verdict lists the properties that were not reached.
+        seconds: The time limit, in seconds. The verdict lists the properties that were not reached.
         seed: The seed of the examples; the same seed leads to the same examples.
         sdk: Options of ``sentry_sdk.init`` for every run. Tracing is enabled by default.
         only: The names of the properties to check, from ``PROPERTIES``; all if empty.
         paths: Paths of an application to request, in addition to those that its router knows.
         name: ``"module:attribute"``, from which the snippets import the subject; by default determined from the
             subject, if it has an importable name.
+        on_progress: Called before each property, with a ``Progress``.
+        stop: Asked before each example; where it returns true the check ends, and the verdict has what was found until
+            then. A handler of SIGINT can set what it returns: an exception would go to the application under test.
 
     Returns:
         The verdict, with the findings.
@@ -88,7 +93,22 @@ def check(
         raise ValueError(f"only: {', '.join(sorted(chosen - set(PROPERTIES)))} is none of {', '.join(PROPERTIES)}")
     with _quiet():
         subject = subject_of(app_or_middleware, kind=kind, name=name, sdk=dict(sdk or {}), paths=tuple(paths))
-        return search(subject, examples=examples, seconds=seconds, seed=seed, only=chosen)
+        return search(
+            subject,
+            examples=examples,
+            seconds=seconds,
+            seed=seed,
+            only=chosen,
+            on_progress=on_progress or _ignore,
+            stop=stop or _never,
+        )
+
+
+def _ignore(progress: Progress) -> None: ...
+
+
+def _never() -> bool:
+    return False
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from sentry_web.testing.check.expectations import Expectation
 from sentry_web.testing.check.properties import Needs, Property, properties_of
 from sentry_web.testing.check.snippets import Source, assignments, imports_for
 from sentry_web.testing.check.subject import Side, Subject
-from sentry_web.testing.check.verdict import Finding, Verdict
+from sentry_web.testing.check.verdict import Finding, Progress, Verdict
 from sentry_web.testing.drivers import Driver
 from sentry_web.testing.script import Script
 from sentry_web.testing.steps import Raise, StartResponse
@@ -51,6 +51,7 @@ class Trial:
         examples: The number of examples.
         seed: The seed of the examples.
         deadline: The time at which to stop, by ``time.monotonic``.
+        stop: Returns true when the check is to end.
         known: Traits of examples that show what is found already, and are left out.
     """
 
@@ -62,6 +63,7 @@ class Trial:
         examples: int,
         seed: int,
         deadline: float,
+        stop: Callable[[], bool],
         known: tuple[str, ...] = (),
     ) -> None:
         self.tested = tested
@@ -71,6 +73,7 @@ class Trial:
         self._examples = examples
         self._seed = seed
         self._deadline = deadline
+        self._stop = stop
         self._known = known
         self._run = _compiled("\n".join([*tested.imports, tested.run]), "exec")
         self._holds = [(expected, _compiled(expected.holds, "eval")) for expected in tested.expects]
@@ -104,13 +107,13 @@ class Trial:
             )
 
     def judge(self, values: dict[str, Any]) -> Judged:
-        """Run an example, unless its result is cached or the deadline has passed."""
+        """Run an example, unless its result is cached, the deadline has passed or the check is to end."""
         values = dict(sorted(values.items()))  # independent of the order in which they were drawn
         text = repr(values)
         if any(trait in text for trait in self._known):
             return Judged(values, frozenset())
         if text not in self.judged:
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > self._deadline or self._stop():
                 self.out_of_time = True
                 return Judged(values, frozenset())
             broken = self.broken_by(values)
@@ -139,7 +142,16 @@ def _compiled(source: str, mode: str) -> CodeType:
     return compile(source, "<sentry_web.testing.check>", mode)
 
 
-def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: frozenset[str]) -> Verdict:
+def search(
+    subject: Subject,
+    *,
+    examples: int,
+    seconds: float,
+    seed: int,
+    only: frozenset[str],
+    on_progress: Callable[[Progress], object],
+    stop: Callable[[], bool],
+) -> Verdict:
     """Check every applicable property of a subject, or only those that are named.
 
     Args:
@@ -148,11 +160,14 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
         seconds: The time limit.
         seed: The seed of the examples.
         only: The names of the properties to check; all if empty.
+        on_progress: Called before each property.
+        stop: Returns true when the check is to end, with what was found until then.
     """
     start = time.monotonic()
     findings: list[Finding] = []
     traits: list[str] = []
     counts: dict[str, int] = {}
+    cut_short: dict[str, int] = {}
     served = [replace(side, drivers=tuple(_served(side, subject))) for side in subject.sides]
     unserved = [
         (side.protocol, driver)
@@ -168,12 +183,13 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
     chosen = [p for p in properties_of(subject) if not only or p.name in only]
     tested = [p for p in chosen if p.needs not in silent.get(p.protocol, ())]
     for position, each in enumerate(tested):
+        on_progress(Progress(each.name, each.protocol, position, len(tested), len(findings)))
         now = time.monotonic()
         share = (start + seconds - now) * _cost(each) / sum(map(_cost, tested[position:]))
         side = sides.get(each.protocol)
         number = max(_FEWEST, round(examples * each.weight))
         constants, deadline, known_traits = constants_of(subject, side), now + share, tuple(traits)
-        trial = Trial(each, constants, examples=number, seed=seed, deadline=deadline, known=known_traits)
+        trial = Trial(each, constants, examples=number, seed=seed, deadline=deadline, stop=stop, known=known_traits)
         known = {
             finding.aspect for finding in findings if (finding.property, finding.protocol) == (each.name, each.protocol)
         }
@@ -182,8 +198,20 @@ def search(subject: Subject, *, examples: int, seconds: float, seed: int, only: 
         traits += [each.trait] if found and each.trait else []
         counts[each.name] = counts.get(each.name, 0) + len(trial.judged)
         if trial.out_of_time:
-            notes.append(f"{each.name} ({each.protocol}) ran out of time after {len(trial.judged)} examples.")
+            label = f"{each.name} ({each.protocol})"
+            cut_short[label] = cut_short.get(label, 0) + len(trial.judged)
+    notes += _notes_of_time(cut_short, "It was interrupted" if stop() else "The time was over")
     return Verdict(subject.title, tuple(findings), counts, tuple(notes), time.monotonic() - start)
+
+
+def _notes_of_time(cut_short: dict[str, int], reason: str) -> Iterator[str]:
+    """Yield what was checked in part, and what was not checked at all."""
+    in_part = [label for label, number in cut_short.items() if number]
+    not_at_all = [label for label, number in cut_short.items() if not number]
+    if in_part:
+        yield f"{reason}: checked with fewer examples than asked for: {', '.join(in_part)}."
+    if not_at_all:
+        yield f"{reason}: not checked at all: {', '.join(not_at_all)}."
 
 
 def _cost(tested: Property) -> float:

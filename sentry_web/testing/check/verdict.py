@@ -1,9 +1,27 @@
-"""The result of a check, for people (``str``) and for programs (``as_dict``)."""
+"""The result of a check, for people (``str``) and for programs (``as_dict``), and how far it has come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Progress(NamedTuple):
+    """How far a check has come.
+
+    Attributes:
+        property: The name of the property that is checked next.
+        protocol: ``wsgi``, ``asgi`` or ``both``.
+        done: How many properties are done; a property may be checked several times, with examples of other kinds.
+        total: How many there are.
+        findings: How many findings there are so far.
+    """
+
+    property: str
+    protocol: str
+    done: int
+    total: int
+    findings: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,8 @@
+"""``python -m sentry_web``: the command ``sentry-web``."""
+
+from __future__ import annotations
+
+from sentry_web.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m sentry_web")
