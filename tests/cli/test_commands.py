@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib
 import importlib.util
 import json
 import os
 import re
-import runpy
 import signal
 import socket
 import subprocess
@@ -303,12 +303,11 @@ def test_run_of_a_module_in_another_directory_with_variables_from_a_file(directo
     assert "shop@2" in text
 
 
-def test_the_package_can_be_run(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["sentry_web", "--help"])
-    with pytest.raises(SystemExit) as ended_with:
-        runpy.run_module("sentry_web", run_name="__main__")
-    assert ended_with.value.code == 0
-    assert capsys.readouterr().out.startswith("Usage: python -m sentry_web ")
+def test_the_package_can_be_run(directory):
+    assert importlib.import_module("sentry_web.__main__").main is cli.main
+    command = [sys.executable, "-m", "sentry_web", "--help"]
+    process = subprocess.run(command, cwd=directory, env=environment(), capture_output=True, text=True, check=True)
+    assert process.stdout.startswith("Usage: python -m sentry_web ")
 
 
 def test_run_says_what_an_env_file_needs(directory, monkeypatch):
