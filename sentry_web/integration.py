@@ -17,7 +17,7 @@ import sentry_sdk
 from sentry_sdk.integrations import Integration
 
 from ._core.entry import is_recorded
-from ._core.guard import call
+from ._core.guard import report
 from ._middlewares.asgi import SentryAsgiMiddleware
 from ._middlewares.entry_points import EntryPoint, Middlewares, instrument
 from ._middlewares.wsgi import SentryWsgiMiddleware
@@ -101,14 +101,13 @@ def _current_integration() -> WebIntegration | None:
 
 def _choose(entry_point: EntryPoint, app: Any, original: Any) -> Any:
     """Return the middleware for an application at its entry point; none where the SDK's integration has one there."""
-    client = sentry_sdk.get_client()
-    web: Any = client.get_integration(WebIntegration.identifier)
-    if web is None:
-        return None
-    framework = None if entry_point.integration is None else client.get_integration(entry_point.integration)
+    get: Any = sentry_sdk.get_client().get_integration
+    name = entry_point.integration
+    framework = None if name is None else get(name)
     if framework is not None and entry_point.instrumented_by_sdk:
         return None
-    return web.middleware_of(entry_point, app, original, getattr(framework, "origin", None))
+    web = get(WebIntegration.identifier)
+    return None if web is None else web.middleware_of(entry_point, app, original, getattr(framework, "origin", None))
 
 
 def _application_of(served: Any) -> Any:
@@ -116,14 +115,13 @@ def _application_of(served: Any) -> Any:
 
     They make bound methods, and closures over the ``self`` of the application's ``__call__``.
     """
-    if isinstance(served, types.MethodType):
-        return served.__self__
     if isinstance(served, types.FunctionType):
         names = served.__code__.co_freevars
         if "self" in names and served.__closure__:
             app = served.__closure__[names.index("self")].cell_contents
             return app if callable(app) else served
-    return served
+        return served
+    return served.__self__ if isinstance(served, types.MethodType) else served
 
 
 def _take_over_wsgi() -> None:
@@ -139,7 +137,10 @@ def _take_over_wsgi() -> None:
         web = _current_integration()
         if web is None:
             return original(self, environ, start_response)
-        middleware = call(web.in_place_of, self, "wsgi") if type(self) is GenericWsgi else None
+        try:
+            middleware = web.in_place_of(self, "wsgi") if type(self) is GenericWsgi else None
+        except Exception:  # noqa: BLE001 - as call() does
+            middleware = report(web.in_place_of)
         if middleware is not None:
             return middleware.around(self.app)(environ, start_response)
         if is_recorded(environ, "wsgi", SentryRecorder.key):
@@ -166,7 +167,10 @@ def _take_over_asgi() -> None:
         if web is None:
             return await original(self, scope, receive, send, asgi_version)
         app = self.app if asgi_version == 3 else functools.partial(_run_double, self.app)
-        middleware = call(web.in_place_of, self, "asgi") if type(self) is GenericAsgi else None
+        try:
+            middleware = web.in_place_of(self, "asgi") if type(self) is GenericAsgi else None
+        except Exception:  # noqa: BLE001 - as call() does
+            middleware = report(web.in_place_of)
         if middleware is not None:
             return await middleware.around(app)(scope, receive, send)
         if is_recorded(scope, "asgi", SentryRecorder.key):

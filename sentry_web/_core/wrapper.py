@@ -20,6 +20,7 @@ _SERVING = frozenset(("run", "run_task", "test_app", "test_client"))
 #: Callables as which a wrapper does not pose: servers and test clients look into a function's code, not at its call.
 _PLAIN = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial, type)
 
+_set = object.__setattr__
 _CLASS: Any = object.__dict__["__class__"]
 
 
@@ -44,7 +45,7 @@ class Wrapper:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OWN:
-            object.__setattr__(self, name, value)
+            _set(self, name, value)
         else:
             setattr(self.app, name, value)
 
@@ -60,8 +61,8 @@ class Wrapper:
     def around(self, app: Any) -> Any:
         """Return this middleware around another callable, which leads to the same application."""
         other = object.__new__(type(self))
-        other.app = app
-        other._entry = self._entry
+        _set(other, "app", app)
+        _set(other, "_entry", self._entry)
         return other
 
     def become(self, kind: type) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,16 @@ def test_a_request_costs_no_more_than_a_tenth_above_the_committed_figures() -> N
     script = str(BENCHMARKS / "count.py")
     done = subprocess.run([sys.executable, script, "--ours"], capture_output=True, text=True, check=True, timeout=100)
     assert complaints(known, json.loads(done.stdout)) == [], "cut it, or say why in the commit: count.py --write"
+
+
+@pytest.mark.skipif(KEY not in FIGURES, reason=f"not on this Python: no figures for {KEY}, see above")
+@pytest.mark.skipif(not HAS_TRANSACTIONS, reason="not with this sentry-sdk: its own part of a request is too small")
+def test_one_line_costs_no_more_than_3_percent_beyond_the_explicit_middleware() -> None:
+    command = [sys.executable, str(BENCHMARKS / "adoption.py")]
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "SENTRY_WEB_NO_SPEEDUPS": ""}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("integration on") == 2
 
 
 def figures(release: str, **rows: tuple[int, int]) -> dict:
