@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 from sentry_web._core.guard import call
 from sentry_web._middlewares.entry_points import when_imported
 from sentry_web._options import options_of
+from sentry_web.cli.become import become
 
 __all__ = ["SDK_OPTIONS", "ExecError", "execute", "sdk_options_of", "start"]
 
@@ -57,8 +57,7 @@ def execute(command: list[str]) -> NoReturn:
     if program is None:
         raise ExecError(f'"{command[0]}" was not found.')
     path = os.pathsep.join([str(STARTUP), *filter(None, [os.environ.get("PYTHONPATH")])])
-    sys.stdout.flush()
-    os.execve(program, command, {**os.environ, "PYTHONPATH": path})  # noqa: S606 - what the user asked for
+    become(program, command, {**os.environ, "PYTHONPATH": path})
 
 
 def sdk_options_of(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from sentry_sdk.utils import BadDsn, Dsn
 
 from sentry_web import AsgiMiddleware, SentryAsgiMiddleware, SentryWsgiMiddleware, WsgiMiddleware
 from sentry_web.cli import launch, servers, target
+from sentry_web.cli.become import become
 from sentry_web.cli.cards import CardTransport
 
 if TYPE_CHECKING:
@@ -124,9 +125,8 @@ def _launch(options: RunOptions, console: Console) -> NoReturn:
         f"Serving {options.target} ({interface.upper()}) with {server} on {url}, until Ctrl-C.", soft_wrap=True
     )
     console.print(_destination(options, is_ours=True), soft_wrap=True)
-    console.file.flush()
     passed_on = json.dumps(dataclasses.asdict(dataclasses.replace(options, interface=interface)))
-    os.execve(sys.executable, arguments, {**os.environ, _OPTIONS: passed_on})  # noqa: S606 - no shell is wanted
+    become(sys.executable, arguments, {**os.environ, _OPTIONS: passed_on})
 
 
 def options_from_environment() -> RunOptions:
