@@ -526,10 +526,12 @@ def test_help(arguments):
     assert outcome.output.startswith("Usage: ")
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch):
+@pytest.mark.parametrize(("command", "extras"), [("run", "cli"), ("check", "cli,testing")])
+def test_without_the_extra_it_says_what_to_install(monkeypatch, command, extras):
     monkeypatch.setitem(sys.modules, "click", None)
+    monkeypatch.setattr(sys, "argv", ["sentry-web", command])
     with pytest.raises(SystemExit) as caught:
         importlib.reload(commands)
     assert str(caught.value) == (
-        'sentry-web: "click" is not installed; the extra brings it: pip install "sentry-web[cli]"'
+        f'sentry-web: "click" is not installed; an extra brings it: pip install "sentry-web[{extras}]"'
     )
