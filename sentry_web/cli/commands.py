@@ -58,11 +58,13 @@ _APP_DIR = click.option(
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+@click.option("--details", is_flag=True, help="Print a table for each request.")
 @click.option("--stream", is_flag=True, help=_STREAM)
 @click.option("--bugsink", "viewer", flag_value="bugsink", help="Show the errors in Bugsink's user interface.")
 @click.option("--spotlight", "viewer", flag_value="spotlight", help="Show errors and traces in Spotlight's.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Where the user interface listens; 0: any.")
-def demo(*, as_json: bool, stream: bool, viewer: str | None, port: int) -> None:
+@click.option("--open", "browse", is_flag=True, help="Open the user interface in your browser.")
+def demo(*, as_json: bool, details: bool, stream: bool, viewer: str | None, port: int, browse: bool) -> None:
     """Serve one bookshop by WSGI and by ASGI, and compare what is reported to Sentry.
 
     Everything is on loopback: both servers, real HTTP requests to both, and an ingest endpoint that receives
@@ -72,7 +74,7 @@ def demo(*, as_json: bool, stream: bool, viewer: str | None, port: int) -> None:
     Ctrl-C; the exit status is 2 where the tool is missing.
     """
     if viewer is not None:
-        _present(viewer, port, stream=stream)
+        _present(viewer, port, stream=stream, browse=browse)
         return
     from sentry_web.demo import printing, show
 
@@ -82,16 +84,16 @@ def demo(*, as_json: bool, stream: bool, viewer: str | None, port: int) -> None:
     if as_json:
         click.echo(printing.as_json(result))
     else:
-        printing.print_result(result, console)
+        printing.print_result(result, console, details=details)
     sys.exit(1 if result.differences else 0)
 
 
-def _present(viewer: str, port: int, *, stream: bool) -> None:
+def _present(viewer: str, port: int, *, stream: bool, browse: bool) -> None:
     """Show the demo in a user interface of the user's own, until Ctrl-C."""
     from sentry_web.demo import presentation
 
     try:
-        presentation.present(viewer, port, _console(), stream=stream)
+        presentation.present(viewer, port, _console(), stream=stream, browse=browse)
     except presentation.MissingToolError as error:
         _refuse(str(error))
     except RuntimeError as error:

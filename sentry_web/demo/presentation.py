@@ -11,6 +11,7 @@ import signal
 import tempfile
 import threading
 import time
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MissingToolError", "make_visits", "present", "show_in_spotlight"]
 
 
-def present(viewer: str, port: int, console: Console, *, stream: bool = False) -> None:
+def present(viewer: str, port: int, console: Console, *, stream: bool = False, browse: bool = False) -> None:
     """Start a viewer, report to it, print its address, and wait for Ctrl-C or SIGTERM.
 
     Args:
@@ -36,29 +37,37 @@ def present(viewer: str, port: int, console: Console, *, stream: bool = False) -
         port: The port of the viewer.
         console: The console for messages.
         stream: Whether to use sentry-sdk's ``trace_lifecycle="stream"``; sentry-sdk 3 has nothing else.
+        browse: Whether to open the user's browser there.
     """
     # SIGTERM is handled like Ctrl-C, since the viewer would not be stopped otherwise.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
-            _present_in(viewer, port, console, Path(folder), stream=stream)
+            _present_in(viewer, port, console, Path(folder), stream=stream, browse=browse)
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _present_in(viewer: str, port: int, console: Console, folder: Path, *, stream: bool) -> None:
-    if viewer == "bugsink":
-        with viewers.bugsink(folder, port) as bugsink:
-            make_visits(dsn=bugsink.dsn, stream=stream)
-            console.print(f"Bugsink shows the bookshop's errors at {bugsink.url}, until Ctrl-C.", soft_wrap=True)
-            console.print(f"Log in as {viewers.LOGIN} with the password {viewers.PASSWORD}.", soft_wrap=True)
-            threading.Event().wait()
-        return
-    with viewers.spotlight(folder, port) as spotlight:
-        show_in_spotlight(spotlight, stream=stream)
+def _present_in(
+    viewer: str, port: int, console: Console, folder: Path, *, stream: bool, browse: bool
+) -> None:
+    with contextlib.ExitStack() as stack:
+        with console.status(f"{viewer.capitalize()} starts; this takes some seconds."):  # shown on a terminal only
+            running: viewers.Bugsink | viewers.Spotlight
+            if viewer == "bugsink":
+                running = bugsink = stack.enter_context(viewers.bugsink(folder, port))
+                make_visits(dsn=bugsink.dsn, stream=stream)
+            else:
+                running = spotlight = stack.enter_context(viewers.spotlight(folder, port))
+                show_in_spotlight(spotlight, stream=stream)
+        shown = "errors" if viewer == "bugsink" else "errors and traces"
         console.print(
-            f"Spotlight shows the bookshop's errors and traces at {spotlight.url}, until Ctrl-C.", soft_wrap=True
+            f"{viewer.capitalize()} shows the bookshop's {shown} at {running.url}, until Ctrl-C.", soft_wrap=True
         )
+        if viewer == "bugsink":
+            console.print(f"Log in as {viewers.LOGIN} with the password {viewers.PASSWORD}.", soft_wrap=True)
+        if browse:
+            webbrowser.open(running.url)
         threading.Event().wait()
 
 

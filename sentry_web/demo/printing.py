@@ -44,10 +44,20 @@ def progress(console: Console, *, of: int) -> Generator[Callable[[str], None], N
         yield step
 
 
-def print_result(result: Result, console: Console) -> None:
-    """Print a table for each request, the sessions, the secrets, the differences, and finally the verdict."""
-    for row in result.rows:
-        _print_row(row, console)
+def print_result(result: Result, console: Console, *, details: bool = False) -> None:
+    """Print the requests, the sessions, the secrets, the differences, and finally the verdict.
+
+    Args:
+        result: The result.
+        console: The console.
+        details: Whether to print a table for each request, instead of one for all.
+    """
+    if details:
+        for row in result.rows:
+            _print_row(row, console)
+    else:
+        console.print(_summary(result))
+        console.print("WSGI, ASGI: milliseconds. --details shows all that was reported of each request.\n")
     for protocol, counts in result.sessions.items():
         listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
         console.print(f"sessions by {protocol.upper()}: {listed or 'none'}")
@@ -56,6 +66,36 @@ def print_result(result: Result, console: Console) -> None:
         line = f"different: {difference.field}: WSGI {difference.wsgi}, ASGI {difference.asgi}"
         console.print(printable(line), soft_wrap=True)
     console.print(verdict(result), style="red" if result.differences else "green", soft_wrap=True)
+
+
+def _summary(result: Result) -> Table:
+    """Return one table with a line for each request, which fits into 80 columns."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for title in ("", "request", "name", "status"):
+        table.add_column(title, overflow="fold")
+    for title in ("WSGI", "ASGI"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("error", overflow="fold")
+    for row in result.rows:
+        sides = [side for side in (row.wsgi, row.asgi) if side is not None]
+        traces = [side.reading() for side in sides]
+        errors = [", ".join(readings.read_error(event).type for event in side.errors) for side in sides]
+        names = [trace.name.rpartition(".")[2] if trace else "(none arrived)" for trace in traces]
+        codes = [_code(trace) for trace in traces]
+        took = [f"{trace.seconds * 1000:.0f}" if trace and trace.seconds is not None else "" for trace in traces]
+        cells = [
+            str(row.visit.number),
+            f"{row.visit.method} {row.visit.target.partition('?')[0]}",
+            *(" / ".join(dict.fromkeys(both)) for both in (names, codes)),
+            *(["", *took] if row.wsgi is None else took),
+            " / ".join(dict.fromkeys(errors)),
+        ]
+        table.add_row(*map(printable, cells))
+    return table
+
+
+def _code(trace: readings.TraceReading | None) -> str:
+    return "" if trace is None else str(trace.status_code or trace.status)
 
 
 def verdict(result: Result) -> str:
@@ -68,7 +108,7 @@ def verdict(result: Result) -> str:
 
 
 def as_json(result: Result) -> str:
-    """Return a JSON document with everything that :func:`print_result` shows."""
+    """Return a JSON document with everything that :func:`print_result` shows with ``details``."""
     document = {
         "same": not result.differences,
         "differences": [difference._asdict() for difference in result.differences],

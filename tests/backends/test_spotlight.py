@@ -123,15 +123,23 @@ def test_it_listens_on_loopback_only(spotlight: viewers.Spotlight) -> None:
     assert listening == ["0100007F"]
 
 
-def test_the_demo_shows_its_errors_there_until_it_is_stopped(spotlight: viewers.Spotlight, browser: Any) -> None:
-    command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "demo", "--spotlight"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+def test_the_demo_shows_its_errors_there_until_it_is_stopped(
+    spotlight: viewers.Spotlight, browser: Any, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    command = [sys.executable, "-c", "from sentry_web.cli import main; main()", "demo", "--spotlight", "--open"]
+    (tmp_path / "browse.py").write_text(f"import sys; open({str(opened)!r}, 'w').write(sys.argv[1])")
+    environment = {**os.environ, "BROWSER": f"{sys.executable} {tmp_path / 'browse.py'} %s"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
         try:
             line = process.stdout.readline()
             found = re.search(r"errors and traces at (http://127\.0\.0\.1:\d+), until Ctrl-C\.", line)
             assert found, line
             browser.get(f"{found[1]}/telemetry/errors")
             text_with(browser, "ZeroDivisionError", "KeyError")
+            assert opened.read_text() == found[1]
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
         finally:

@@ -439,7 +439,7 @@ def test_run_of_an_application_that_refuses_to_start(directory):
 
 
 def test_demo_in_any_directory(tmp_path):
-    process = ended(tmp_path, "demo")
+    process = ended(tmp_path, "demo", "--details")
     assert process.stderr == ""
     assert process.returncode == 0
     lines = process.stdout.splitlines()
@@ -479,7 +479,7 @@ def demo(monkeypatch):
 
 
 def test_demo_without_differences(demo):
-    outcome = demo(result()).invoke(cli.main, ["demo"])
+    outcome = demo(result()).invoke(cli.main, ["demo", "--details"])
     assert outcome.exit_code == 0
     assert "planted secrets that were sent: cookie" in outcome.output
     assert "sessions by WSGI: 1 crashed, 2 exited" in outcome.output
@@ -488,6 +488,17 @@ def test_demo_without_differences(demo):
     assert re.search(r"answer +200, 5 bytes +200, 2 bytes, then it broke off", outcome.output)
     assert re.search(r"name +shop\.order \(\) +\(none arrived\)", outcome.output)
     assert re.search(r"left out +cookies +cookies, body", outcome.output)
+    assert not DECORATION.search(outcome.output)
+
+
+def test_demo_at_a_glance(demo):
+    outcome = demo(result()).invoke(cli.main, ["demo"])
+    lines = outcome.output.splitlines()
+    assert lines[0].split() == ["request", "name", "status", "WSGI", "ASGI", "error"]
+    assert lines[1].split() == ["1", "POST", "/orders", "order", "/", "(none", "arrived)", "ok", "/", "KeyError", "/"]
+    assert lines[2].split() == ["8", "GET", "/assistant", "order", "ok", "KeyError"]
+    assert lines[3] == "WSGI, ASGI: milliseconds. --details shows all that was reported of each request."
+    assert lines[-1] == "The same: WSGI and ASGI reported 1 requests alike, in every field that is compared."
     assert not DECORATION.search(outcome.output)
 
 
@@ -514,7 +525,7 @@ def test_demo_as_json(demo):
 
 def test_demo_on_a_terminal(demo, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    outcome = demo(result()).invoke(cli.main, ["demo"], color=True)
+    outcome = demo(result()).invoke(cli.main, ["demo", "--details"], color=True)
     assert outcome.exit_code == 0
     assert DECORATION.search(outcome.output)
 
