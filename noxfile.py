@@ -373,6 +373,13 @@ def docs(session: nox.Session) -> None:
     session.log(f"the first page: {target / 'index.html'}")
 
 
+@nox.session
+def newcomer(session: nox.Session) -> None:
+    """Follow each quick start to the letter, in environments of their own; `-- NAME …`: these only."""
+    _install_locked(session, "tests")
+    session.run("python", str(TESTS / "docs" / "newcomer.py"), *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Write `.ci/locks` anew, with the newest releases that pyproject.toml allows; `-- NAME …`: these sets only.
