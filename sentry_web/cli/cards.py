@@ -68,7 +68,13 @@ class CardTransport(Transport):
         self._print_card(title, rows + _filtered(trace.filtered), _STATUS_STYLES.get(trace.status, "yellow"))
 
     def _print_error(self, error: readings.ErrorReading) -> None:
-        rows = [("in", error.frame), ("during", f"{error.method} {error.path}"), ("transaction", error.name)]
+        rows = []
+        for position, frame in enumerate(error.frames):
+            rows += [
+                ("called by" if position else "in", frame.place),
+                ("", f"    {frame.source}" if frame.source else ""),
+            ]
+        rows += [("during", f"{error.method} {error.path}"), ("transaction", error.name)]
         rows += [("trace", error.trace_id), *_filtered(error.filtered)]
         self._print_card(f"error {error.type}: {error.value}", rows, "bold red")
 

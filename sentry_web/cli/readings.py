@@ -6,14 +6,15 @@ key that is missing is an empty answer, since the reader of a report is not its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 __all__ = [
     "ErrorReading",
+    "FrameReading",
     "SpanReading",
     "TraceReading",
     "attributes_of",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 FILTERED = "[Filtered]"  # what sentry-sdk and Sentry put in the place of a value
+_FRAMES = 5  # of an error, at most
 Json = Mapping[str, Any]
 
 
@@ -54,18 +56,33 @@ class TraceReading:
     trace_id: str
 
 
+class FrameReading(NamedTuple):
+    """One frame: ``file:line function``, and the line of source where the event has it."""
+
+    place: str
+    source: str
+
+
 @dataclass(frozen=True)
 class ErrorReading:
-    """An error event, or a message, of which ``type`` is the level and ``frame`` is empty."""
+    """An error event, or a message, of which ``type`` is the level and ``frames`` is empty.
+
+    ``frames`` are the application's, the innermost first; of an error in none of its frames, the innermost alone.
+    """
 
     type: str
     value: str
-    frame: str
+    frames: tuple[FrameReading, ...]
     name: str
     method: str
     path: str
     filtered: tuple[str, ...]
     trace_id: str
+
+    @property
+    def frame(self) -> str:
+        """The place of the innermost frame, if there is one."""
+        return self.frames[0].place if self.frames else ""
 
 
 def read_transaction(event: Json) -> TraceReading:
@@ -119,7 +136,7 @@ def read_error(event: Json) -> ErrorReading:
     return ErrorReading(
         type=str(exception.get("type") or event.get("level", "")),
         value=str(exception.get("value") or message),
-        frame=_innermost_frame(_mapping(exception, "stacktrace").get("frames") or []),
+        frames=tuple(_frames(_mapping(exception, "stacktrace").get("frames") or [])),
         name=str(event.get("transaction", "")),
         method=str(request.get("method", "")),
         path=_path(request),
@@ -171,13 +188,11 @@ def _moment(timestamp: Any) -> float | None:
     return timestamp if isinstance(timestamp, float) else None
 
 
-def _innermost_frame(frames: list[Json]) -> str:
-    """``file:line function`` of the innermost frame that is the application's, else of the innermost."""
-    own = [frame for frame in frames if frame.get("in_app")] or frames
-    if not own:
-        return ""
-    frame = own[-1]
-    return f"{frame.get('filename', '?')}:{frame.get('lineno', '?')} {frame.get('function', '?')}"
+def _frames(frames: list[Json]) -> Iterator[FrameReading]:
+    own = [frame for frame in frames if frame.get("in_app")] or frames[-1:]
+    for frame in reversed(own[-_FRAMES:]):
+        place = f"{frame.get('filename', '?')}:{frame.get('lineno', '?')} {frame.get('function', '?')}"
+        yield FrameReading(place, str(frame.get("context_line") or "").strip())
 
 
 def _filtered_in_request(request: Json) -> tuple[str, ...]:

@@ -48,9 +48,7 @@ def present(viewer: str, port: int, console: Console, *, stream: bool = False, b
         signal.signal(signal.SIGTERM, previous)
 
 
-def _present_in(
-    viewer: str, port: int, console: Console, folder: Path, *, stream: bool, browse: bool
-) -> None:
+def _present_in(viewer: str, port: int, console: Console, folder: Path, *, stream: bool, browse: bool) -> None:
     with contextlib.ExitStack() as stack:
         with console.status(f"{viewer.capitalize()} starts; this takes some seconds."):  # shown on a terminal only
             running: viewers.Bugsink | viewers.Spotlight

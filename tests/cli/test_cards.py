@@ -51,6 +51,21 @@ def test_an_error_as_plain_lines():
     ]
 
 
+def test_the_frames_of_an_error_with_their_lines():
+    frames = [
+        {"filename": "front.py", "lineno": 5, "function": "page", "in_app": True},
+        {"filename": "shop.py", "lineno": 1, "function": "order", "in_app": True, "context_line": "    raise KeyError"},
+    ]
+    event = {"exception": {"values": [{"type": "KeyError", "value": "'a'", "stacktrace": {"frames": frames}}]}}
+    assert printed(terminal=False, event=event).splitlines() == [
+        "error KeyError: 'a'",
+        "  in           shop.py:1 order",
+        "                   raise KeyError",
+        "  called by    front.py:5 page",
+        "",
+    ]
+
+
 def test_a_transaction_as_plain_lines():
     assert printed(terminal=False, transaction=TRANSACTION).splitlines() == [
         "http.server GET /a",

@@ -83,6 +83,7 @@ def test_a_segment():
 
 def test_an_error():
     frames = [
+        {"filename": "front.py", "lineno": 5, "function": "page", "in_app": True, "context_line": "    order(1)"},
         {"filename": "shop.py", "lineno": 1, "function": "order", "in_app": True},
         {"filename": "json.py", "lineno": 2, "function": "loads", "in_app": False},
     ]
@@ -100,6 +101,7 @@ def test_an_error():
         }
     )
     assert (reading.type, reading.value, reading.frame) == ("ValueError", "b", "shop.py:1 order")
+    assert reading.frames == (("shop.py:1 order", ""), ("front.py:5 page", "order(1)"))
     assert (reading.name, reading.method, reading.path) == ("shop.order", "POST", "/orders")
     assert (reading.filtered, reading.trace_id) == (FILTERED, "t")
 
@@ -107,6 +109,12 @@ def test_an_error():
 def test_the_innermost_frame_where_none_is_the_applications():
     stacktrace = {"frames": [{"function": "a"}, {"function": "b"}]}
     assert read_error({"exception": {"values": [{"stacktrace": stacktrace}]}}).frame == "?:? b"
+
+
+def test_of_a_deep_stack_the_innermost_frames_are_shown():
+    frames = [{"filename": "a.py", "lineno": number, "function": "f", "in_app": True} for number in range(9)]
+    reading = read_error({"exception": {"values": [{"stacktrace": {"frames": frames}}]}})
+    assert [frame.place for frame in reading.frames] == [f"a.py:{number} f" for number in (8, 7, 6, 5, 4)]
 
 
 def test_messages():
