@@ -56,7 +56,7 @@ _APP_DIR = click.option(
 )
 
 
-@main.command()
+@main.command(short_help="Serve a shop both ways; compare the reports.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 @click.option("--details", is_flag=True, help="Print a table for each request.")
 @click.option("--stream", is_flag=True, help=_STREAM)
@@ -101,7 +101,7 @@ def _present(viewer: str, port: int, *, stream: bool, browse: bool) -> None:
         sys.exit(1)
 
 
-@main.command()
+@main.command(short_help="Serve an application; print its reports.")
 @click.argument("target")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
@@ -190,7 +190,7 @@ def run(
         sys.exit(error.exit_status)
 
 
-@main.command()
+@main.command(short_help="Find what breaks a promise of this package.")
 @click.argument("target")
 @click.argument("other", required=False)
 @click.option(
@@ -263,7 +263,11 @@ def check(
     sys.exit(130 if interrupted else 0 if verdict.ok else 1)
 
 
-@main.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@main.command(
+    name="exec",
+    short_help="Run a server or any command with Sentry.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def exec_command(command: tuple[str, ...]) -> None:
     """Run a command, such as a server with your application, with Sentry and without a changed line.

@@ -537,6 +537,13 @@ def test_help(arguments):
     assert outcome.output.startswith("Usage: ")
 
 
+def test_the_summaries_of_the_commands_are_whole_on_a_narrow_terminal():
+    outcome = CliRunner(env={"COLUMNS": "60"}).invoke(cli.main, ["--help"], terminal_width=60)
+    listed = outcome.output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == ["check", "demo", "exec", "run"]
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed), outcome.output
+
+
 @pytest.mark.parametrize(("command", "extras"), [("run", "cli"), ("check", "cli,testing")])
 def test_without_the_extra_it_says_what_to_install(monkeypatch, command, extras):
     monkeypatch.setitem(sys.modules, "click", None)
