@@ -195,3 +195,16 @@ def test_what_is_no_recorder_is_refused_by_name(recorders: Any, message: str) ->
 def test_what_is_no_application_is_refused(middleware: Any, app: Any) -> None:
     with pytest.raises(TypeError, match=f"invalid value for app: {app!r}"):
         middleware(app)
+
+
+class AsyncApp:
+    """An ASGI application."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
+@pytest.mark.parametrize("middleware", [SentryWsgiMiddleware, instrument_wsgi])
+@pytest.mark.parametrize("app", [AsyncApp(), AsyncApp().__call__, SentryAsgiMiddleware(AsyncApp())])
+def test_an_asynchronous_application_is_no_wsgi_application(middleware: Any, app: Any) -> None:
+    with pytest.raises(TypeError, match=r"invalid value for app: .* \(expected a WSGI application; this one is async"):
+        middleware(app)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from inspect import iscoroutinefunction
 from typing import Any
 
 from .._naming import frameworks
@@ -29,6 +30,21 @@ def is_recorded(scope_or_environ: Any, protocol: str, key: str) -> bool:
     """Return whether the output with this key records the request that a scope or environ belongs to."""
     exchange = scope_or_environ.get(MARKERS[protocol])
     return isinstance(exchange, Exchange) and exchange.open and exchange.records(key)
+
+
+def _check_application(app: Any, protocol: str) -> None:
+    """Refuse what cannot serve a request by this protocol, so that it does not fail at each request instead.
+
+    Raises:
+        TypeError: It cannot be called; or it is asynchronous, and WSGI is not.
+    """
+    if not callable(app):
+        expected = f"the {protocol.upper()} application itself"
+    elif protocol == "wsgi" and any(map(iscoroutinefunction, (app, getattr(type(app), "__call__", None)))):  # noqa: B004
+        expected = "a WSGI application; this one is asynchronous, as ASGI's are"
+    else:
+        return
+    raise TypeError(f"invalid value for app: {app!r} (expected {expected})")
 
 
 def _report_swallowed(error: BaseException, framework: str) -> None:
@@ -86,8 +102,7 @@ class Entry:
         protocol: str,
         read: Callable[[Any], Request],
     ) -> None:
-        if not callable(app):
-            raise TypeError(f"invalid value for app: {app!r} (expected a {protocol.upper()} application, not its name)")
+        _check_application(app, protocol)
         own = check_recorders(recorders)
         self._wrapped = call(frameworks.attach_to, app, _LISTENER)
         self._config = config

@@ -143,6 +143,7 @@ UNREACHED = {
     ),
     "_request.parsing._unquote": "a form with escapes: tests/request/test_parsing.py",
     "_options.bad": "raises at construction, by intent",
+    "_core.entry._check_application": "the same",
     "_options.Options.__setattr__": "the same",
     **dict.fromkeys(
         (f"_core.exchange.Exchange.{name}" for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__repr__")),

@@ -1,5 +1,7 @@
 """The pytest plugin (entry point ``pytest11``): fixtures for reported events, and diffs of transcripts.
 
+pytest imports it wherever the package is installed. So it imports nothing but pytest until a fixture is used.
+
 Example:
     >>> def test_the_shop_reports_a_broken_order(sentry_events):
     ...     shop.test_client().post("/orders")
@@ -8,16 +10,15 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-import sentry_sdk
 
-from sentry_web.testing.events import Events
-from sentry_web.testing.transcript import Transcript
-from sentry_web.testing.transport import recording
+if TYPE_CHECKING:
+    from sentry_web.testing import Events, Transcript
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,9 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Explain a failing ``transcript == transcript`` by a diff."""
-    if op == "==" and isinstance(left, Transcript) and isinstance(right, Transcript):
-        return ["two runs of one script", *left.diff(right).splitlines()]
-    return None
+    module: Any = sys.modules.get("sentry_web.testing.transcript")
+    if module is None or op != "==":  # where it is not imported, there are no transcripts
+        return None
+    if not (isinstance(left, module.Transcript) and isinstance(right, module.Transcript)):
+        return None
+    difference: str = cast("Transcript", left).diff(cast("Transcript", right))
+    return ["two runs of one script", *difference.splitlines()]
 
 
 @pytest.fixture
@@ -40,6 +45,8 @@ def sentry_init() -> Iterator[Callable[..., Events]]:
 
     The previous state is restored at the end of the test. Only integrations that are passed explicitly are enabled.
     """
+    from sentry_web.testing import recording
+
     with ExitStack() as stack:
 
         def init(**options: Any) -> Events:
@@ -55,6 +62,8 @@ def sentry_events(request: pytest.FixtureRequest) -> Iterator[Events]:
     The integrations are those of the application's own ``sentry_sdk.init``, where its module has been imported.
     ``@pytest.mark.sentry(option=…)`` sets options of ``sentry_sdk.init``, ``integrations`` among them.
     """
+    from sentry_web.testing import recording
+
     marker = request.node.get_closest_marker("sentry")
     options = {"traces_sample_rate": 1.0, **_configured(), **(marker.kwargs if marker else {})}
     with recording(**options) as events:
@@ -63,5 +72,7 @@ def sentry_events(request: pytest.FixtureRequest) -> Iterator[Events]:
 
 def _configured() -> dict[str, Any]:
     """Return what is taken over from the application's own ``sentry_sdk.init``."""
+    import sentry_sdk
+
     client = sentry_sdk.get_client()
     return {"integrations": list(client.integrations.values())} if client.is_active() else {}

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import flask
 import pytest
 import sentry_sdk
 
-from sentry_web import SentryWsgiMiddleware, WebIntegration
-from sentry_web.testing import Events, Transcript, plugin, recording
+from sentry_web import SentryWsgiMiddleware, WebIntegration, pytest_plugin
+from sentry_web.testing import Events, Transcript, recording
 from sentry_web.testing.sdk import start_root
 
 
@@ -35,8 +37,7 @@ def test_sentry_init(sentry_init: Callable[..., Events]) -> None:
 
 
 def test_a_comparison_of_transcripts_fails_with_a_diff() -> None:
-    from sentry_web.testing.plugin import pytest_assertrepr_compare
-
+    pytest_assertrepr_compare = pytest_plugin.pytest_assertrepr_compare
     left, right = Transcript(status=200), Transcript(status=500)
     explanation = pytest_assertrepr_compare("==", left, right)
     assert explanation is not None
@@ -46,21 +47,27 @@ def test_a_comparison_of_transcripts_fails_with_a_diff() -> None:
     assert pytest_assertrepr_compare("==", left, 1) is None
 
 
+def test_it_imports_nothing_until_it_is_used() -> None:
+    code = (
+        "import sys, sentry_web.pytest_plugin as it; print(it.pytest_assertrepr_compare('==', 1, 2));"
+        "print(sorted({'flask', 'hypothesis', 'opentelemetry', 'sentry_sdk', 'sentry_web.testing'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split("\n")[:2] == ["None", "[]"]
+
+
 def test_neither_hypothesis_nor_pytest_is_needed() -> None:
     """Importing the package must not load the tools that only some of it needs."""
-    import subprocess
-    import sys
-
     code = "import sys, sentry_web.testing; print(sorted({'hypothesis', 'pytest'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_the_integrations_are_those_of_the_applications_own_init() -> None:
-    assert plugin._configured() == {}
+    assert pytest_plugin._configured() == {}
     web = WebIntegration()
     with recording(integrations=[web]):  # as the application's module does when it is imported
-        assert plugin._configured() == {"integrations": [web]}
+        assert pytest_plugin._configured() == {"integrations": [web]}
 
 
 def test_a_request_of_flasks_test_client_is_reported_whole(sentry_events: Events) -> None:
