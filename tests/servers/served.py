@@ -24,7 +24,8 @@ sentry_sdk.init(
     default_integrations=False,
     auto_enabling_integrations=False,
     integrations=[AtexitIntegration(callback=lambda pending, timeout: None)],
-    shutdown_timeout=5,
+    shutdown_timeout=float(os.environ.get("SHOP_PATIENCE", "5")),
+    transport_queue_size=int(os.environ.get("SHOP_QUEUE", "100")),
     **translated({"send_default_pii": False}),
 )
 

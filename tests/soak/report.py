@@ -96,6 +96,8 @@ def page(rows: list[Row]) -> str:
 TITLES = {
     "faults": "Functions that raise, behind real servers",
     "load": "Many requests",
+    "loops": "Many requests at once, and cancellations",
+    "processes": "Processes that come and go",
     "cardinality": "Names that a stranger makes",
     "backends": "Backends in trouble",
 }
