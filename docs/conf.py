@@ -25,7 +25,7 @@ version = release
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 source_suffix = {".md": "markdown"}
-exclude_patterns: list[str] = []
+exclude_patterns = ["screenshots"]
 nitpicky = False  # types of other projects have no target here: there is no intersphinx, which needs the network
 
 myst_enable_extensions = ["colon_fence"]
