@@ -1194,6 +1194,11 @@ self.refused()
         "lifespan_that_an_integration_sees", "it is an event", Replace("LifespanProcessor.__call__", passes_everything)
     ),
     fault("server_logs", "each record is an event", Replace("_is_repeated", answers(False))),
+    fault(
+        "pending_when_the_interpreter_ends",
+        "each failure is logged",
+        Edit("report", "sys.is_finalizing()", "False"),
+    ),
     fault("middleware_around_ours", "its words are not redacted", Replace("aftermath_of_chain", answers([]))),
     # What users of the SDK's middlewares rely on
     fault("w3c_flag", "it overrides the user's rate", Replace("sentry_trace_from_traceparent", obeys_the_flag)),

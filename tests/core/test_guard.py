@@ -193,3 +193,38 @@ def test_what_fails_with_the_record_of_a_failure_is_not_reported_again(caplog: p
     finally:
         guard.logger.removeHandler(handler)
     assert len(caplog.records) == 2
+
+
+#: Ends with requests pending, as a server that does not wait for them.
+PENDING = """
+import asyncio, logging, sentry_sdk
+from sentry_web import {name}
+from sentry_web.testing import RequestSpec
+from sentry_web.testing.drivers import make_scope
+
+logging.basicConfig(level=logging.INFO)
+logging.getLogger("asyncio").disabled = True
+sentry_sdk.init(dsn="http://key@127.0.0.1:9/1", traces_sample_rate=1.0)
+
+async def app(scope, receive, send):
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    await asyncio.sleep(1000)
+
+async def send(message): ...
+
+async def main():
+    tasks.extend(asyncio.ensure_future(wrapped(make_scope(RequestSpec()), None, send)) for _ in range(5))
+    await asyncio.sleep(0.05)
+
+wrapped, tasks = {name}(app), []
+loop = asyncio.new_event_loop()
+loop.run_until_complete(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SentryAsgiMiddleware", "instrument_asgi"])
+def test_requests_that_are_pending_when_the_interpreter_ends_print_nothing(name: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", PENDING.format(name=name)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment)
+    assert done.stdout + done.stderr == ""
