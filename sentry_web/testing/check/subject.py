@@ -152,13 +152,23 @@ def _takes(function: Any) -> int:
 
 
 def _around_probe(middleware: Any) -> Any:
+    """Return the middleware around an application; around one for WSGI if it refuses an asynchronous one."""
+
     async def probe(scope: Any, receive: Any, send: Any) -> None:
+        """Never called."""
+
+    def wsgi_probe(environ: Any, start_response: Any) -> Any:
         """Never called."""
 
     try:
         made = middleware(probe)
-    except Exception as error:
-        raise WrongSubjectError(f"it cannot be put around an application: {type(error).__name__}: {error}") from error
+    except Exception:
+        try:
+            made = middleware(wsgi_probe)
+        except Exception as error:
+            raise WrongSubjectError(
+                f"it cannot be put around an application: {type(error).__name__}: {error}"
+            ) from error
     if not callable(made):
         raise WrongSubjectError(f"put around an application it gives an object of type {type(made).__name__}")
     return made
