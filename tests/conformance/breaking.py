@@ -24,8 +24,8 @@ import sentry_web
 from sentry_web._request import environ
 from sentry_web.testing.sdk import HAS_STREAMED_SPANS, HAS_TRANSACTIONS
 
-#: What no request of the cases passes through; the last two: tests/test_integration.py, tests/test_instrumentor.py.
-_ELSEWHERE = ("testing", "cli", "demo", "_middlewares", "integration", "instrumentor")
+#: What no request of the cases passes through; of the last two: tests/test_integration.py, tests/test_instrumentor.py.
+_ELSEWHERE = ("testing", "pytest_plugin", "cli", "demo", "_middlewares", "integration", "instrumentor")
 #: Packages of vendors that are not there.
 _NOT_INSTALLED = () if importlib.util.find_spec("opentelemetry") else ("_otel",)
 #: Modules that cannot be imported with every sentry-sdk: 3.x has no transactions.
