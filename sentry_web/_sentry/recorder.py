@@ -288,8 +288,11 @@ class SentryRecording(BaseRecording):
         name = self._naming.find()
         if processor.is_chosen(root.name, root.source):
             root.set_name(processor.chosen(root.name, root.source))
+        elif (chosen := processor.chosen_on(self._scopes.isolation)) is not None:
+            root.set_name(chosen)
         else:
-            root.set_name(processor.chosen_on(self._scopes.isolation) or name)
+            root.set_name(name)
+            processor.initial_name = name  # it is on the scope now, and nobody has chosen it
         root.set_attributes(self._attributes(processor, outcome, name))
         if self._linked is not None:
             root.link(self._linked)

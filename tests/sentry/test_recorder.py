@@ -29,6 +29,7 @@ from sentry_web.testing import (
     Events,
     Raise,
     RequestSpec,
+    Returns,
     Script,
     SendChunk,
     SetTag,
@@ -609,3 +610,16 @@ def test_the_continuous_profiler_runs_as_long_as_the_root_span(driver: Driver, r
     profiler = root.data.get("sentry.profiler_id") or root["contexts"]["profile"]["profiler_id"]
     chunks = [item for item in events.all if item.kind == "profile_chunk"]
     assert {chunk["profiler_id"] for chunk in chunks} == {profiler}
+
+
+@BOTH_MODES
+@pytest.mark.parametrize("driver", [WSGI, ASGI3], ids=repr)
+def test_the_name_of_the_root_span_is_nobodys_choice_after_its_end(driver: Driver, sdk: dict[str, Any]) -> None:
+    """Of a path that has got another name by the end, in code that runs after the response."""
+    wrap = Wrap.ours(max_path_names=1)
+    script = Script((StartResponse(),), Returns.ITERATOR, after=(CaptureMessage("late"),))
+    with recording(traces_sample_rate=1.0, **sdk) as events:
+        for path in ("/first", "/users/7"):
+            driver.run(script, RequestSpec(path=path), wrap)
+    assert [event["transaction"] for event in events.messages][1] in ("/*", "/users/*")
+    assert [event["transaction_info"]["source"] for event in events.messages] == ["url", "url"]
