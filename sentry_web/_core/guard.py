@@ -106,8 +106,7 @@ def pass_on(take: Callable[[BaseException], Any]) -> None:
 def report(function: Callable[..., Any]) -> Any:
     """Log the exception that is being handled as a failure inside a function; raise nothing, whatever logging does.
 
-    The level is WARNING: sentry-sdk's logging integration makes an event of its own from an ERROR record. While the
-    interpreter ends, when requests that are still pending are dropped, nothing is logged.
+    The level is WARNING: sentry-sdk's logging integration makes an event of its own from an ERROR record.
 
     Args:
         function: What failed.
@@ -121,7 +120,7 @@ def report(function: Callable[..., Any]) -> Any:
             for request in _requests:
                 if (exchange := request.get()) is not None:
                     exchange.outcome.faulty = True
-        if is_first and not sys.is_finalizing():  # else nothing can be imported any more, and everything fails
+        if is_first:
             name = getattr(function, "__qualname__", None) or type(function).__qualname__
             logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014
     except Exception:  # noqa: BLE001 - a user's log filter or handler may raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,15 +133,17 @@ def call_each(exchange: Any, recordings: Sequence[ActiveRecording], method: str,
 
 def report_response_end(exchange: Any) -> None:
     """Finish the recordings that end with the last body byte."""
-    _finish(exchange, [active for active in exchange.recordings if call(active.ends_now, exchange.outcome)])
+    _finish_recordings(exchange, [active for active in exchange.recordings if call(active.ends_now, exchange.outcome)])
 
 
 def report_end(exchange: Any) -> None:
     """Report how the request ended, to the user's ``on_response`` and to the recordings that have not ended yet."""
-    _finish(exchange, [active for active in exchange.recordings if not active.finished])
+    _finish_recordings(exchange, [active for active in exchange.recordings if not active.finished])
 
 
-def _finish(exchange: Any, ending: Sequence[ActiveRecording]) -> None:
+def _finish_recordings(exchange: Any, ending: Sequence[ActiveRecording]) -> None:
+    if sys.is_finalizing():  # nothing can be imported or sent any more, and a thread that an output starts never runs
+        return
     outcome = exchange.outcome
     for active in ending:
         active.finished = True

@@ -1196,8 +1196,8 @@ self.refused()
     fault("server_logs", "each record is an event", Replace("_is_repeated", answers(False))),
     fault(
         "pending_when_the_interpreter_ends",
-        "each failure is logged",
-        Edit("report", "sys.is_finalizing()", "False"),
+        "they are reported",
+        Edit("_finish_recordings", "sys.is_finalizing()", "False"),
     ),
     fault("middleware_around_ours", "its words are not redacted", Replace("aftermath_of_chain", answers([]))),
     # What users of the SDK's middlewares rely on
