@@ -203,7 +203,7 @@ from sentry_web import {name}
 from sentry_web.testing import RequestSpec
 from sentry_web.testing.drivers import make_scope
 
-logging.basicConfig(level=logging.INFO)
+logging.basicConfig(level=logging.WARNING)
 logging.getLogger("asyncio").disabled = True
 sentry_sdk.init(
     dsn="http://key@127.0.0.1:9/1", traces_sample_rate=1.0, auto_enabling_integrations=False, **{options}
