@@ -8,6 +8,7 @@
 ``launch``     the command of another server that the user names
 ``become``     another command in the place of this process
 ``checking``   ``sentry-web check`` while it runs: progress, Ctrl-C
+``progress``   the progress bar of commands that take a while
 ``exec``       ``sentry-web exec``, and what each Python process of it runs first (``startup``)
 ``served``     what that server's processes import; ``reloading``: werkzeug's reloader
 ``readings``   what is shown of an event: status, duration, frame, filtered

@@ -9,9 +9,8 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
+from sentry_web.cli.progress import progress_bar
 from sentry_web.testing import check
 
 if TYPE_CHECKING:
@@ -31,11 +30,7 @@ def check_until_interrupted(subject: Any, **options: Any) -> tuple[Verdict, bool
         **options: Those of ``sentry_web.testing.check``.
     """
     console = Console(stderr=True, markup=False, highlight=False)
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total} {task.description}", markup=False))
-    with (
-        interruption() as interrupted,
-        Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
+    with interruption() as interrupted, progress_bar(console) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(progress: Progress) -> None:

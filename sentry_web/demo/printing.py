@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from sentry_web.cli import readings
 from sentry_web.cli.cards import milliseconds, printable
+from sentry_web.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,8 +33,7 @@ _FRONTS = ("WSGI: Flask, werkzeug", "ASGI: Starlette, uvicorn")
 @contextlib.contextmanager
 def progress(console: Console, *, of: int) -> Generator[Callable[[str], None], None, None]:
     """Show a progress bar with ``of`` steps on a terminal, and remove it when the block ends."""
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total} {task.description}", markup=False))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("starting", total=of)
 
         def step(title: str) -> None:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -61,39 +62,39 @@ def answers() -> bool:
 
 
 def serve_and_ask(commands: list[str], folder: Path, environment: dict[str, str], ingest: Ingest) -> None:
-    """Run the commands of a block: what installs, the server, which goes on, and the request to it."""
-    for command in commands:
-        if command.startswith("python -m pip"):
-            run(command, folder, environment)
-            continue
-        if command.startswith("curl"):
-            run(command, folder, environment)
-            ingest.wait_for(lambda: ingest.errors, 20)
-            continue
-        server = subprocess.Popen(
-            command, shell=True, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+    """Run the commands of a block: what installs, the server, until the end of the block, and the request to it."""
+    with contextlib.ExitStack() as stack:
+        for command in commands:
+            if command.startswith(("python -m pip", "curl")):
+                run(command, folder, environment)
+            else:
+                stack.enter_context(serving(command, folder, environment))
+        ingest.wait_for(lambda: ingest.errors, 20)
+
+
+@contextlib.contextmanager
+def serving(command: str, folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Run a server while the block lasts."""
+    server = subprocess.Popen(
+        command, shell=True, cwd=folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
         deadline = time.monotonic() + PATIENCE
         while not answers():
             if time.monotonic() > deadline or server.poll() is not None:
                 sys.exit(f"$ {command}\nnothing listens on port {PORT}")
             time.sleep(0.05)
-        environment["SERVER"] = str(server.pid)
-
-
-def stop(environment: dict[str, str]) -> None:
-    """End the server of the last block, if there is one."""
-    pid = environment.pop("SERVER", None)
-    if pid is None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(int(pid), signal.SIGINT)
-    deadline = time.monotonic() + 10
-    while answers() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(int(pid), signal.SIGKILL)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGINT)
+        deadline = time.monotonic() + 10
+        while answers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def follow(name: str, parts: list[tuple[str, list[str]]], folder: Path) -> str:
@@ -119,10 +120,7 @@ def follow(name: str, parts: list[tuple[str, list[str]]], folder: Path) -> str:
         seconds = 0.0
         for commands in blocks:
             ingest.clear()
-            try:
-                serve_and_ask(commands, folder, environment, ingest)
-            finally:
-                stop(environment)
+            serve_and_ask(commands, folder, environment, ingest)
             seconds = seconds or time.monotonic() - started
             (event,) = ingest.errors
             if SECRET in ingest.raw_bytes:

@@ -184,7 +184,11 @@ def search(
     tested = [p for p in chosen if p.needs not in silent.get(p.protocol, ())]
     for position, each in enumerate(tested):
         on_progress(Progress(each.name, each.protocol, position, len(tested), len(findings)))
-        now = time.monotonic()
+        label, now = f"{each.name} ({each.protocol})", time.monotonic()
+        counts.setdefault(each.name, 0)
+        if now >= start + seconds or stop():  # nothing of it would be run: do not even draw its examples
+            cut_short.setdefault(label, 0)
+            continue
         share = (start + seconds - now) * _cost(each) / sum(map(_cost, tested[position:]))
         side = sides.get(each.protocol)
         number = max(_FEWEST, round(examples * each.weight))
@@ -196,9 +200,8 @@ def search(
         found = [_finding(trial, e, subject, side) for e in trial.sweep() if e.aspect not in known]
         findings += found
         traits += [each.trait] if found and each.trait else []
-        counts[each.name] = counts.get(each.name, 0) + len(trial.judged)
+        counts[each.name] += len(trial.judged)
         if trial.out_of_time:
-            label = f"{each.name} ({each.protocol})"
             cut_short[label] = cut_short.get(label, 0) + len(trial.judged)
     notes += _notes_of_time(cut_short, "It was interrupted" if stop() else "The time was over")
     return Verdict(subject.title, tuple(findings), counts, tuple(notes), time.monotonic() - start)
