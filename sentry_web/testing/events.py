@@ -190,15 +190,18 @@ class Events:
 
     @property
     def segments(self) -> list[Reported]:
-        """The root spans, in the SDK's stream mode."""
-        return [span for span in self.spans if span["is_segment"]]
+        """The root spans, in the SDK's stream mode, in the order of their ends.
+
+        The SDK sends the traces that wait for its next batch in no order: it keeps them in a set.
+        """
+        return sorted(
+            (span for span in self.spans if span["is_segment"]), key=lambda span: float(span["end_timestamp"])
+        )
 
     @property
     def roots(self) -> list[Reported]:
         """The root spans in whichever shape the SDK sends them, as transactions or as segments."""
-        return [
-            event for event in self.all if event.kind == "transaction" or (event.kind == "span" and event["is_segment"])
-        ]
+        return self.transactions + self.segments
 
     @property
     def children(self) -> list[Reported]:

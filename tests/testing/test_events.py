@@ -26,7 +26,7 @@ from sentry_web.testing import (
     Wrap,
     recording,
 )
-from sentry_web.testing.events import Reported
+from sentry_web.testing.events import Events, Reported
 from sentry_web.testing.sdk import STATIC, STREAM
 from sentry_web.testing.transport import start
 
@@ -68,6 +68,7 @@ def test_streamed_spans() -> None:
                 WSGI.run(Script((ChildSpan(f"child of {path}"), StartResponse())))
     assert [span.name for span in events.segments] == ["GET /a", "GET /b"]
     assert events.roots == events.segments
+    assert Events(lambda: reversed(events.envelopes)).segments == events.segments  # batches come in no order
     assert {span.name for span in events.of(RequestSpec(path="/a"))} == {"GET /a", "child of /a"}
     assert {span.status for span in events.spans} == {"ok"}
 
