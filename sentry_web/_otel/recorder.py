@@ -13,6 +13,7 @@ from opentelemetry import trace
 from .._naming.naming import Names
 from .._request import Outcome, Request, Trace
 from ..recorder import BaseRecorder, Captured
+from .lifespan import LifespanRecording
 from .metrics import Metrics
 from .propagation import incoming_trace, is_suppressed
 from .recording import OpenTelemetryRecording
@@ -66,8 +67,10 @@ class OpenTelemetryRecorder(BaseRecorder):
 
     def start(
         self, request: Request, naming: Names, captured: Captured, outcome: Outcome, scope_or_environ: Any
-    ) -> OpenTelemetryRecording | None:
+    ) -> OpenTelemetryRecording | LifespanRecording | None:
         """Start a recording (see ``recorder.Recorder``)."""
+        if request.kind == "lifespan":
+            return LifespanRecording(self._settings)
         if request.kind not in ("http", "websocket"):
             return None
         if request.protocol == "asgi" and not _takes_the_place_of_native(scope_or_environ):

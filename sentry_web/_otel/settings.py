@@ -79,6 +79,7 @@ class OtelSettings:
         "config",
         "policy",
         "destination",
+        "meters",
         "tracer",
         "meter",
         "known_methods",
@@ -140,6 +141,8 @@ class OtelSettings:
         self.tracer: Any = own["tracer"] or trace.get_tracer(SCOPE_NAME, _version(), own["tracer_provider"], SCHEMA_URL)
         #: Where the spans go, if not to the global tracer provider.
         self.destination: Any = own["tracer"] or own["tracer_provider"]
+        #: Where the metrics go, if not to the global meter provider.
+        self.meters: Any = own["meter"] or own["meter_provider"]
         # Not metrics.get_meter(), which accepts no schema URL in the API's oldest releases
         meters = own["meter_provider"] or metrics.get_meter_provider()
         self.meter: Any = own["meter"] or meters.get_meter(SCOPE_NAME, _version(), SCHEMA_URL)
