@@ -497,6 +497,9 @@ def _otel_cases() -> Iterator[Case]:
         for name in ("talks", "raises"):
             run = partial(driver.run_websocket, WEBSOCKETS[name], ASKS)
             yield Case(driver, f"OpenTelemetry, websocket {name}", "no client", run, everything)
+        for name, script in LIFESPANS.items():
+            run = partial(driver.run_lifespan, script)
+            yield Case(driver, f"OpenTelemetry, lifespan {name}", "no client", run, plain)
 
 
 CASES = [*_cases(), *_waiting_cases(), *_special_cases(), *_otel_cases()]
