@@ -80,8 +80,10 @@ def decide(name: str, attributes: Any, scope: Any) -> Any:
         return trace.parent_sampled, None, None, None
     if trace.parent_sampled is not None:
         rate = trace.parent_sampled
-    lowered = rate / 2**client.monitor.downsample_factor if client.monitor and type(rate) in _NUMBERS else rate
-    if type(rate) not in _NUMBERS or not 0 <= rate <= 1 or (rate and not lowered):
+    if type(rate) not in _NUMBERS or not 0 <= rate <= 1:
+        return _decide(name, attributes, scope)
+    lowered = rate / 2**client.monitor.downsample_factor if client.monitor else rate
+    if rate and not lowered:
         return _decide(name, attributes, scope)
     number = None if trace.baggage is None else trace.baggage._sample_rand()  # noqa: SLF001
     if number is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from itertools import compress, islice
+from itertools import compress, count, islice
 from math import isfinite
 from operator import not_
 from typing import Any, NamedTuple
@@ -40,6 +40,7 @@ _TEXT = frozenset((str,))
 _is_text: Callable[[Any], bool] = str.__instancecheck__
 #: Types whose values stay as they are, but for long texts.
 _PLAIN = frozenset((str, int, bool, type(None)))
+_is_plain = _PLAIN.__contains__
 _NUMBERS = (bool, int, float)
 _BYTES = (bytes, bytearray)
 _TEXTS = (str, bytes, bytearray, memoryview)
@@ -151,9 +152,11 @@ def write(
     return written
 
 
-def _keys_of_others(values: dict[Any, Any]) -> Iterable[Any]:
+def _keys_of_others(container: Any) -> Iterable[Any]:
     """Yield the keys of those values that are neither texts nor whole numbers; they may be replaced meanwhile."""
-    return compress(values, map(not_, map(_PLAIN.__contains__, map(type, values.values()))))
+    if type(container) is list:
+        return compress(count(), map(not_, map(_is_plain, map(type, container))))
+    return compress(container, map(not_, map(_is_plain, map(type, container.values()))))
 
 
 class _Level:
@@ -216,15 +219,31 @@ class _Writer:
             return self.node(event, None, place, level)
         self._ids[id(event)] = event
         written = event.copy()
-        for key in _keys_of_others(written) if self._short == sys.maxsize else written:
+        special = {}
+        for key in place.inner:
+            if key in event and not self._is_plain_here(key, event[key]):
+                written[key] = None  # keeps its place among the keys
+                special[key] = self._special(event[key], (None, key), place.inner[key], level)
+        self._write_below(written, None, level.deepest)
+        written.update(special)
+        return written
+
+    def _is_plain_here(self, key: str, value: Any) -> bool:
+        """Return whether a value in a place of its own has nothing that this place treats differently."""
+        return key == "request" and type(value) is dict and "data" not in value and _TEXT.issuperset(map(type, value))
+
+    def _special(self, value: Any, path: _Path, place: Place, level: _Level) -> Any:
+        """Write a value in a place of its own; a small databag of plain values and lists of them is just copied."""
+        if place is not BAG or global_repr_processors or self._short != sys.maxsize or type(value) is not dict:
+            return self.node(value, path, place, level)
+        written = value.copy()
+        if len(written) > MAX_DATABAG_BREADTH or not _TEXT.issuperset(map(type, written)):
+            return self.node(value, path, place, level)
+        for key in _keys_of_others(written):
             item = written[key]
-            inner = place.inner.get(key, PLAIN)
-            if inner is REQUEST and type(item) is dict and "data" not in item and _TEXT.issuperset(map(type, item)):
-                inner = PLAIN
-            if inner is PLAIN:
-                written[key] = self._plain(item, (None, key), level.deepest - 1)
-            else:
-                written[key] = self.node(item, (None, key), inner, level)
+            if type(item) is not list or len(item) > MAX_DATABAG_BREADTH or not _PLAIN.issuperset(map(type, item)):
+                return self.node(value, path, place, level)
+            written[key] = item.copy()
         return written
 
     # --- plain values, outside of databags ---
@@ -237,9 +256,9 @@ class _Writer:
         if kind is list or kind is tuple:
             if deepest < 0:
                 raise NotWritten
-            if _PLAIN.issuperset(map(type, value)) and max(map(len, filter(_is_text, value)), default=0) <= self._short:
-                return list(value)
-            return [self._plain(item, (path, index), deepest - 1) for index, item in enumerate(value)]
+            written = list(value)
+            self._write_below(written, path, deepest)
+            return written
         if kind is str:
             return value if len(value) <= self._short else self._shortened(value, path)
         if kind in _PLAIN or (kind is float and isfinite(value)):
@@ -259,26 +278,44 @@ class _Writer:
         return self.node(value, path, PLAIN, _Level(PLAIN, False, None, None, deepest))
 
     def _plain_dictionary(self, value: dict[Any, Any], path: _Path, deepest: int) -> Any:
-        """Write a dictionary as a copy, made in C, in which only what is neither text nor number is written anew."""
-        if deepest < 0:
-            raise NotWritten
-        written = value.copy()
-        if not _TEXT.issuperset(map(type, written)):
+        """Write a dictionary that stands in no databag."""
+        if not _TEXT.issuperset(map(type, value)):
             return self.node(value, path, PLAIN, _Level(PLAIN, False, None, None, deepest))
-        values, short = written.values(), self._short
-        is_long = short != sys.maxsize and max(map(len, filter(_is_text, values)), default=0) > short
-        if not is_long and _PLAIN.issuperset(map(type, values)):
-            return written
-        for key in written if is_long else _keys_of_others(written):  # in their order, in which remarks are added
-            item = written[key]
-            kind = type(item)
-            if kind is dict:
-                written[key] = self._plain_dictionary(item, (path, key), deepest - 1)
-            elif kind is datetime and item.tzinfo is timezone.utc:
-                written[key] = timestamp(item)
-            elif kind is not float or not isfinite(item):
-                written[key] = self._plain(item, (path, key), deepest - 1)
+        written = value.copy()
+        self._write_below(written, path, deepest)
         return written
+
+    def _write_below(self, written: Any, path: _Path, deepest: int) -> None:
+        """Write what is in a copied container, and in those in it, anew where it is neither text nor whole number."""
+        is_limited = self._short != sys.maxsize
+        containers: list[tuple[Any, _Path, int]] = [(written, path, deepest)]
+        for container, outer, left in containers:  # which grows meanwhile
+            for key in self._keys_to_write(container) if is_limited else _keys_of_others(container):
+                value = container[key]
+                kind = type(value)
+                if kind is dict and _TEXT.issuperset(map(type, value)):
+                    container[key] = copy = value.copy()
+                    is_done = _PLAIN.issuperset(map(type, copy.values()))
+                elif kind is list:
+                    container[key] = copy = value.copy()
+                    is_done = _PLAIN.issuperset(map(type, copy))
+                else:
+                    if kind is datetime and value.tzinfo is timezone.utc:
+                        container[key] = timestamp(value)
+                    elif kind is not float or not isfinite(value):
+                        container[key] = self._plain(value, (outer, key), left - 1)
+                    continue
+                if is_limited or not is_done:
+                    if left < 0:
+                        raise NotWritten
+                    containers.append((copy, (outer, key), left - 1))
+
+    def _keys_to_write(self, container: Any) -> Iterable[Any]:
+        """Return the keys in a container of what has to be written anew where texts are truncated."""
+        values = container.values() if type(container) is dict else container
+        if max(map(len, filter(_is_text, values)), default=0) <= self._short:
+            return _keys_of_others(container)
+        return container if type(container) is dict else range(len(container))
 
     # --- all values ---
 

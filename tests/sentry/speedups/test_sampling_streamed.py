@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from sentry_sdk.consts import DEFAULT_OPTIONS
 
 from sentry_web._sentry import compat
 from sentry_web._sentry._speedups import sampling
@@ -21,7 +22,7 @@ rates = st.sampled_from([None, 0, 0.0, 0.3, 0.5, 1, 1.0, True, False, 2, -1, flo
 options = st.fixed_dictionaries(
     {"traces_sample_rate": rates},
     optional={
-        "enable_tracing": st.sampled_from([None, True, False]),
+        **({"enable_tracing": st.sampled_from([None, True, False])} if "enable_tracing" in DEFAULT_OPTIONS else {}),
         "traces_sampler": st.sampled_from([lambda context: 0.5, "no function"]),
         "debug": st.booleans(),
     },
@@ -37,6 +38,7 @@ headers = st.fixed_dictionaries(
 
 
 @given(options, monitors, headers)
+@example({"traces_sample_rate": float("nan")}, SimpleNamespace(downsample_factor=2000), {})
 def test_it_is_decided_as_by_the_sdk(chosen: dict[str, Any], monitor: Any, given_headers: dict[str, str]) -> None:
     def decide() -> tuple[str, str]:
         scope = enter_scopes(client_with(None, monitor, **chosen))

@@ -169,8 +169,17 @@ options = st.fixed_dictionaries(
 
 
 def as_json(value: Any) -> str:
-    """Return a value in a form in which ``1`` and ``True`` are not the same, and neither are two orders of keys."""
-    return json.dumps(value, default=lambda other: f"{type(other)} {id(other)}")
+    """Return a value in a form in which ``1`` and ``True`` are not the same, and neither are two orders of keys.
+
+    The order of the remarks is no matter: those of one container are added before those of the containers in it.
+    """
+
+    def dump(part: Any, **options: Any) -> str:
+        return json.dumps(part, default=lambda other: f"{type(other)} {id(other)}", **options)
+
+    if not isinstance(value, dict) or "_meta" not in value:
+        return dump(value)
+    return dump({**value, "_meta": None}) + dump(value["_meta"], sort_keys=True)
 
 
 def both(event: dict[str, Any], chosen: dict[str, Any]) -> tuple[str, str]:
@@ -249,6 +258,29 @@ def test_what_is_nested_too_deeply_is_left_to_the_sdk(value: Any) -> None:
     with pytest.raises(fast.NotWritten):
         fast.write({"tags": value})
     assert fast.write({"extra": {"here": value}})["extra"]["here"]  # databags are limited anyway
+
+
+def test_a_tuple_that_is_nested_too_deeply_is_left_to_the_sdk() -> None:
+    nested: Any = ()
+    for _ in range(40):
+        nested = (nested,)
+    with pytest.raises(fast.NotWritten):
+        fast.write({"tags": nested})
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"sys.argv": ["shop.py"], "n": 1},
+        {"sys.argv": list(range(20))},
+        {"sys.argv": ["shop.py", ["more"]]},
+        {"sys.argv": ("shop.py",)},
+        {str(number): number for number in range(20)},
+        {1: 2},
+    ],
+)
+def test_small_and_large_databags(extra: dict[Any, Any]) -> None:
+    assert as_json(fast.write({"extra": extra})) == as_json(serialize({"extra": extra}))
 
 
 def test_no_event_is_captured_by_what_a_representation_does() -> None:
