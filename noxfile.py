@@ -47,6 +47,7 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "oldest": (("tests",), (f"sentry-sdk=={OLDEST_SDK}",)),
     "pre": (("tests",), (f"sentry-sdk=={PRE_RELEASE_SDK}",)),
     "servers": (("tests", "servers"), ()),
+    "soak": (("tests", "servers", "soak"), ()),
     "servers-pre": (("tests", "servers"), (f"sentry-sdk=={PRE_RELEASE_SDK}",)),
     "backends": (("tests", "backends"), ()),
     "bugsink": (("bugsink",), ()),
@@ -331,7 +332,7 @@ def soak(session: nox.Session) -> None:
 
     `-- PART` runs one part; `-- --write` writes docs/soak.md.
     """
-    _install_wheel(session, "servers")
+    _install_wheel(session, "soak")
     session.run("python", str(TESTS / "soak" / "run.py"), *session.posargs)
 
 
