@@ -13,10 +13,11 @@ import random
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import sentry_sdk
+import trio
+import uvloop
 
 from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
 from sentry_web.testing import RequestSpec, recording
@@ -129,8 +130,6 @@ def by_asyncio(title: str, run: Callable[[Any], Any]) -> Row:
 
 def by_trio() -> Row:
     """The same with trio's cancel scopes."""
-    import trio  # type: ignore[import-not-found, unused-ignore]
-
     count = size(400, 6000, 50_000)
     with row(PART, "a storm of cancellations, trio") as one, judged(one, lambda: set(range(0, count, 2))) as seen:
         app = SentryAsgiMiddleware(asgi_application(seen, trio.sleep))
@@ -195,23 +194,18 @@ def by_threads() -> Row:
     return one
 
 
+def with_uvloop(main: Any) -> None:
+    loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
 def run() -> list[Row]:
-    """Every loop that is installed."""
+    """Every loop."""
     rows = [
         by_asyncio("asyncio", asyncio.run),
         by_asyncio("asyncio in debug mode", lambda main: asyncio.run(main, debug=True)),
     ]
-    if find_spec("uvloop"):
-        import uvloop
-
-        def with_uvloop(main: Any) -> None:
-            loop = uvloop.new_event_loop()
-            try:
-                loop.run_until_complete(main)
-            finally:
-                loop.close()
-
-        rows.append(by_asyncio("uvloop", with_uvloop))
-    if find_spec("trio"):
-        rows.append(by_trio())
-    return [*rows, by_threads()]
+    return [*rows, by_asyncio("uvloop", with_uvloop), by_trio(), by_threads()]

@@ -8,6 +8,7 @@ answered must have its root span, of its URL.
 from __future__ import annotations
 
 import http.client
+import sys
 import tempfile
 import threading
 import time
@@ -16,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from servers.processes import SERVERS, Process, process_of, read_what_was_sent
+from servers.processes import SERVERS, Process, Server, process_of, read_what_was_sent
 from servers.roots import roots_of
 
 from sentry_web.demo.ingest import Ingest
@@ -28,17 +29,25 @@ CLIENTS = 8
 #: Seconds for what is still unsent at the end. The SDK's queue holds a hundred envelopes by default, and drops others:
 #: here it holds all, since what it drops under load is its own.
 PATIENCE = 40
+#: A server that is no part of the matrix.
+GREEN = Server(
+    "eventlet.wsgi", "wsgi", "eventlet", (sys.executable, str(Path(__file__).with_name("green.py")), "{port}")
+)
 #: The attacks: a server of the matrix, what is added to its command, and whether it is told to end amid requests.
 ATTACKS: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "forked after the application was loaded, gunicorn, gthread": ("gunicorn, gthread", ("--preload",), False),
     "workers replaced after 40 requests, gunicorn, sync": ("gunicorn, sync", ("--max-requests=40",), False),
     "workers replaced after 40 requests, gunicorn, gthread": ("gunicorn, gthread", ("--max-requests=40",), False),
     "greenlets, gunicorn, gevent": ("gunicorn, gevent", (), False),
+    "greenlets, eventlet.wsgi": (GREEN.name, (), False),
+    "tasks of trio, hypercorn (ASGI)": ("hypercorn (ASGI)", ("--worker-class=trio",), False),
     "SIGTERM amid requests, gunicorn, gthread": ("gunicorn, gthread", (), True),
     "SIGTERM amid requests, gunicorn, gevent": ("gunicorn, gevent", (), True),
     "SIGTERM amid requests, uvicorn, uvloop + httptools": ("uvicorn, uvloop + httptools", (), True),
     "SIGTERM amid requests, uvicorn, asyncio + h11": ("uvicorn, asyncio + h11", (), True),
-    "SIGTERM amid requests, hypercorn (ASGI)": ("hypercorn (ASGI)", (), True),
+    # hypercorn kills its other workers as soon as one has ended
+    "SIGTERM amid requests, hypercorn (ASGI)": ("hypercorn (ASGI)", ("--workers=1",), True),
+    "SIGTERM amid requests, hypercorn (ASGI), trio": ("hypercorn (ASGI)", ("--workers=1", "--worker-class=trio"), True),
 }
 
 
@@ -95,7 +104,7 @@ def ask(process: Process, count: int, ends: bool) -> list[Client]:
 def attacked(attack: str) -> Row:
     """Make the requests, end the server, and look for the reports."""
     name, added, ends = ATTACKS[attack]
-    server = SERVERS[name]
+    server = {**SERVERS, GREEN.name: GREEN}[name]
     *command, target = server.command
     if server.package == "gunicorn":
         added = (*added, f"--graceful-timeout={PATIENCE}")
