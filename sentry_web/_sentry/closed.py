@@ -36,7 +36,7 @@ class ClosedRecording(BaseRecording):
         """Have everything blanked that is reported with these scopes."""
         isolation.clear_breadcrumbs()
         current.add_event_processor(blank_all)
-        current.__class__ = _ClosedScope
+        current.__class__ = ClosedScope
 
     @property
     def aftermath(self) -> Any:
@@ -73,7 +73,7 @@ class _Running:
         Scope.set_isolation_scope(isolation)
 
 
-class _ClosedScope(Scope):
+class ClosedScope(Scope):
     """A current scope whose streamed spans, logs and metrics are blanked."""
 
     __slots__ = ()

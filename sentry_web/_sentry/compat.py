@@ -245,6 +245,16 @@ def discard_streamed_span(span: Any, scope: Any) -> None:
     setattr(scope, "streamed_span" if HAS_TRANSACTIONS else "span", former)
 
 
+def set_scope_of(segment: Any, scope: Scope | None) -> None:
+    """Have a segment refer to another scope than the one on which it was started (``_scope``).
+
+    A segment refers to itself, too (``_segment``), so that only the garbage collector would free the request's scope,
+    with all that belongs to the request.
+    """
+    if hasattr(segment, "_scope"):
+        segment._scope = scope  # noqa: SLF001
+
+
 def link_span(span: Any, trace: Trace) -> None:
     """Link a streamed span to a trace that it does not continue (``add_link``); 2.x has no links."""
     link = getattr(span, "add_link", None)
@@ -334,7 +344,7 @@ def start_unsent_segment(scope: Scope, name: str, source: str) -> None:
     if kind is None:
         return
     trace: Any = scope.get_active_propagation_context()
-    kind(
+    segment = kind(
         name=name,
         attributes={"sentry.segment.name.source": source},
         scope=scope,
@@ -344,6 +354,7 @@ def start_unsent_segment(scope: Scope, name: str, source: str) -> None:
         baggage=trace.baggage,
         sampled=trace.parent_sampled,
     )
+    set_scope_of(segment, None)  # which one that is never sent may have
 
 
 @functools.cache

@@ -10,8 +10,12 @@ from sentry_sdk import Scope, traces
 from .._request import Name, Outcome
 from .._request.http import outgoing_trace
 from . import _speedups, compat
+from .closed import ClosedScope
 from .root_span import Start
 from .tracing import trace_of_headers
+
+#: The scope of segments that are over; what somebody ends once more is blanked.
+_OVER = ClosedScope()
 
 
 class Segment:
@@ -105,10 +109,14 @@ class Segment:
         self._hand_over(span.sampled)
 
     def _hand_over(self, sampled: bool | None) -> None:
-        """Make the segment the parent of what begins after its end, such as background work, with its decision."""
+        """Make the segment the parent of what begins after its end, such as background work, with its decision.
+
+        And let go of the request.
+        """
         trace: Any = self._scope.get_active_propagation_context()
         trace.parent_span_id = self._span.span_id
         trace.parent_sampled = sampled
+        compat.set_scope_of(self._span, _OVER)
 
 
 class MessageStreamedSpan:

@@ -1152,6 +1152,7 @@ FAULTS: tuple[Fault, ...] = (
     fault("servers_own_signal", "it is an error", Replace("takes_over_socket", answers(False))),
     fault("same_exception_is_an_error", "it is a signal anywhere", Replace("takes_over_socket", answers(True))),
     fault("before_the_lifespan_ends", "what is waiting stays where it is", Replace("Exchange.flush", does_nothing)),
+    fault("no_streamed_segment_keeps_the_request", "it does", Replace("set_scope_of", does_nothing)),
     fault("providers_are_flushed", "they are not", Replace("LifespanRecording.flush", does_nothing)),
     fault(
         "providers_are_flushed_at_once",

@@ -10,6 +10,7 @@ import contextvars
 import gc
 import threading
 import time
+import types
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -179,3 +180,31 @@ def test_defect_42_no_cycles_after_an_exception(make, wrap):
                 return
             time.sleep(0.2)
         pytest.fail(f"left to the collector each time: {found}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"traces_sample_rate": 1.0}, {"traces_sample_rate": 0.0}, {}],
+    ids=["sampled", "left out", "errors only"],
+)
+@pytest.mark.parametrize(
+    ("make", "wrap"), [(_serve_wsgi, SentryWsgiMiddleware), (_serve_asgi, SentryAsgiMiddleware)], ids=["wsgi", "asgi"]
+)
+def test_no_streamed_segment_keeps_the_request_to_itself(make, wrap, options):
+    """The SDK's segments refer to themselves, and to the scope on which they were started."""
+    with recording(**{**STREAM, **options}):
+        serve = make(wrap)
+        found: list[list[str]] = []
+        for _ in range(10):  # threads of earlier tests may leave cycles meanwhile
+            kinds = [*_garbage(serve)]
+            found.append([kind.__qualname__ for kind in kinds if _is_of_request(kind)])
+            if not found[-1]:
+                return
+            time.sleep(0.2)
+        pytest.fail(f"left to the collector each time: {found}")
+
+
+def _is_of_request(kind: type) -> bool:
+    return kind.__module__.startswith("sentry_web") or issubclass(
+        kind, (sentry_sdk.Scope, types.FrameType, BaseException)
+    )

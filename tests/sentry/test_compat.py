@@ -65,6 +65,7 @@ def test_without_the_variables_the_sdk_instruments_nothing(protocol: str, monkey
     "use",
     [
         lambda bare: compat.set_server_segment(bare, object()),
+        lambda bare: compat.set_scope_of(bare, None),
         compat.start_profile,
         lambda bare: compat.stop_profiles(bare, None),
         lambda bare: compat.drop_processors(bare, object),
@@ -183,6 +184,7 @@ def nothing(*args: Any) -> None:
         ("marker_variables", list),
         ("share_propagation_context", nothing),
         ("set_server_segment", nothing),
+        ("set_scope_of", nothing),
         ("start_profile", nothing),
         ("stop_profiles", nothing),
         ("transaction_name", nothing),
