@@ -61,7 +61,7 @@ TROUBLES = {
     "is well": Trouble(_answer("200 OK")),
     "is down": Trouble(None, listens=False),
     "hangs": Trouble(None, 30.0),
-    "is slow": Trouble(_answer("200 OK"), 1.0),
+    "is slow": Trouble(_answer("200 OK"), 0.5),
     "answers 429": Trouble(_answer("429 Too Many Requests", "Retry-After: 60")),
     "answers 500": Trouble(_answer("500 Internal Server Error")),
     "answers garbage": Trouble(bytes(range(256)) * 4),
