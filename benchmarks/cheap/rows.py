@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -14,8 +15,23 @@ from typing import Any, NamedTuple
 
 from . import applications as apps
 from . import production
-from .peers import BARE, OURS, OURS_OTEL, SDK, TRACED, Nowhere, Written, client, configured, peers, wait_for_exports
-from .timing import Many, race
+from .peers import (
+    BARE,
+    DATADOG,
+    ELASTIC,
+    OTEL,
+    OURS,
+    OURS_OTEL,
+    SDK,
+    TRACED,
+    Nowhere,
+    Written,
+    client,
+    configured,
+    peers,
+    wait_for_exports,
+)
+from .timing import Many, race, take_turns
 
 MIB = 1 << 20
 
@@ -67,20 +83,37 @@ ROWS = (
 
 
 def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Protocol, configuration and seconds of each peer, one after the other."""
+    """Protocol, configuration and seconds of each peer, one after the other.
+
+    Each peer has a process of its own: what one of them replaces in sentry-sdk would make the other faster, too.
+    """
     for protocol in row.protocols:
         for column in row.columns:
-            with _client(row, column) as known:
-                if known is False:
-                    continue
-                wraps = peers(protocol, column, row.written)
-                if row.slow or row is not REQUEST:
-                    wraps = {name: wrap for name, wrap in wraps.items() if name in _known(row)}
-                many = {name: contestant(row, protocol, column, name, wrap) for name, wrap in wraps.items()}
-                if row.written:
-                    many = {name: _to_its_end(name, runs) for name, runs in many.items()}
-                taken = race(many, rounds // 4 if row.slow else rounds, *((_LONG_TURN,) if row.written else ()))
+            arguments = {name: (ROWS.index(row), protocol, column, name) for name in _names(row)}
+            taken = race(__name__, arguments, rounds // 4 if row.slow else rounds)
+            if OURS in taken or OURS_OTEL in taken:
                 yield protocol, column, {name: seconds / row.per for name, seconds in taken.items()}
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    """OpenTelemetry's recorders know nothing of the SDK's spans and tags, so rows with those say nothing of them."""
+    if row.work or _child_spans(row):
+        return (BARE, OURS, SDK)
+    named = (BARE, OURS, SDK, OTEL, OURS_OTEL)
+    return (*named, ELASTIC, DATADOG) if row is REQUEST else named
+
+
+def serve(index: str, protocol: str, column: str, name: str) -> None:
+    """One peer's process: takes a turn for each line of standard input, and prints its seconds per run."""
+    row = ROWS[int(index)]
+    with _client(row, column) as known:
+        wrap = None if known is False else peers(protocol, column, row.written).get(name)
+        if wrap is not None:
+            many = contestant(row, protocol, column, name, wrap)
+            if row.written:
+                take_turns(_to_its_end(name, many), _LONG_TURN)
+            else:
+                take_turns(many)
 
 
 def _client(row: Row, column: str) -> AbstractContextManager[Any]:
@@ -89,11 +122,6 @@ def _client(row: Row, column: str) -> AbstractContextManager[Any]:
         return configured(column, transport)
     options = {**production.OPTIONS, **production.column(column).options, "transport_queue_size": 10_000}
     return client(options, transport)
-
-
-def _known(row: Row) -> tuple[str, ...]:
-    """OpenTelemetry's recorders know nothing of the SDK's spans and tags, so rows with those say nothing of them."""
-    return (BARE, OURS, SDK) if row.work or _child_spans(row) else (BARE, OURS, SDK, "OpenTelemetry", OURS_OTEL)
 
 
 def contestant(row: Row, protocol: str, column: str, name: str, wrap: Any) -> Many:
@@ -200,3 +228,7 @@ def ratios(taken: dict[str, float]) -> dict[str, float]:
     if OURS in added and added.get("OpenTelemetry", 0) > 0:
         found[f"{OURS} / OpenTelemetry"] = added[OURS] / added["OpenTelemetry"]
     return found
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

@@ -1,14 +1,13 @@
 """Forks the scopes of a request in a few steps.
 
 The SDK copies the some thirty values of a scope one by one. Which of them two scopes share, and which are copied, is
-seen at what the SDK makes of a scope that has something of everything.
+seen at what the SDK makes of a scope that has something of everything. From this a function is written that assigns
+one slot after the other, as ``dataclasses`` writes ``__init__``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import repeat
-from operator import attrgetter, methodcaller
 from typing import Any, NamedTuple
 
 from sentry_sdk import Scope
@@ -27,43 +26,29 @@ class _Slots(NamedTuple):
     rare: tuple[str, ...]
 
 
-class _Forks:
-    """What was found of the SDK's forks.
-
-    Args:
-        slots: The slots of scopes.
-    """
-
-    __slots__ = ("slots", "nothing", "read", "read_copied", "read_rare")
-
-    def __init__(self, slots: _Slots) -> None:
-        self.slots = slots
-        self.read = _reader(slots.shared)
-        self.read_copied = _reader(slots.copied)
-        self.read_rare = _reader(slots.rare)
-        #: What is read where no slot has anything that is rare.
-        self.nothing = (None,) * (len(slots.rare) + 1)
+def _leave_to_sdk(scope: Any) -> Any:
+    return None
 
 
-def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that reads these attributes, and one of them again, so that it returns a tuple."""
-    return attrgetter(*names, names[0]) if names else lambda scope: (None,)
-
-
-_found: _Forks | None = None
-_copy: Callable[[Any], Any] = methodcaller("copy")
+_fork: Callable[[Any], Any] = _leave_to_sdk
 
 
 def fork(scope: Any) -> Any:
     """Return a fork of a scope (``Scope.fork``), or ``None`` where that is left to the SDK."""
-    found = _found
-    if found is None or found.read_rare(scope) != found.nothing:
-        return None
-    shared, copied, _ = found.slots
-    forked = object.__new__(type(scope))
-    tuple(map(setattr, repeat(forked), shared, found.read(scope)))
-    tuple(map(setattr, repeat(forked), copied, map(_copy, found.read_copied(scope))))
-    return forked
+    return _fork(scope)
+
+
+def _written(slots: _Slots) -> Callable[[Any], Any]:
+    """Return a function that forks a scope, slot by slot."""
+    lines = [f"if scope.{name} is not None: return None" for name in slots.rare]
+    lines.append("forked = new(type(scope))")
+    lines += [f"forked.{name} = scope.{name}" for name in slots.shared]
+    lines += [f"forked.{name} = scope.{name}.copy()" for name in slots.copied]
+    lines.append("return forked")
+    names: dict[str, Any] = {"new": object.__new__}
+    exec("def fork(scope):\n " + "\n ".join(lines), names)  # noqa: S102 - the names are those of a class's slots
+    written: Callable[[Any], Any] = names["fork"]
+    return written
 
 
 class _Value:
@@ -110,15 +95,16 @@ def _find() -> _Slots:
 
 def probe() -> bool:
     """Return whether each value of a scope, and each value in it, goes to the fork as it does with the SDK."""
-    global _found  # noqa: PLW0603 - found once a process
-    _found = _Forks(_find())
+    global _fork  # noqa: PLW0603 - written once a process
+    slots = _find()
+    _fork = _written(slots)
     scope = _filled()
     is_left = fork(scope) is None
-    for name in _found.slots.rare:
+    for name in slots.rare:
         setattr(scope, name, None)
     scopes = scope, fork(scope), scope.fork()
     rows = [[getattr(each, name, None) for each in scopes] for name in _names()]
-    return is_left == bool(_found.slots.rare) and all(_is_alike(*row) for row in rows)
+    return is_left == bool(slots.rare) and all(_is_alike(*row) for row in rows)
 
 
 def _is_alike(before: Any, ours: Any, theirs: Any) -> bool:
@@ -130,4 +116,4 @@ def _is_alike(before: Any, ours: Any, theirs: Any) -> bool:
 
 def install() -> None:
     """Switch it on."""
-    use("fork", fork)
+    use("fork", _fork)
