@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from .canonical import Aligned, canonical, forms_of
 from .policy import SUBSTITUTE
-from .shapes import LITERALS, replace_shapes
+from .shapes import LITERALS, may_have_shapes, replace_shapes
 
 if TYPE_CHECKING:
     from .secrets import Secrets
@@ -86,7 +86,7 @@ class _Values:
         blocks: Beginnings of private content.
     """
 
-    __slots__ = ("values", "blocks", "heads", "marks", "marks_in_json", "longest", "forms", "complete", "_left")
+    __slots__ = ("values", "blocks", "heads", "heads_in_json", "longest", "forms", "complete", "_left")
 
     def __init__(self, values: Sequence[str], blocks: Sequence[str]) -> None:
         #: All values but the blocks.
@@ -103,15 +103,15 @@ class _Values:
         #: Whether all of them are searched for.
         self.complete = True
         odd = list(filterfalse(_UNCHANGED, everything))
-        #: A text without any of these has no value as it is, and no secret that is known by its shape.
-        self.marks = self.marks_in_json = (*self.heads, *LITERALS)
-        #: The length of the longest text that is searched for them as it is.
-        self.longest = _FEW // len(self.marks)
+        #: What is searched for in the JSON of texts.
+        self.heads_in_json = self.heads
+        #: The length of the longest text that is searched for these as it is.
+        self.longest = _FEW // (len(self.heads) + len(LITERALS))
         if odd:
             self._left = _MOST_FORM_CHARACTERS
             for value in odd:
                 self._add_forms(value[:ENOUGH] if len(value) > LONGEST else value, value[:BEGINNING] in self.blocks)
-            self.marks_in_json = (*[_in_json(head)[1:-1] for head in self.heads], *LITERALS)
+            self.heads_in_json = [_in_json(head)[1:-1] for head in self.heads]
 
     def _add_forms(self, value: str, block: bool) -> None:
         if block:  # the beginning of something, which may end within an escape
@@ -211,7 +211,7 @@ class Redactor:
         All of its texts are looked at together: the attributes of a span as they are, anything else in its JSON, which
         is written in C.
         """
-        kind, marks, dots = type(value), known.marks, "...\n"
+        kind, heads, dots = type(value), known.heads, "...\n"
         try:
             if kind is dict and _SCALARS.issuperset(map(type, value.values())):
                 text = "\n".join(map(str, (*value, *value.values(), "")))
@@ -219,7 +219,7 @@ class Redactor:
                 text = value + "\n"
             else:
                 text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
-                marks, dots = known.marks_in_json, '..."'
+                heads, dots = known.heads_in_json, '..."'
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
             return True
         if len(text) > known.longest:
@@ -227,7 +227,8 @@ class Redactor:
                 return True
             text = text.ljust(_LINEAR)
         if (
-            any(map(text.__contains__, marks))
+            any(map(text.__contains__, heads))
+            or (any(map(text.__contains__, LITERALS)) and may_have_shapes(text))
             or (dots in text and _occurs(known.beginnings(), text))
             or (not text.isascii() and _has_surrogates(text))
         ):

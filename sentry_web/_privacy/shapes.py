@@ -33,6 +33,15 @@ _SHAPES = tuple(
 LITERALS = tuple(literal for literal, _ in _SHAPES)
 
 
+#: The same without the boundary before a token, which an escape may hide, as in ``"\\nghp_…"`` in JSON.
+_ANYWHERE = tuple((literal, re.compile(pattern.pattern.replace(r"\b", ""))) for literal, pattern in _SHAPES)
+
+
+def may_have_shapes(text: str) -> bool:
+    """Return whether a text, or JSON, may contain a secret that is known by its shape."""
+    return any(pattern.search(text) for literal, pattern in _ANYWHERE if literal in text)
+
+
 def replace_shapes(text: str, substitute: str) -> str:
     """Return the text with each secret that is known by its shape replaced."""
     for literal, pattern in _SHAPES:

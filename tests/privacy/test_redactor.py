@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sentry_web._privacy import redactor as module
 from sentry_web._privacy.policy import SUBSTITUTE
 from sentry_web._privacy.redactor import Redactor
+from sentry_web._privacy.shapes import may_have_shapes
 
 from .test_canonical import ESCAPES, NESTED, escaped
 
@@ -149,6 +150,7 @@ def test_values_of_too_many_forms_are_told() -> None:
 def test_a_secret_is_known_by_its_shape_though_no_request_has_it(secret: str) -> None:
     assert redacted(f"before {secret}, after") == f"before {SUBSTITUTE}, after"
     assert redacted(["a", {"b": f"before {secret}"}, "c"]) == ["a", {"b": f"before {SUBSTITUTE}"}, "c"]
+    assert redacted([f"a line\n{secret}"]) == [f"a line\n{SUBSTITUTE}"]  # in whose JSON no word begins there
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,7 @@ def test_a_secret_is_known_by_its_shape_though_no_request_has_it(secret: str) ->
 )
 def test_what_has_only_a_part_of_such_a_shape_is_left(text: str) -> None:
     assert redacted(text) is text
+    assert not may_have_shapes(text)  # so it is not searched any further
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a \udfff b", "é\ud83d"])
