@@ -49,7 +49,6 @@ _PERSONAL = frozenset(("address", "personal"))
 _RELATIVE = ("/", "?")
 #: Kinds of headers whose values are sent unchanged, unless they look like a URL or contain credentials.
 _PLAIN = frozenset(("other", "host"))
-_CLOSER_LOOK = re.compile(r"://|@|^[/?]", re.MULTILINE).search
 #: Limits of the cache of harmless queries: the number of key sets, and the length of each (as in ``HeaderKinds``).
 _MOST_KEYS, _LONGEST_KEYS = 1000, 64
 _QUERY_VALUES = re.compile("=[^&]*")
@@ -105,6 +104,11 @@ Text = str | Filtered
 Secret = tuple[str, str]
 #: The target of a request: scheme, authority, path, query.
 Address = tuple[str, str | None, str, Text | None]
+
+
+def _needs_closer_look(lines: str) -> bool:
+    """Return whether one of some values, each after a line break, looks like a URL or may contain credentials."""
+    return "://" in lines or "@" in lines or "\n/" in lines or "\n?" in lines
 
 
 class Policy:
@@ -178,7 +182,7 @@ class Policy:
         headers = list(headers)[:MOST_HEADERS]
         kinds = self.kinds.of_each(headers)
         are_plain = list(map(_PLAIN.__contains__, kinds))
-        if _CLOSER_LOOK("\n".join(compress(map(_value_of, headers), are_plain))):
+        if _needs_closer_look("\n".join(["", *compress(map(_value_of, headers), are_plain)])):
             are_plain = [False] * len(headers)
         reported: dict[str, Text] = dict(headers)
         if all(are_plain):

@@ -16,7 +16,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import filterfalse, islice
+from itertools import chain, filterfalse, islice
 from json.encoder import JSONEncoder
 from json.encoder import encode_basestring as _in_json
 from operator import itemgetter
@@ -76,6 +76,7 @@ _UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 _head_of = itemgetter(slice(BEGINNING))
+_is_list: Callable[[Any], bool] = list.__instancecheck__
 
 
 class _Values:
@@ -211,13 +212,10 @@ class Redactor:
         All of its texts are looked at together: the attributes of a span as they are, anything else in its JSON, which
         is written in C.
         """
-        kind, heads, dots = type(value), known.heads, "...\n"
+        heads, dots = known.heads, "...\n"
         try:
-            if kind is dict and _SCALARS.issuperset(map(type, value.values())):
-                text = "\n".join(map(str, (*value, *value.values(), "")))
-            elif kind is str:
-                text = value + "\n"
-            else:
+            text = value + "\n" if type(value) is str else _joined(value)
+            if text is None:
                 text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
                 heads, dots = known.heads_in_json, '..."'
         except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
@@ -485,6 +483,19 @@ def _within_bound(texts: list[str]) -> list[str]:
         if left < 0:
             texts[index] = SUBSTITUTE
     return texts
+
+
+def _joined(value: Any) -> str | None:
+    """Return a span's attributes by lines if they are plain values and lists of these, else ``None``."""
+    if type(value) is not dict:
+        return None
+    kinds = set(map(type, value.values()))
+    items: list[Any] = []
+    if list in kinds:
+        kinds.remove(list)
+        items = list(chain.from_iterable(filter(_is_list, value.values())))
+        kinds.update(map(type, items))  # another list among them is none of the plain types
+    return "\n".join(map(str, (*value, *value.values(), *items, ""))) if kinds <= _SCALARS else None
 
 
 def _escapes_in(text: str) -> int:
