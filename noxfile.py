@@ -328,7 +328,7 @@ def otlp(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Attack the package for longer than a suite may take; at most 45 minutes, or `SOAK=small`, `SOAK=full`.
+    """Attack the package for longer than a suite may take; at most 40 minutes, or `SOAK=small`, `SOAK=full`.
 
     `-- PART` runs one part; `-- --write` writes docs/soak.md.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-#: ``SOAK=small`` shows that everything runs; ``usual`` takes at most 45 minutes of two cores; ``full`` takes hours.
+#: ``SOAK=small`` shows that everything runs; ``usual`` takes at most 40 minutes of two cores; ``full`` takes hours.
 SIZES = ("small", "usual", "full")
 SIZE = os.environ.get("SOAK", "usual")
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
