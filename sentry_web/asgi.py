@@ -101,6 +101,7 @@ class _DoubleCallable:
             finally:
                 call(exchange.leave, entered)
         except BaseException:
+            call(exchange.leave, entered)
             if exchange.request.kind == "lifespan":
                 call(exchange.refused)  # see _converse
             else:
@@ -122,22 +123,24 @@ async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], rec
     kind = exchange.request.kind
     connection = entered = None
     try:
-        connection = _CONNECTIONS.get(kind, _Connection)(exchange, receive, send)
-        receive = connection.receive
-        if kind in _CONNECTIONS:
-            send = connection.send
-        entered = exchange.enter()
-    except Exception:  # noqa: BLE001 - as call() does
-        report(exchange.enter)
-    try:
         try:
+            try:
+                connection = _CONNECTIONS.get(kind, _Connection)(exchange, receive, send)
+                receive = connection.receive
+                if kind in _CONNECTIONS:
+                    send = connection.send
+                entered = exchange.enter()
+            except Exception:  # noqa: BLE001 - as call() does
+                report(exchange.enter)
             return await app(*scope, receive, send)
         finally:
             try:
                 exchange.leave(entered)
             except Exception:  # noqa: BLE001 - as call() does
                 report(exchange.leave)
+                call(exchange.leave, entered)
     except BaseException:
+        call(exchange.leave, entered)  # a signal handler may have raised amid it (see _core.context)
         # Servers try the lifespan scope on every application; one that refuses it before it has listened says no more
         # than that it has none (ASGI, "Lifespan Protocol")
         if kind == "lifespan" and connection is not None and not connection.listened:

@@ -69,20 +69,22 @@ class WsgiMiddleware(Wrapper):
             return self.app(environ, start_response)
         entered = None
         try:
-            start_response = _StartResponse(exchange, start_response)
-            entered = exchange.enter()
-            watch_input(environ, exchange.body_read, exchange.client_gone)
-        except Exception:  # noqa: BLE001 - as call() does
-            report(exchange.enter)
-        try:
             try:
+                try:
+                    start_response = _StartResponse(exchange, start_response)
+                    entered = exchange.enter()
+                    watch_input(environ, exchange.body_read, exchange.client_gone)
+                except Exception:  # noqa: BLE001 - as call() does
+                    report(exchange.enter)
                 response = self.app(environ, start_response)
             finally:
                 try:
                     exchange.leave(entered)
                 except Exception:  # noqa: BLE001 - as call() does
                     report(exchange.leave)
+                    call(exchange.leave, entered)
         except BaseException:
+            call(exchange.leave, entered)  # a signal handler may have raised amid it (see _core.context)
             call(pass_on, exchange.failed)
             call(exchange.close)  # there is no response that a server could close
             raise
@@ -100,6 +102,7 @@ def _run(exchange: AnyExchange, function: Callable[..., Any], *args: Any) -> Any
         finally:
             call(exchange.leave, entered)
     except BaseException:
+        call(exchange.leave, entered)
         call(pass_on, exchange.failed)
         raise
 
@@ -239,7 +242,9 @@ class _Parts:
                     exchange.leave(entered)
                 except Exception:  # noqa: BLE001 - as call() does
                     report(exchange.leave)
+                    call(exchange.leave, entered)
         except BaseException:
+            call(exchange.leave, entered)
             call(pass_on, exchange.failed)
             call(self._iterated)
             raise
@@ -316,9 +321,13 @@ class _SizedBody(_Body):
         # Servers ask on trial and catch what it raises: no error of the request
         entered = call(self._exchange.enter)
         try:
-            return len(self._response)
-        finally:
+            try:
+                return len(self._response)
+            finally:
+                call(self._exchange.leave, entered)
+        except BaseException:
             call(self._exchange.leave, entered)
+            raise
 
 
 def _close(response: Any) -> None:

@@ -50,7 +50,7 @@ class ClosedExchange:
     def leave(self, entered: Any) -> None:
         """Leave what was entered."""
         if entered is not None:
-            call(context.leave_all, entered)
+            context.leave_all(entered)
 
     def message_begins(self, what: str) -> list[MessageSpan]:
         """Return no spans."""

@@ -1,6 +1,9 @@
 """The exchange whose application code is running here, and the contexts that are entered for it.
 
 Nothing is held across a ``yield``, and no token is kept: the former values are set again by value.
+
+A signal handler may raise between any two steps. So :meth:`ContextStack.enter` undoes what it has done where it raises,
+and who leaves in a ``finally`` leaves once more where that raises: what was left already stays as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ NO_CONTEXT_VALUES: ContextValues = ((), ())
 _GET, _SET, _NO_DEFAULTS = ContextVar.get, ContextVar.set, repeat(None)
 
 #: What was current before: the exchange, variables and their values; and the context managers to leave.
-Entered = tuple[Any, Sequence["ContextVar[Any]"], Sequence[Any], Sequence[Any]]
+Entered = tuple[Any, Sequence["ContextVar[Any]"], Sequence[Any], "list[Any] | None"]
 
 
 class ContextStack:
@@ -60,17 +63,24 @@ class ContextStack:
         """
         variables, values = self._context_values
         former = tuple(map(_GET, variables, _NO_DEFAULTS))
-        tuple(map(_SET, variables, values))
-        managers = call(enter_all, self._to_enter) or () if self._to_enter else ()
         outer = CURRENT.get()
-        CURRENT.set(self)
-        return outer, variables, former, managers
+        managers = None
+        try:
+            tuple(map(_SET, variables, values))
+            if self._to_enter:
+                managers = call(enter_all, self._to_enter)
+            CURRENT.set(self)
+            return outer, variables, former, managers  # noqa: TRY300 - inside, since it may raise here, too
+        except BaseException:  # the caller gets nothing to leave by
+            CURRENT.set(self)
+            self.leave((outer, variables, former, managers))
+            raise
 
     def leave(self, entered: Entered | None) -> None:
         """Undo :meth:`enter` by setting the former values: a token may belong to a different context by now.
 
         In a context where this request is not the current one (that of the event loop's shutdown hooks, or of the
-        garbage collector) nothing is changed.
+        garbage collector) nothing is changed. Nor is it where everything has been left.
 
         Args:
             entered: What :meth:`enter` returned; ``None``: it failed.
@@ -86,24 +96,30 @@ class ContextStack:
 
 def enter_all(recordings: Sequence[Recording]) -> list[Any]:
     """Return the context managers of these recordings, entered; where one fails, what closes its output instead."""
-    entered = []
-    for recording in recordings:
-        for running in (recording.running, recording.running_closed):
-            manager = call(running)
-            if manager is not None and call(_has_entered, manager):
-                entered.append(manager)
-                break
-    return entered
+    entered: list[Any] = []
+    try:
+        for recording in recordings:
+            for running in (recording.running, recording.running_closed):
+                manager = call(running)
+                if manager is not None and call(_has_entered, manager, entered):
+                    break
+        return entered  # noqa: TRY300 - inside, since it may raise here, too
+    except BaseException:
+        leave_all(entered)
+        raise
 
 
-def _has_entered(manager: Any) -> bool:
+def _has_entered(manager: Any, entered: list[Any]) -> bool:
     manager.__enter__()
+    entered.append(manager)
     return True
 
 
-def leave_all(managers: Sequence[Any]) -> None:
-    for manager in reversed(managers):
-        call(manager.__exit__, None, None, None)
+def leave_all(managers: list[Any]) -> None:
+    """Exit context managers from the last to the first, and forget each: none is exited twice."""
+    while managers:
+        call(managers[-1].__exit__, None, None, None)
+        managers.pop()
 
 
 def current() -> Any:

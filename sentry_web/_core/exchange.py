@@ -113,9 +113,7 @@ class Exchange(ContextStack):
             if former + len(recorders) > 1:
                 recordings.settle_trace(self.request, recorders[position:], self.recordings)
             if recorder.leads and self.recordings:  # inside of what leads before it, and decides on its parent
-                entered = self.enter()
-                started = call(self.start_one, recorder, config, scope_or_environ)
-                self.leave(entered)
+                started = self._start_inside(recorder, config, scope_or_environ)
             else:
                 started = call(self.start_one, recorder, config, scope_or_environ)
             if not started:
@@ -152,6 +150,17 @@ class Exchange(ContextStack):
             self.adds_headers = self.adds_headers or recording.adds_headers or bool(config.trace_response_headers)
             self._ends_with_response = self._ends_with_response or recording.ends_with_response
         return True
+
+    def _start_inside(self, recorder: Recorder, config: Options, scope_or_environ: Any) -> bool | None:
+        entered = self.enter()
+        try:
+            try:
+                return call(self.start_one, recorder, config, scope_or_environ)
+            finally:
+                self.leave(entered)
+        except BaseException:
+            self.leave(entered)  # once more: a signal handler may have raised amid it
+            raise
 
     def close_one(self, recorder: Recorder, config: Options) -> None:
         """Use what stands in for a recording that could not be started."""
@@ -239,14 +248,14 @@ class Exchange(ContextStack):
         """Note a part of the body that was handed to the server; an empty one is none (PEP 3333 allows it anywhere)."""
         following = _AFTER_BODY[self.state]
         if size and following is not None:
-            outcome = self.outcome
+            outcome, now = self.outcome, perf_counter()
             self.state = following
-            if outcome.first_byte is None and self._is_bodiless():
-                return  # the server drops it; frameworks differ in whether they do
-            outcome.body_size += size
-            outcome.last_byte = perf_counter()
             if outcome.first_byte is None:
-                outcome.first_byte = outcome.last_byte
+                if self._is_bodiless():
+                    return  # the server drops it; frameworks differ in whether they do
+                outcome.first_byte = now
+            outcome.body_size += size
+            outcome.last_byte = now
 
     def body_is_whole(self) -> bool:
         """Return whether as much has been sent as the response announced (Content-Length)."""

@@ -6,17 +6,23 @@ The adapters, and everything that calls an output, make their calls through :fun
 time; nothing else catches broadly. Where applications call them, perhaps near the recursion limit, they also catch the
 ``RecursionError`` of ``report`` itself: what the server has done by then is not to be done again. This module imports
 nothing of the package and knows no protocol.
+
+Not a failure of ours is what a signal handler of the application raises while our code happens to run, such as the
+``TimeoutError`` of an alarm: that is passed on, as it would be without us.
 """
 
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable
+from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, TypeVar
 
 logger = logging.getLogger("sentry_web")
@@ -48,7 +54,8 @@ def mark_failures(request: contextvars.ContextVar[Any]) -> None:
 def call(function: Callable[..., Result], *args: Any) -> Result | None:
     """Call a function, and log an ``Exception`` that it raises.
 
-    ``KeyboardInterrupt`` and the like are meant for the whole process, and are no failures of ours: they pass.
+    ``KeyboardInterrupt`` and the like are meant for the whole process, and are no failures of ours: they pass, and so
+    does whatever a signal handler raises.
 
     Args:
         function: What is called.
@@ -83,7 +90,7 @@ def attempt(function: Callable[..., Result], *args: Any) -> Result | None:
         return function(*args)
     except Exception:  # noqa: BLE001 - as call() does
         name = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', type(function))}"
-        if name not in _logged:
+        if name not in _logged or _is_of_signal_handler(sys.exc_info()[2]):
             _logged.add(name)
             report(function)
         return None
@@ -106,6 +113,8 @@ def pass_on(take: Callable[[BaseException], Any]) -> None:
 def report(function: Callable[..., Any]) -> Any:
     """Log the exception that is being handled as a failure inside a function; raise nothing, whatever logging does.
 
+    But a signal handler's exception, which is no failure of the function, is raised again.
+
     The level is WARNING: sentry-sdk's logging integration makes an event of its own from an ERROR record.
 
     Args:
@@ -115,19 +124,42 @@ def report(function: Callable[..., Any]) -> Any:
         ``None``, for callers that write :func:`call` out.
     """
     is_first, _state.reports = not _state.reports, True
+    passes = False
     try:
         if sys.exc_info()[0] is RecursionError or _sees_request(function):  # in this order: see call()
             for request in _requests:
                 if (exchange := request.get()) is not None:
                     exchange.outcome.faulty = True
-        if is_first:
+        passes = _is_of_signal_handler(sys.exc_info()[2])
+        if is_first and not passes:
             name = getattr(function, "__qualname__", None) or type(function).__qualname__
             logger.warning("%s failed; the application is not affected", name, exc_info=True)  # noqa: LOG014
     except Exception:  # noqa: BLE001 - a user's log filter or handler may raise
         return None
     finally:
         _state.reports = not is_first
+    if passes:
+        raise  # noqa: PLE0704 - callers are handling it
     return None
+
+
+def _is_of_signal_handler(traceback: TracebackType | None) -> bool:
+    """Return whether an exception comes out of a function that is a signal handler of this process."""
+    handlers = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
+    while traceback is not None and handlers:
+        if traceback.tb_frame.f_code in handlers:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _code_of(handler: Any) -> CodeType | None:
+    """Return the code of a function, a method, or a callable object that is written in Python; else ``None``."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    function = handler if isinstance(handler, FunctionType | MethodType) else type(handler).__dict__.get("__call__")
+    function = getattr(function, "__func__", function)
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def _sees_request(function: Callable[..., Any]) -> bool:

@@ -125,10 +125,14 @@ def call_each(exchange: Any, recordings: Sequence[ActiveRecording], method: str,
     """Call a method of these recordings, inside the contexts of all recordings of the exchange."""
     entered = exchange.enter()
     try:
-        for active in recordings:
-            call(getattr(active.recording, method), *args)
-    finally:
-        exchange.leave(entered)
+        try:
+            for active in recordings:
+                call(getattr(active.recording, method), *args)
+        finally:
+            exchange.leave(entered)
+    except BaseException:
+        exchange.leave(entered)  # once more: a signal handler may have raised amid it
+        raise
 
 
 def report_response_end(exchange: Any) -> None:

@@ -24,12 +24,16 @@ def context_with_labeler(context: Context) -> Context:
     if module is None:
         return context
     former = context_api.get_current()
-    context_api.attach(context)
     try:
-        module.set_labeler(module.Labeler())
-        return context_api.get_current()
-    finally:
-        context_api.attach(former)
+        try:
+            context_api.attach(context)
+            module.set_labeler(module.Labeler())
+            return context_api.get_current()
+        finally:
+            context_api.attach(former)
+    except BaseException:
+        context_api.attach(former)  # once more: a signal handler may have raised amid it
+        raise
 
 
 def labels_of_context() -> Mapping[str, Any]:

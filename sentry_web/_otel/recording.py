@@ -134,8 +134,13 @@ class OpenTelemetryRecording(BaseRecording):
         if counts:
             self.context = call(context_with_labeler, self.context) or self.context
         for hook in settings.request_hooks:
-            with self.running():
-                call(hook, span, scope_or_environ)
+            running = self.running()
+            try:
+                with running:
+                    call(hook, span, scope_or_environ)
+            except BaseException:
+                running.__exit__()  # once more: a signal handler may have raised amid it
+                raise
         if settings.has_live_hooks:
             self._scope_or_environ = scope_or_environ
         elif not counts:
@@ -242,16 +247,20 @@ class OpenTelemetryRecording(BaseRecording):
         labels: Mapping[str, Any] = (call(labels_of_context) or {}) if self._counts else {}
         former = context_api.get_current()
         try:
-            context_api.attach(self.context)  # for span processors and exemplars
-            ending = self._ending(outcome)
-            self._end_span(outcome, ending)
-        finally:
-            if not self._settings.has_message_hooks:  # messages may still come
-                self._scope_or_environ = None
-            if self._counts:
-                labels = call(self._labels, outcome, labels) or {}
-                call(self._metrics.finish, self._request, outcome, self._known, {**labels, **ending})
-            context_api.attach(former)
+            try:
+                context_api.attach(self.context)  # for span processors and exemplars
+                ending = self._ending(outcome)
+                self._end_span(outcome, ending)
+            finally:
+                if not self._settings.has_message_hooks:  # messages may still come
+                    self._scope_or_environ = None
+                if self._counts:
+                    labels = call(self._labels, outcome, labels) or {}
+                    call(self._metrics.finish, self._request, outcome, self._known, {**labels, **ending})
+                context_api.attach(former)
+        except BaseException:
+            context_api.attach(former)  # once more, or at last: a signal handler may have raised amid it
+            raise
 
     def _labels(self, outcome: Outcome, innermost: Mapping[str, Any]) -> dict[str, Any]:
         """Return the attributes that the user adds to the metrics; those of the conventions take precedence.
@@ -320,11 +329,18 @@ class Running:
 
     def __init__(self, recording: OpenTelemetryRecording | SilentRecording) -> None:
         self._recording = recording
+        self._former: Context | None = None
 
     def __enter__(self) -> None:
-        self._former = context_api.get_current()
-        context_api.attach(self._recording.context)
+        try:
+            self._former = context_api.get_current()
+            context_api.attach(self._recording.context)
+        except BaseException:  # a signal handler may raise anywhere
+            self.__exit__()
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
-        self._recording.context = context_api.get_current()
-        context_api.attach(self._former)
+        current = context_api.get_current()
+        if self._former is not None and current is not self._former:  # else there is nothing to leave
+            self._recording.context = current
+            context_api.attach(self._former)

@@ -61,16 +61,22 @@ class _Running:
     def __init__(self, isolation: Scope, current: Scope) -> None:
         self._isolation = isolation
         self._current = current
+        self._former: tuple[Scope, ...] = ()
 
     def __enter__(self) -> None:
-        self._former = sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()
-        Scope.set_isolation_scope(self._isolation)
-        Scope.set_current_scope(self._current)
+        try:
+            self._former = sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope()
+            Scope.set_isolation_scope(self._isolation)
+            Scope.set_current_scope(self._current)
+        except BaseException:  # a signal handler may raise anywhere
+            self.__exit__()
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
-        isolation, current = self._former
-        Scope.set_current_scope(current)
-        Scope.set_isolation_scope(isolation)
+        if self._former:
+            isolation, current = self._former
+            Scope.set_current_scope(current)
+            Scope.set_isolation_scope(isolation)
 
 
 class ClosedScope(Scope):

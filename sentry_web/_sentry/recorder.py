@@ -167,8 +167,13 @@ class SentryRecording(BaseRecording):
 
     def _start_trace(self, scope_or_environ: Any) -> None:
         if self._is_traced():
-            with self.running():
-                call(self._start_root, scope_or_environ)
+            running = self.running()
+            try:
+                with running:
+                    call(self._start_root, scope_or_environ)
+            except BaseException:
+                running.__exit__()  # once more: a signal handler may have raised amid it
+                raise
         elif self._settings.streaming and not self._settings.tracing and self._processor is not None:
             name = self._processor.initial_name = self._naming.initial()
             compat.start_unsent_segment(self._scopes.current, name.value, name.source)
@@ -244,8 +249,13 @@ class SentryRecording(BaseRecording):
 
     def trace(self) -> Trace | None:
         """Return the trace on the request's scope."""
-        with self.running():
-            header = sentry_sdk.get_traceparent()
+        running = self.running()
+        try:
+            with running:
+                header = sentry_sdk.get_traceparent()
+        except BaseException:
+            running.__exit__()
+            raise
         return tracing.trace_of_headers({"sentry-trace": header}) if header else None
 
     def trace_headers(self) -> dict[str, str]:

@@ -72,21 +72,28 @@ class Running:
     def __init__(self, isolation: Scope, current: Scope) -> None:
         self._isolation = isolation
         self._current = current
+        #: What sets the former values, and these.
+        self._former: tuple[tuple[Callable[[Any], Any], Any], ...] = ()
 
     def __enter__(self) -> None:
-        markers = [(variable, variable.get(False)) for variable in compat.marker_variables()]
-        self._former = sentry_sdk.get_isolation_scope(), sentry_sdk.get_current_scope(), markers
-        Scope.set_isolation_scope(self._isolation)
-        Scope.set_current_scope(self._current)
-        for variable, _ in markers:
-            variable.set(compat.MARKER)
+        markers = compat.marker_variables()
+        try:
+            self._former = (
+                (Scope.set_isolation_scope, sentry_sdk.get_isolation_scope()),
+                (Scope.set_current_scope, sentry_sdk.get_current_scope()),
+                *[(variable.set, variable.get(False)) for variable in markers],
+            )
+            Scope.set_isolation_scope(self._isolation)
+            Scope.set_current_scope(self._current)
+            for variable in markers:
+                variable.set(compat.MARKER)
+        except BaseException:  # a signal handler may raise anywhere
+            self.__exit__()
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
-        isolation, current, markers = self._former
-        for variable, former in markers:
-            variable.set(former)
-        Scope.set_current_scope(current)
-        Scope.set_isolation_scope(isolation)
+        for set_former, value in self._former:
+            set_former(value)
 
 
 def surrounding_scopes() -> Callable[[], None]:

@@ -1206,6 +1206,30 @@ self.refused()
         "they are reported",
         Edit("_finish_recordings", "sys.is_finalizing()", "False"),
     ),
+    fault("signals_exception", "the guard takes it for a failure", Replace("_is_of_signal_handler", answers(False))),
+    fault(
+        "signals_exception",
+        "what is entered by then stays",
+        Edit("ContextStack.enter", "CURRENT.set(self)\nself.leave((outer, variables, former, managers))", "pass"),
+    ),
+    fault(
+        "signals_exception",
+        "managers that are entered by then stay",
+        Edit("enter_all", "leave_all(entered)", "pass"),
+    ),
+    fault(
+        "signals_exception",
+        "nothing is left once more",
+        Edit("WsgiMiddleware.__call__", "call(exchange.leave, entered)\ncall(pass_on, exchange.failed)", "pass"),
+    ),
+    fault(
+        "signals_exception",
+        "a report is left once",
+        Edit("call_each", "exchange.leave(entered)\nraise", "raise"),
+    ),
+    fault(
+        "signals_exception", "a start is left once", Edit("SentryRecording._start_trace", "running.__exit__()", "pass")
+    ),
     fault("middleware_around_ours", "its words are not redacted", Replace("aftermath_of_chain", answers([]))),
     # What users of the SDK's middlewares rely on
     fault("w3c_flag", "it overrides the user's rate", Replace("sentry_trace_from_traceparent", obeys_the_flag)),

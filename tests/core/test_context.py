@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -60,6 +60,54 @@ def test_a_context_that_fails_keeps_no_other_from_being_entered_and_left() -> No
     outer, variables, former, inside = request.enter()
     request.leave((outer, variables, former, [*inside, contexts[1]]))
     assert log == ["+a", "+c", "-c", "-a"]
+
+
+class Interrupted(Context):
+    """A context that a signal's exception comes into, once."""
+
+    def __init__(self, log: list[str], name: str, method: str) -> None:
+        super().__init__(log, name)
+        self.method: str | None = method
+
+    def step(self, method: str) -> None:
+        if self.method == method:
+            self.method = None
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> None:
+        self.step("enter")
+        super().__enter__()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.step("exit")
+        super().__exit__(*exc_info)
+
+
+def test_a_signals_exception_while_contexts_are_entered_leaves_them() -> None:
+    log: list[str] = []
+    request, variables = Request(), Variables("x", 1)
+    for context in (variables, Context(log, "a"), Interrupted(log, "b", "enter")):
+        request.add_context_of(cast("Any", context))
+    with pytest.raises(KeyboardInterrupt):
+        request.enter()
+    assert log == ["+a", "-a"]
+    assert current() is None
+    assert variables.context_values is not None
+    assert variables.context_values[0][0].get() is None
+
+
+def test_a_signals_exception_while_contexts_are_left_lets_the_others_be_left_once() -> None:
+    log: list[str] = []
+    request = Request()
+    for context in (Context(log, "a"), Interrupted(log, "b", "exit"), Context(log, "c")):
+        request.add_context_of(cast("Any", context))
+    entered = request.enter()
+    with pytest.raises(KeyboardInterrupt):
+        request.leave(entered)
+    request.leave(entered)
+    request.leave(entered)
+    assert log == ["+a", "+b", "+c", "-c", "-b", "-a"]
+    assert current() is None
 
 
 def test_current_is_what_was_set() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import gc
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -51,6 +54,41 @@ def test_the_interpreters_word_to_the_whole_process_passes(error: type[BaseExcep
 
     with pytest.raises(error):
         call(hook)
+
+
+class Handler:
+    """What can be a signal handler: its instances and their methods."""
+
+    def __call__(self, number: int, frame: Any) -> None:
+        raise TimeoutError
+
+    def handle(self, number: int, frame: Any) -> None:
+        raise TimeoutError
+
+
+def handle(number: int, frame: Any, more: str = "") -> None:
+    raise TimeoutError
+
+
+@pytest.mark.parametrize("handler", [handle, Handler(), Handler().handle, functools.partial(handle, more="x")])
+@pytest.mark.parametrize("guarded", [call, guard.attempt])
+def test_a_signals_exception_is_passed_on_by_the_guard(
+    handler: Any, guarded: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def step() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0)  # where it is handled at the latest
+
+    former = signal.signal(signal.SIGTERM, handler)
+    try:
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                guarded(step)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert not caplog.records
+    assert call(handler, 0, None) is None  # it is no signal handler any more
+    assert "failed" in caplog.text
 
 
 def test_a_logging_filter_that_raises_reaches_nobody() -> None:

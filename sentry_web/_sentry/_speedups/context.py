@@ -45,10 +45,15 @@ class Running:
     def __init__(self, variables: tuple[ContextVar[Any], ...], values: tuple[Any, ...]) -> None:
         self._variables = variables
         self._values = values
+        self._former: tuple[Any, ...] = ()
 
     def __enter__(self) -> None:
-        self._former = tuple(map(ContextVar.get, self._variables, _DEFAULTS))
-        tuple(map(ContextVar.set, self._variables, self._values))
+        try:
+            self._former = tuple(map(ContextVar.get, self._variables, _DEFAULTS))
+            tuple(map(ContextVar.set, self._variables, self._values))
+        except BaseException:  # a signal handler may raise anywhere
+            self.__exit__()
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
         tuple(map(ContextVar.set, self._variables, self._former))
