@@ -108,6 +108,8 @@ ENTRY_POINTS = {
     "_core.guard._count": "the same",
     "_core.guard.call": "the guard itself",
     "_core.guard.report": "the guard itself",
+    "_core.guard._is_of_signal_handler": "the guard itself, of what has failed: see tests/core/test_guard.py",
+    "_core.guard._code_of": "the same",
 }
 
 #: Without these the SDK's ambient scopes cannot be put back; all else must still be the same.
