@@ -10,7 +10,7 @@ from .._options import Options
 from .._request import Outcome, Request
 from .._request.http import Header
 from ..recorder import Captured, CapturedInside, MessageSpan, Recorder, Recording
-from .context import current
+from .context import CURRENT
 from .guard import call
 
 
@@ -91,10 +91,10 @@ def captured_for(recorder: Recorder, around: Sequence[ActiveRecording]) -> Captu
 
 def early_routes(request: Request, configs: Sequence[Options]) -> list[str]:
     """Return what the middlewares' ``route_resolver`` find, each asked once."""
-    resolvers = dict.fromkeys([config.route_resolver for config in configs if config.route_resolver is not None])
+    resolvers = [config.route_resolver for config in configs if config.route_resolver is not None]
     if not resolvers:
         return []
-    routes = [call(resolver, request) for resolver in resolvers]
+    routes = [call(resolver, request) for resolver in dict.fromkeys(resolvers)]
     return [route for route in routes if route is not None]
 
 
@@ -154,7 +154,7 @@ def _finish_recordings(exchange: Any, ending: Sequence[ActiveRecording]) -> None
         if active.config.asks_late:
             call(_report_response, exchange, active)
     for active in ending:
-        if current() is exchange or call(_finishes_alone, active):  # within the application all contexts are entered
+        if CURRENT.get() is exchange or call(_finishes_alone, active):  # or all contexts are entered
             call(active.recording.finish, outcome)
         else:
             call(call_each, exchange, [active], "finish", outcome)

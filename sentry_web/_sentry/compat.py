@@ -131,9 +131,11 @@ def marker_variables() -> Collection[Any]:
 
 def is_instrumented_by_sdk(protocol: str) -> bool:
     """Return whether a middleware of the SDK already reports the request that is running here."""
-    marker_variables()
     variable = _found.get(protocol)
-    value = variable.get(False) if variable is not None else False
+    if variable is None:
+        marker_variables()
+        variable = _found.get(protocol)
+    value = variable is not None and variable.get(False)
     return bool(value) and not isinstance(value, Marker)
 
 
