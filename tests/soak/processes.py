@@ -33,11 +33,13 @@ PATIENCE = 40
 GREEN = Server(
     "eventlet.wsgi", "wsgi", "eventlet", (sys.executable, str(Path(__file__).with_name("green.py")), "{port}")
 )
+RECYCLED = size(40, 250)  # a worker takes seconds to start
+RECYCLING = (f"--max-requests={RECYCLED}",)
 #: The attacks: a server of the matrix, what is added to its command, and whether it is told to end amid requests.
 ATTACKS: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "forked after the application was loaded, gunicorn, gthread": ("gunicorn, gthread", ("--preload",), False),
-    "workers replaced after 40 requests, gunicorn, sync": ("gunicorn, sync", ("--max-requests=40",), False),
-    "workers replaced after 40 requests, gunicorn, gthread": ("gunicorn, gthread", ("--max-requests=40",), False),
+    f"workers replaced after {RECYCLED} requests, gunicorn, sync": ("gunicorn, sync", RECYCLING, False),
+    f"workers replaced after {RECYCLED} requests, gunicorn, gthread": ("gunicorn, gthread", RECYCLING, False),
     "greenlets, gunicorn, gevent": ("gunicorn, gevent", (), False),
     "greenlets, eventlet.wsgi": (GREEN.name, (), False),
     "tasks of trio, hypercorn (ASGI)": ("hypercorn (ASGI)", ("--worker-class=trio",), False),
