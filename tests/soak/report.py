@@ -100,4 +100,5 @@ TITLES = {
     "processes": "Processes that come and go",
     "cardinality": "Names that a stranger makes",
     "backends": "Backends in trouble",
+    "signals": "Signals whose handlers raise",
 }
