@@ -154,7 +154,8 @@ def _finish_recordings(exchange: Any, ending: Sequence[ActiveRecording]) -> None
         if active.config.asks_late:
             call(_report_response, exchange, active)
     for active in ending:
-        if CURRENT.get() is exchange or call(_finishes_alone, active):  # or all contexts are entered
+        # Within the application all contexts are entered already
+        if CURRENT.get() is exchange or call(_finishes_alone, active):
             call(active.recording.finish, outcome)
         else:
             call(call_each, exchange, [active], "finish", outcome)
