@@ -72,7 +72,6 @@ COLLECTIONS = {
     "_privacy.rules._known": "_MOST_KEYS of up to _SHORT characters",
     "_request.environ._HEADERS": "_MOST of up to _LONGEST characters",
     "_sentry._speedups._installed": "the speedups",
-    "_sentry._speedups._seams": "the same",
     "_sentry._speedups.attributes._sdk": "functions of the SDK",
     "_sentry._speedups.log_records._methods": "classes of handlers",
     "_sentry._speedups.serializer._CYCLIC": "a constant of the probe",

@@ -190,6 +190,8 @@ UNREACHED = {
             or name.endswith("_the_same")
         )
     },
+    "_sentry._speedups.leave_to_sdk": "where the speedups are off: see tests/sentry/speedups",
+    "_privacy.shapes.may_have_shapes": "where a text has the beginning of a token: see tests/privacy/test_redactor.py",
     "_sentry._speedups.merged_scopes._has": "where more is asked of a merged scope: see tests/sentry/speedups",
     "_core.guard._Finisher.put": "for what the garbage collector finds: see tests/core/test_guard.py",
     "_core.guard._Finisher.forget_thread": "after a fork: see tests/core/test_guard.py",

@@ -29,14 +29,14 @@ MODULES = (
 )
 
 
-def _leave_to_sdk(scope: Any) -> Any:
+def leave_to_sdk(scope: Any) -> Any:
     """Stand in for the function of a speedup that is off."""
     return None
 
 
 _installed: dict[str, bool] = {}
 #: What the installed speedups do, by the name of the function below that asks for it.
-_seams: dict[str, Callable[..., Any]] = {"fork": _leave_to_sdk}
+_seams: dict[str, Callable[..., Any]] = {"fork": leave_to_sdk}
 
 
 def use(seam: str, function: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sentry_sdk import Scope
 
-from . import use
+from . import leave_to_sdk, use
 
 
 class _Slots(NamedTuple):
@@ -26,16 +26,8 @@ class _Slots(NamedTuple):
     rare: tuple[str, ...]
 
 
-def _leave_to_sdk(scope: Any) -> Any:
-    return None
-
-
-_fork: Callable[[Any], Any] = _leave_to_sdk
-
-
-def fork(scope: Any) -> Any:
-    """Return a fork of a scope (``Scope.fork``), or ``None`` where that is left to the SDK."""
-    return _fork(scope)
+#: Returns a fork of a scope (``Scope.fork``), or ``None`` where that is left to the SDK; the probe writes it.
+fork: Callable[[Any], Any] = leave_to_sdk
 
 
 def _written(slots: _Slots) -> Callable[[Any], Any]:
@@ -95,9 +87,9 @@ def _find() -> _Slots:
 
 def probe() -> bool:
     """Return whether each value of a scope, and each value in it, goes to the fork as it does with the SDK."""
-    global _fork  # noqa: PLW0603 - written once a process
+    global fork  # noqa: PLW0603 - written once a process
     slots = _find()
-    _fork = _written(slots)
+    fork = _written(slots)
     scope = _filled()
     is_left = fork(scope) is None
     for name in slots.rare:
@@ -116,4 +108,4 @@ def _is_alike(before: Any, ours: Any, theirs: Any) -> bool:
 
 def install() -> None:
     """Switch it on."""
-    use("fork", _fork)
+    use("fork", fork)

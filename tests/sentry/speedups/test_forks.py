@@ -70,7 +70,7 @@ def test_a_scope_with_feature_flags_is_left_to_the_sdk() -> None:
 
 
 def test_before_the_probe_all_is_left_to_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "_fork", fast._leave_to_sdk)
+    monkeypatch.setattr(fast, "fork", _speedups.leave_to_sdk)
     assert fast.fork(Scope()) is None
 
 
@@ -83,7 +83,7 @@ def test_the_probe_sees_a_release_that_forks_otherwise(monkeypatch: pytest.Monke
         return forked
 
     original = Scope.fork
-    monkeypatch.setattr(fast, "_fork", fast._fork)
+    monkeypatch.setattr(fast, "fork", fast.fork)
     monkeypatch.setattr(Scope, "fork", fork)
     assert not fast.probe()
 
@@ -95,7 +95,7 @@ def test_a_release_that_copies_everything_by_itself_has_no_rare_slots(monkeypatc
         return forked
 
     original = Scope.fork
-    monkeypatch.setattr(fast, "_fork", fast._fork)
+    monkeypatch.setattr(fast, "fork", fast.fork)
     monkeypatch.setattr(Scope, "fork", fork)
     assert fast.probe()
     assert fast._find().rare == ()

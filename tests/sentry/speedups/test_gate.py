@@ -43,7 +43,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process in which nothing is installed yet."""
     monkeypatch.delenv("SENTRY_WEB_NO_SPEEDUPS", raising=False)
     monkeypatch.setattr(_speedups, "_installed", {})
-    monkeypatch.setattr(_speedups, "_seams", {"fork": _speedups._leave_to_sdk})
+    monkeypatch.setattr(_speedups, "_seams", {"fork": _speedups.leave_to_sdk})
 
 
 @pytest.mark.usefixtures("fresh")

@@ -155,7 +155,7 @@ def switch(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the seams as if the speedup were on, or off."""
     _speedups.install()  # once a process, and not into what is set here
     functions = {"start_transaction": sampling.start, "discard_transaction": sampling.discard} if ours else {}
-    monkeypatch.setattr(_speedups, "_seams", {"fork": _speedups._leave_to_sdk, **functions})
+    monkeypatch.setattr(_speedups, "_seams", {"fork": _speedups.leave_to_sdk, **functions})
 
 
 def without_ids(value: Any) -> Any:
