@@ -13,11 +13,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from cheap import chart, connections, imports, rows, serving, table
+from cheap import chart, connections, imports, realistic, rows, serving, table
 from cheap.peers import versions
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("rows", "memory", "imports", "servers")
+PARTS = ("rows", "memory", "imports", "servers", "realistic")
 
 
 def main() -> None:
@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60, help="turns of each contestant in a row (default: 60)")
     parser.add_argument("--connections", type=int, default=10_000, help="how many are open at once")
     parser.add_argument("--seconds", type=float, default=3, help="of load for each server and round")
-    parser.add_argument("--server-rounds", type=int, default=3, help="how often each server is started and loaded")
+    parser.add_argument("--server-rounds", type=int, default=3, help="how often each server is loaded")
+    parser.add_argument("--application", default="", help="only the realistic ones whose title begins so")
+    parser.add_argument("--rate", type=float, default=100, help="requests per second of the realistic steady load")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the figures go")
     parser.add_argument("--write", action="store_true", help="draw docs/cheap.svg")
     arguments = parser.parse_args()
@@ -42,6 +44,9 @@ def main() -> None:
         table.show("import, ms beyond sentry_sdk", {key: {"ms": v * 1e3} for key, v in figures["imports"].items()}, 1)
     if "servers" in parts:
         figures["servers"] = served(arguments.seconds, arguments.server_rounds)
+    if "realistic" in parts:
+        load = realistic.Load(arguments.seconds, arguments.server_rounds, arguments.rate)
+        figures["realistic"] = realistically(load, arguments.application, arguments.row)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if arguments.write:
         chart.write(figures, HERE.parent / "docs" / "cheap.svg")
@@ -84,6 +89,16 @@ def served(seconds: float, rounds: int) -> dict[str, Any]:
         kept = serving.kept(rates)
         figures[server] = {"bare": rates.get(("bare", "no client")), "kept": kept}
         table.show(f"{server}: part of the bare application's requests per second that is kept", kept, 2)
+    return figures
+
+
+def realistically(load: realistic.Load, application: str, wanted: str) -> dict[str, Any]:
+    """The rows of :mod:`cheap.realistic`."""
+    figures: dict[str, Any] = {}
+    for server, found in realistic.measure(load, application, wanted):
+        shown = {realistic.title(peer, column): values for (peer, column), values in found.items()}
+        figures[server] = shown
+        table.show(f"{server}: a realistic application; steady and CPU at {load.rate:g} requests per second", shown, 2)
     return figures
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +58,32 @@ def measure(seconds: float, rounds: int) -> Iterator[tuple[str, dict[tuple[str, 
 
 
 def _load(server: str, peer: str, column: str, seconds: float) -> float | None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     root = str(Path(__file__).resolve().parent.parent)
     command = [sys.executable, *(part.format(root=root, port=port) for part in _SERVERS[server])]
     environment = {**os.environ, "BENCHMARK_PEER": peer, "BENCHMARK_COLUMN": column}
     process = subprocess.Popen(  # noqa: S603
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
-        if not _listens(process, port):
+    with stopping(process):
+        if not listens(process, port):
             return None
         _wrk(port, 1)  # to warm up
         return _wrk(port, seconds)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def stopping(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """End a process when the block ends."""
+    try:
+        yield
     finally:
         process.terminate()
         try:
@@ -80,8 +93,9 @@ def _load(server: str, peer: str, column: str, seconds: float) -> float | None:
             process.wait(timeout=10)
 
 
-def _listens(process: subprocess.Popen[Any], port: int) -> bool:
-    for _ in range(200):
+def listens(process: subprocess.Popen[Any], port: int, seconds: float = 10) -> bool:
+    """Wait for a server; false if it has ended, or does not come."""
+    for _ in range(round(seconds / 0.05)):
         if process.poll() is not None:
             return False
         try:
