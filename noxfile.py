@@ -340,7 +340,7 @@ def soak(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what a request costs beside what others add to it; `-- --part rows`, `-- --write` and more (see --help).
 
-    Ratios mean something on any machine, for all take turns in one process; the servers' part needs wrk.
+    Ratios mean something on any machine, for all take turns. The servers' part needs wrk.
     """
     _install_wheel(session, "bench")
     session.run("python", str(ROOT / "benchmarks" / "run.py"), *session.posargs)

@@ -1,4 +1,4 @@
-"""An ingest on loopback, as a process: it answers 200 to every envelope, counts the items by type and drops them.
+"""An ingest on loopback, as a process: it answers 200 to every envelope, counts items by type and drops them.
 
 ``python -m cheap.sink`` prints its port. ``GET /seen`` tells, by project, how many items of each type have come, and
 the first of each. It is made for rates at which ``sentry_web.demo.ingest``, which keeps all, would take more of the
@@ -27,10 +27,19 @@ def _note(project: str, envelope: bytes) -> None:
         header = json.loads(line)
         length = header.get("length", rest.find(b"\n") if b"\n" in rest else len(rest))
         payload, rest = rest[:length], rest[length + 1 :]
-        count, first = seen.get(header["type"], (0, None))
-        if first is None:
-            first = json.loads(payload)
-        seen[header["type"]] = (count + header.get("item_count", 1), first)
+        new = _requests(payload) if header["type"] == "span" else 1
+        if new:
+            count, first = seen.get(header["type"], (0, None))
+            seen[header["type"]] = (count + new, json.loads(payload) if first is None else first)
+
+
+def _requests(payload: bytes) -> int:
+    """How many of streamed spans are of requests that were served.
+
+    In stream mode, sentry-sdk 2.75 and 3.0.0b2 also report the requests by which they send their reports.
+    """
+    spans = json.loads(payload)["items"]
+    return sum(span["attributes"].get("sentry.op", {}).get("value") == "http.server" for span in spans)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -55,11 +55,8 @@ def test_contestants_serve_and_report_each_request(
     contestants = found[application]
     assert list(contestants) == ["bare", *(f"{column}: {peer}" for peer in peers)]
     assert all(one["requests/s"] > 0 < one["p50 ms"] <= one["p99 ms"] for one in contestants.values())
-    bare, *reported = (one["reports/request"] for one in contestants.values())
-    # sentry-sdk 3.0.0b2 also reports the requests by which it sends its reports
-    assert bare == 0
-    assert min(reported) > 0.9
-    assert max(reported) < 1.1 or not HAS_TRANSACTIONS
+    reported = [one["reports/request"] for one in contestants.values()]
+    assert reported == pytest.approx([0, 1, 1], abs=0.1)  # one request more, which waits for the reports
 
 
 @pytest.fixture
