@@ -42,12 +42,12 @@ ATTACKS: dict[str, tuple[str, tuple[str, ...], bool]] = {
     f"workers replaced after {RECYCLED} requests, gunicorn, gthread": ("gunicorn, gthread", RECYCLING, False),
     "greenlets, gunicorn, gevent": ("gunicorn, gevent", (), False),
     "greenlets, eventlet.wsgi": (GREEN.name, (), False),
-    "tasks of trio, hypercorn (ASGI)": ("hypercorn (ASGI)", ("--worker-class=trio",), False),
+    # One worker: hypercorn kills its others, with what they have not sent yet, as soon as one has ended
+    "tasks of trio, hypercorn (ASGI)": ("hypercorn (ASGI)", ("--workers=1", "--worker-class=trio"), False),
     "SIGTERM amid requests, gunicorn, gthread": ("gunicorn, gthread", (), True),
     "SIGTERM amid requests, gunicorn, gevent": ("gunicorn, gevent", (), True),
     "SIGTERM amid requests, uvicorn, uvloop + httptools": ("uvicorn, uvloop + httptools", (), True),
     "SIGTERM amid requests, uvicorn, asyncio + h11": ("uvicorn, asyncio + h11", (), True),
-    # hypercorn kills its other workers as soon as one has ended
     "SIGTERM amid requests, hypercorn (ASGI)": ("hypercorn (ASGI)", ("--workers=1",), True),
     "SIGTERM amid requests, hypercorn (ASGI), trio": ("hypercorn (ASGI)", ("--workers=1", "--worker-class=trio"), True),
 }
