@@ -80,7 +80,8 @@ def test_defect_52_response_size_is_of_this_response(driver):
             length = (("Content-Length", "4711"),)  # what is said of the size does not count
             steps = (StartResponse(200, headers=length), *[SendChunk(b"x" * size)] * (size > 0))
             driver.run_app(driver.compile(Script(steps), TranscriptWriter()), wrap=wrap)
-    assert [t.data["http.response.body.size"] for t in events.roots] == [7, 3, 0]
+    # In any order: a segment ends as much later than its request as it has begun later, which load can make much
+    assert sorted(t.data["http.response.body.size"] for t in events.roots) == [0, 3, 7]
 
 
 def test_defect_55_captured_headers_are_a_matter_of_one_instance(driver, run):

@@ -387,6 +387,7 @@ SINCE_3_UNUSED = {
     "_sentry.compat.discard_streamed_span",
     "_sentry.compat.ignore_logger",
     "_sentry.settings._is_streaming",
+    "_sentry._speedups.serializer._Writer._keys_to_write",
 }
 
 
