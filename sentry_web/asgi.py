@@ -140,7 +140,7 @@ async def _converse(exchange: AnyExchange, app: Any, scope: tuple[Any, ...], rec
                 report(exchange.leave)
                 call(exchange.leave, entered)
     except BaseException:
-        call(exchange.leave, entered)  # a signal handler may have raised amid it (see _core.context)
+        call(exchange.leave, entered)  # again: a signal handler may have interrupted it
         # Servers try the lifespan scope on every application; one that refuses it before it has listened says no more
         # than that it has none (ASGI, "Lifespan Protocol")
         if kind == "lifespan" and connection is not None and not connection.listened:

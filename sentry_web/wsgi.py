@@ -84,7 +84,7 @@ class WsgiMiddleware(Wrapper):
                     report(exchange.leave)
                     call(exchange.leave, entered)
         except BaseException:
-            call(exchange.leave, entered)  # a signal handler may have raised amid it (see _core.context)
+            call(exchange.leave, entered)  # again: a signal handler may have interrupted it
             call(pass_on, exchange.failed)
             call(exchange.close)  # there is no response that a server could close
             raise

@@ -2,8 +2,9 @@
 
 Nothing is held across a ``yield``, and no token is kept: the former values are set again by value.
 
-A signal handler may raise between any two steps. So :meth:`ContextStack.enter` undoes what it has done where it raises,
-and who leaves in a ``finally`` leaves once more where that raises: what was left already stays as it is.
+A signal handler may raise an exception between any two instructions. So :meth:`ContextStack.enter` restores the former
+values if it is interrupted, and callers that leave in a ``finally`` call :meth:`ContextStack.leave` a second time if
+the first call may have been interrupted. Leaving twice has no further effect.
 """
 
 from __future__ import annotations

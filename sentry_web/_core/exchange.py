@@ -159,7 +159,7 @@ class Exchange(ContextStack):
             finally:
                 self.leave(entered)
         except BaseException:
-            self.leave(entered)  # once more: a signal handler may have raised amid it
+            self.leave(entered)  # again: a signal handler may have interrupted the first time
             raise
 
     def close_one(self, recorder: Recorder, config: Options) -> None:

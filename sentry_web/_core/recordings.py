@@ -131,7 +131,7 @@ def call_each(exchange: Any, recordings: Sequence[ActiveRecording], method: str,
         finally:
             exchange.leave(entered)
     except BaseException:
-        exchange.leave(entered)  # once more: a signal handler may have raised amid it
+        exchange.leave(entered)  # again: a signal handler may have interrupted the first time
         raise
 
 

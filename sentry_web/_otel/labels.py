@@ -32,7 +32,7 @@ def context_with_labeler(context: Context) -> Context:
         finally:
             context_api.attach(former)
     except BaseException:
-        context_api.attach(former)  # once more: a signal handler may have raised amid it
+        context_api.attach(former)  # again: a signal handler may have interrupted the first time
         raise
 
 

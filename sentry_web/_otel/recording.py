@@ -139,7 +139,7 @@ class OpenTelemetryRecording(BaseRecording):
                 with running:
                     call(hook, span, scope_or_environ)
             except BaseException:
-                running.__exit__()  # once more: a signal handler may have raised amid it
+                running.__exit__()  # again: a signal handler may have interrupted the first time
                 raise
         if settings.has_live_hooks:
             self._scope_or_environ = scope_or_environ
@@ -259,7 +259,7 @@ class OpenTelemetryRecording(BaseRecording):
                     call(self._metrics.finish, self._request, outcome, self._known, {**labels, **ending})
                 context_api.attach(former)
         except BaseException:
-            context_api.attach(former)  # once more, or at last: a signal handler may have raised amid it
+            context_api.attach(former)  # again: a signal handler may have interrupted the first time, or come before
             raise
 
     def _labels(self, outcome: Outcome, innermost: Mapping[str, Any]) -> dict[str, Any]:

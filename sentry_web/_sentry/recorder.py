@@ -172,7 +172,7 @@ class SentryRecording(BaseRecording):
                 with running:
                     call(self._start_root, scope_or_environ)
             except BaseException:
-                running.__exit__()  # once more: a signal handler may have raised amid it
+                running.__exit__()  # again: a signal handler may have interrupted the first time
                 raise
         elif self._settings.streaming and not self._settings.tracing and self._processor is not None:
             name = self._processor.initial_name = self._naming.initial()

@@ -14,7 +14,7 @@ from .closed import ClosedScope
 from .root_span import Start
 from .tracing import trace_of_headers
 
-#: The scope of segments that are over; what somebody ends once more is blanked.
+#: The scope of segments that are over; a segment that is ended a second time is blanked.
 _OVER = ClosedScope()
 
 

@@ -14,27 +14,17 @@ import signal
 import sys
 import time
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 
 import sentry_sdk
-from sentry_sdk.integrations.asgi import SentryAsgiMiddleware as TheirAsgiMiddleware
-from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware as TheirWsgiMiddleware
 from sentry_sdk.transport import Transport
 
-from sentry_web import SentryAsgiMiddleware, SentryWsgiMiddleware
-from sentry_web._core.context import current
-from sentry_web.testing import RequestSpec
-from sentry_web.testing.drivers import make_environ, make_scope
+sys.path.append(str(Path(__file__).parents[1]))
+
+from conformance.test_signals import OURS, THEIRS, AlarmError, Interrupt, state
 
 WARM_UP, TIMED = 50, 200  # requests
-
-
-class Interrupt(BaseException):
-    """What a signal handler raises to end a process."""
-
-
-class AlarmError(Exception):
-    """What a signal handler raises to end what takes too long."""
 
 
 class Nowhere(Transport):
@@ -69,51 +59,6 @@ class Alarm:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def wsgi_application(environ: Any, start_response: Any) -> list[bytes]:
-    start_response("200 OK", [])
-    return [b"book"]
-
-
-async def asgi_application(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"book"})
-
-
-MIDDLEWARES: dict[tuple[str, str], Any] = {
-    ("ours", "wsgi"): SentryWsgiMiddleware,
-    ("ours", "asgi"): SentryAsgiMiddleware,
-    ("theirs", "wsgi"): TheirWsgiMiddleware,
-    ("theirs", "asgi"): TheirAsgiMiddleware,
-}
-
-
-def serve_wsgi(application: Any) -> None:
-    response = application(make_environ(RequestSpec()), lambda *_: None)
-    try:
-        list(response)
-    finally:
-        getattr(response, "close", lambda: None)()
-
-
-async def receive() -> dict[str, Any]:
-    return {"type": "http.request"}
-
-
-async def send(message: Any) -> None:
-    """Take a message."""
-
-
-def serve_asgi(application: Any) -> None:
-    """Serve a request without an event loop: nothing waits here."""
-    conversation = application(make_scope(RequestSpec()), receive, send)
-    with contextlib.suppress(StopIteration):
-        conversation.send(None)
-
-
-def state() -> tuple[Any, ...]:
-    return sentry_sdk.get_current_scope(), sentry_sdk.get_isolation_scope(), current()
-
-
 def main() -> None:
     whose, protocol, raises, count, *options = sys.argv[1:]
     more = dict(option.split("=", 1) for option in options)
@@ -125,24 +70,21 @@ def main() -> None:
     if batcher is not None:
         # Its thread is woken by a threading.Event, whose lock stays locked for ever where a signal comes amid set()
         batcher.add = lambda span: None
-    if protocol == "wsgi":
-        serve, application = serve_wsgi, MIDDLEWARES[whose, protocol](wsgi_application)
-    else:
-        serve, application = serve_asgi, MIDDLEWARES[whose, protocol](asgi_application)
+    serve = (OURS if whose == "ours" else THEIRS)[protocol]()
     alarm = Alarm(Interrupt if raises == "interrupt" else AlarmError)
     signal.signal(signal.SIGALRM, alarm)
 
     def is_left(seconds: float) -> bool:
         before = state()
         with contextlib.suppress(Interrupt, AlarmError), alarm.within(seconds):
-            serve(application)
+            serve()
         return any(one is not other for one, other in zip(before, state()))
 
     for _ in range(WARM_UP):
-        copy_context().run(serve, application)
+        copy_context().run(serve)
     begun = time.perf_counter()
     for _ in range(TIMED):
-        copy_context().run(serve, application)
+        copy_context().run(serve)
     seconds = (time.perf_counter() - begun) / TIMED
     left = 0
     while alarm.fired < int(count):
