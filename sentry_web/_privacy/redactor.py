@@ -51,13 +51,18 @@ _MOST_UNDONE = 5_000
 _MOST_ESCAPES = 1_000
 #: Maximum number of comparisons of a text that is cut off with a value; more such texts are replaced as a whole.
 _MOST_COMPARISONS = 5_000
+#: Maximum number of characters of those texts of a request that are remembered to hold no secret.
+_MOST_REMEMBERED = 16 * 1024
 #: From this length on, CPython's substring search is linear whatever is searched; before, it may take the product of
 #: both lengths. Shorter texts are therefore padded if there are many values to search for.
 _LINEAR = 30_000
 _FEW = 100_000
 
+#: Begins and ends what stands between two texts. It is in nothing that is searched for, so that nothing is found across
+#: the border of two texts.
+_BORDER = "\x1e"
 #: Stands between two texts; nobody else knows it.
-_SEPARATOR = "\x1e" + os.urandom(3).hex()
+_SEPARATOR = _BORDER + os.urandom(3).hex() + _BORDER
 #: Stands for a value in a canonical form, which has latin-1 characters only.
 _MARK = "\u2400"
 _DOTS = "..." + _SEPARATOR
@@ -76,7 +81,6 @@ _UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 _head_of = itemgetter(slice(BEGINNING))
-_is_list: Callable[[Any], bool] = list.__instancecheck__
 
 
 class _Values:
@@ -121,7 +125,9 @@ class _Values:
         if len(self.forms) >= _MOST_FORMS or self._left < 0:
             self.complete = False
             return
-        for form in forms_of(value):
+        forms, are_whole = _between_borders(forms_of(value), BEGINNING // 2 if block else MINIMUM)
+        self.complete = self.complete and are_whole
+        for form in forms:
             if len(form) >= MINIMUM:
                 wholes, _ = self.forms.setdefault(form[:BEGINNING], ([], block))
                 wholes.append(form)
@@ -146,9 +152,14 @@ class Redactor:
         show: Returns the text that the output would send for an object that is not a plain value.
         blocks: Beginnings of private content; a text is cut off where one of them occurs.
         words: Those of the values that may be ordinary words. They are left in what the user or code has chosen.
+        names: Keys that come from code, such as the names of attributes in conventions. These are left alone: else a
+            client that sends such a name as a secret would take it out of each report.
     """
 
-    __slots__ = ("_show", "_all", "_certain", "_shown", "_overflow", "complete", "has_words")
+    __slots__ = (
+        *("_show", "_all", "_certain", "_names", "_shown", "_overflow", "_harmless", "_room"),
+        *("complete", "has_words"),
+    )
 
     def __init__(
         self,
@@ -156,8 +167,13 @@ class Redactor:
         show: Callable[[Any], str],
         blocks: Sequence[str] = (),
         words: Collection[str] = (),
+        names: frozenset[str] = frozenset(),
     ) -> None:
         self._show = show
+        self._names = names
+        values, values_are_whole = _between_borders(values, MINIMUM)
+        # A short block would cut off many a text that has nothing of the content
+        blocks, blocks_are_whole = _between_borders(blocks, BEGINNING // 2)
         known = list(filterfalse(SUBSTITUTE.__contains__, sorted(set(values), key=len, reverse=True)))
         self._all = self._certain = _Values(known, blocks)
         if words and any(map(words.__contains__, known)):
@@ -165,16 +181,19 @@ class Redactor:
         #: Whether the two kinds of texts are searched for different values.
         self.has_words = self._certain is not self._all
         #: Whether all secrets of the request are searched for.
-        self.complete = self._all.complete
+        self.complete = self._all.complete and values_are_whole and blocks_are_whole
         #: Converted values by identity; what was converted is kept alive, so that its identity stays its own.
         self._shown: dict[int, tuple[Any, Any]] = {}
         self._overflow = False
+        #: Texts in which none of the values is, and how many characters more are remembered.
+        self._harmless: set[str] = set()
+        self._room = _MOST_REMEMBERED
 
     @classmethod
-    def of(cls, secrets: Secrets, show: Callable[[Any], str]) -> Redactor:
+    def of(cls, secrets: Secrets, show: Callable[[Any], str], names: frozenset[str] = frozenset()) -> Redactor:
         """Return the redactor of a request's secrets."""
         values = secrets.values()  # which adds to the blocks
-        redactor = cls(values, show, secrets.blocks, secrets.words)
+        redactor = cls(values, show, secrets.blocks, secrets.words, names)
         redactor.complete = redactor.complete and secrets.complete
         return redactor
 
@@ -210,23 +229,63 @@ class Redactor:
         """Return whether there is anything to replace in a value; most have nothing.
 
         All of its texts are looked at together: the attributes of a span as they are, anything else in its JSON, which
-        is written in C.
+        is written in C. The spans of a request have most of their attributes in common; those are looked at once.
         """
-        heads, dots = known.heads, "...\n"
-        try:
-            text = value + "\n" if type(value) is str else _joined(value)
-            if text is None:
+        texts = [value] if type(value) is str else self._texts_of_attributes(value)
+        if texts is None:
+            try:
                 text = JSONEncoder(ensure_ascii=False, default=self._as_plain).encode(value)
-                heads, dots = known.heads_in_json, '..."'
-        except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
+            except (TypeError, ValueError, RecursionError):  # odd keys, reference cycles, deep nesting
+                return True
+            return self._may_occur(text, known, known.heads_in_json, '..."')
+        text = "\n".join((*texts, ""))
+        if self._may_occur(text, known, known.heads, "...\n"):
             return True
+        if known is self._all and len(text) <= self._room:
+            self._room -= len(text)
+            self._harmless.update(texts)
+        return False
+
+    def _texts_of_attributes(self, value: Any) -> list[str] | None:
+        """Return the texts of a span's attributes that are not known to be harmless.
+
+        ``None`` if the value is anything else than plain values, and lists of these, by name.
+        """
+        if type(value) is not dict:
+            return None
+        found: Any = value.values()
+        kinds = set(map(type, found))
+        if list in kinds:
+            kinds.remove(list)
+            items = list(chain.from_iterable([item for item in found if type(item) is list]))
+            kinds.update(map(type, items))  # another list among them is none of the plain types
+            found = [*[item for item in found if type(item) is not list], *items]
+        if not kinds <= _SCALARS:
+            return None
+        harmless = self._harmless
+        found = [item for item in (*filterfalse(self._names.__contains__, value), *found) if item not in harmless]
+        try:
+            return list(map(str, found))
+        except ValueError:  # an integer of more digits than Python writes
+            return None
+
+    @staticmethod
+    def _may_occur(text: str, known: _Values, heads: Iterable[str], dots: str) -> bool:
+        """Return whether a value, the shape of a secret, or anything else that is replaced may be in a text.
+
+        Args:
+            text: The text, or JSON.
+            known: The values.
+            heads: The beginnings of these, as they would be in the text.
+            dots: The end of a text that was cut off.
+        """
         if len(text) > known.longest:
             if known.forms and _escapes_in(text) > _MOST_ESCAPES:  # before the dearer questions
                 return True
             text = text.ljust(_LINEAR)
         if (
             any(map(text.__contains__, heads))
-            or (any(map(text.__contains__, LITERALS)) and may_have_shapes(text))
+            or may_have_shapes(text)
             or (dots in text and _occurs(known.beginnings(), text))
             or (not text.isascii() and _has_surrogates(text))
         ):
@@ -290,7 +349,7 @@ class Redactor:
                 if left < 0:
                     self._overflow = True
                     return
-                if type(key) is not int:
+                if type(key) is not int and key not in self._names:
                     yield key if isinstance(key, str) else str(key)
                 if id(item) in seen:
                     continue
@@ -316,7 +375,7 @@ class Redactor:
             for key, item in pairs:
                 copy = self._copy_of(item, changed, copies, queue)
                 if isinstance(container, dict):
-                    container[_key(key, changed)] = copy
+                    container[key if key in self._names else _key(key, changed)] = copy
                 else:
                     container.append(copy)
             if is_cut:
@@ -368,6 +427,25 @@ class Redactor:
         if isinstance(item, (list, tuple, set, frozenset, deque)):
             return list(item)
         return str(item) if isinstance(item, str) else self._show(item)
+
+
+def _between_borders(values: Iterable[str], shortest: int) -> tuple[Sequence[str], bool]:
+    """Return values, those with a border in them in parts, and whether something is left of each.
+
+    Args:
+        values: The values.
+        shortest: Minimum length of a part.
+    """
+    values = list(values)
+    if _BORDER not in "".join(values):
+        return values, True  # the common case
+    parts: list[str] = []
+    complete = True
+    for value in values:
+        found = [part for part in value.split(_BORDER) if len(part) >= shortest] if _BORDER in value else [value]
+        complete = complete and bool(found)
+        parts += found
+    return parts, complete
 
 
 def _number(value: float) -> str:
@@ -483,19 +561,6 @@ def _within_bound(texts: list[str]) -> list[str]:
         if left < 0:
             texts[index] = SUBSTITUTE
     return texts
-
-
-def _joined(value: Any) -> str | None:
-    """Return a span's attributes by lines if they are plain values and lists of these, else ``None``."""
-    if type(value) is not dict:
-        return None
-    kinds = set(map(type, value.values()))
-    items: list[Any] = []
-    if list in kinds:
-        kinds.remove(list)
-        items = list(chain.from_iterable(filter(_is_list, value.values())))
-        kinds.update(map(type, items))  # another list among them is none of the plain types
-    return "\n".join(map(str, (*value, *value.values(), *items, ""))) if kinds <= _SCALARS else None
 
 
 def _escapes_in(text: str) -> int:

@@ -7,6 +7,7 @@ of characters that ends where another one comes, so that matching takes linear t
 from __future__ import annotations
 
 import re
+from itertools import compress
 
 #: A literal, and the expression of the tokens that contain it.
 _SHAPES = tuple(
@@ -31,6 +32,8 @@ _SHAPES = tuple(
 )
 #: A text without any of these contains no such secret.
 LITERALS = tuple(literal for literal, _ in _SHAPES)
+#: A character of each that few texts contain. Looking for one character is several times faster than for two or more.
+_RARE = ("e", "B", "J", "g", "_", "g", "x", "_", "_", "K", "I", "K")
 
 
 #: The same without the boundary before a token, which an escape may hide, as in ``"\\nghp_…"`` in JSON.
@@ -39,6 +42,9 @@ _ANYWHERE = tuple((literal, re.compile(pattern.pattern.replace(r"\b", ""))) for 
 
 def may_have_shapes(text: str) -> bool:
     """Return whether a text, or JSON, may contain a secret that is known by its shape."""
+    likely = compress(LITERALS, map(text.__contains__, _RARE))
+    if not any(map(text.__contains__, likely)):
+        return False  # the common case
     return any(pattern.search(text) for literal, pattern in _ANYWHERE if literal in text)
 
 

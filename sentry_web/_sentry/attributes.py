@@ -10,6 +10,51 @@ from .._request import Request
 from .._request.http import build_url
 from . import compat
 
+#: Headers of most requests, which events have by name, and segments as attributes.
+_HEADERS = tuple(
+    (  # noqa: SIM905 - a list of words, one to a line, would fill a page
+        "accept accept-encoding accept-language authorization cache-control connection content-length content-type "
+        "cookie host origin priority referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest "
+        "sec-fetch-mode sec-fetch-site sec-fetch-user upgrade-insecure-requests user-agent x-forwarded-for "
+        "x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id"
+    ).split()
+)
+#: Names in the parts of an event that are searched, of six characters or more (see ``_privacy.redactor.MINIMUM``):
+#: https://develop.sentry.dev/sdk/data-model/event-payloads/
+_FIELDS = frozenset(
+    (  # noqa: SIM905 - as above
+        "SERVER_NAME SERVER_PORT REMOTE_ADDR body_size client_sample_rate cookies country_code description "
+        "display_name email environment exception_id formatted handled headers help_link ip_address "
+        "is_exception_group kernel_version locale message method number parameters params parent_id profile_id "
+        "profiler_id public_key query_string raw_description region release replay_id result rooted sample_rand "
+        "sample_rate sampled segment signal source status_code synthetic template timezone trace_id transaction "
+        "username values version"
+    ).split()
+)
+#: Names in events and of attributes that do not depend on what a request contains.
+NAMES = compat.SPAN_DATA | {
+    *_FIELDS,
+    *_HEADERS,
+    *map(str.title, _HEADERS),
+    *("protocol", "url.scheme", "url.full", "http.query", "network.protocol.version", "http.response.body.size"),
+    *("process.executable.name", "process.runtime.name", "process.runtime.version"),
+    *("sentry.profiler_id", "sentry.segment.id", "sentry.segment.name", "sys.argv"),
+    *("sentry.segment.name.source", "sentry.span.source", "sentry.trace_lifecycle", "sentry_web.time_to_first_byte"),
+    *("logger.name", "sentry.message.template", "sentry.severity_number", "sentry.severity_text"),
+    *("sentry.message.parameter.0", "sentry.message.parameter.1"),
+    *map("http.request.header.".__add__, _HEADERS),
+}
+
+#: Attributes that the SDK sets, whose values do not depend on what a request contains either.
+OF_PROCESS = frozenset(
+    (
+        *("process.executable.name", "process.runtime.name", "process.runtime.version", "thread.id", "thread.name"),
+        *("sentry.environment", "sentry.origin", "sentry.platform", "sentry.release", "sentry.sdk.integrations"),
+        *("sentry.sdk.name", "sentry.sdk.version", "sentry.segment.id", "sentry.segment.name.source"),
+        *("sentry.span.source", "sentry.trace_lifecycle"),
+    )
+)
+
 _LOCAL = frozenset(("127.0.0.1", "::1", "localhost"))
 
 

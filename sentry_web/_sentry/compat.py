@@ -66,6 +66,11 @@ HAS_TRANSACTIONS = find_spec("sentry_sdk.tracing") is not None
 #: The terms of the SDK's own scrubber, which 3.0 does not have; ours (``_privacy.rules``) do without them.
 SENSITIVE_TERMS: Collection[str] = getattr(_imported("sentry_sdk.scrubber"), "DEFAULT_DENYLIST", ())
 
+#: The names that the SDK has for data of spans.
+SPAN_DATA = frozenset(
+    name for name in vars(getattr(_imported("sentry_sdk.consts"), "SPANDATA", object)).values() if type(name) is str
+)
+
 #: ``_asgi_middleware_applied`` and ``_wsgi_middleware_applied``: the context variables by which the SDK's middlewares
 #: know that a request is instrumented. Without them an integration (Flask, Starlette, Django…) would open a second
 #: transaction inside of ours.

@@ -24,7 +24,7 @@ from .._privacy.secrets import Secrets, holds_no_secret
 from .._request import Outcome, Request
 from .._request.http import header_pairs
 from . import _speedups, compat
-from .attributes import scope_attributes
+from .attributes import NAMES, OF_PROCESS, scope_attributes
 from .compat import AnnotatedValue
 from .events import annotated, is_placeholder
 
@@ -43,8 +43,8 @@ _SPAN_CHOSEN = ("tags",)
 _TRACE_CHOSEN = ("tags", "dynamic_sampling_context")
 #: Contexts that the SDK fills with what it knows of the process.
 _PROCESS = frozenset(("runtime", "os", "device", "app", "browser", "culture", "cloud_resource", "gpu"))
-#: Attributes of a streamed span with names.
-_NAMES = frozenset(("", "sentry.segment.name", "sentry.transaction", "http.route"))
+#: Attributes of a streamed span with names of transactions and routes; ``None`` is the span's own.
+_NAMES = frozenset((None, "sentry.segment.name", "sentry.transaction", "http.route"))
 _SOURCES = ("sentry.segment.name.source", "sentry.span.source")
 #: An address in which there is nothing to filter.
 _PLAIN_URL = re.compile("[^?#@;]*").fullmatch
@@ -155,17 +155,10 @@ class RedactingProcessor:
     def redact_span(self, span: Any) -> None:
         """Redact a streamed span."""
         redactor = self._redactor()
-        values = {**span.get_attributes(), "": span.name}
+        values: dict[str | None, Any] = {**span.get_attributes(), None: span.name}
         redacted = _redacted(redactor, values) if redactor.has_words else redactor.redact(values)
         if redacted is not values:
-            are_from_code = not _FROM_CODE.isdisjoint(map(values.get, _SOURCES))
-            for key, value in redacted.items():
-                if value is values[key] or (are_from_code and key in _NAMES):
-                    continue
-                if key:
-                    span.set_attribute(key, value)
-                else:
-                    span.name = value
+            _replace_attributes(span, values, redacted)
         links = compat.links_of(span)
         if links:
             _redact(redactor, [(link, "attributes", False) for link in links if link.get("attributes")])
@@ -206,7 +199,7 @@ class RedactingProcessor:
         if self._cached is None or known != self._cached_for:
             pairs = header_pairs(self.outcome.headers)
             if self._cached is None or known[0] != self._cached_for[0] or not holds_no_secret(pairs, self._policy):
-                self._cached = Redactor.of(Secrets(self._request, self._policy, pairs), _show)
+                self._cached = Redactor.of(Secrets(self._request, self._policy, pairs), _show, NAMES)
             self._cached_for = known
         return self._cached
 
@@ -226,10 +219,33 @@ def _redact(redactor: Redactor, places: list[Place]) -> None:
         redacted = redactor.redact(values, chosen=bool(group))
         if redacted is not values:
             for (container, key, _), value in zip(chosen, redacted, strict=True):
+                former = container[key]
                 container[key] = value
+                if value is not former and (key == "attributes" or (key == "data" and "span_id" in container)):
+                    value.update({name: former[name] for name in OF_PROCESS.intersection(former)})
 
 
-def _redacted(redactor: Redactor, values: dict[str, Any]) -> dict[str, Any]:
+def _replace_attributes(span: Any, values: dict[str | None, Any], redacted: dict[str | None, Any]) -> None:
+    """Write what differs to a streamed span.
+
+    Args:
+        span: The span.
+        values: Its attributes, and as ``None`` its name.
+        redacted: The same without secrets, which may have been in names of attributes, too.
+    """
+    are_from_code = not _FROM_CODE.isdisjoint(map(values.get, _SOURCES))
+    for key in values.keys() - redacted.keys():
+        span.remove_attribute(key)
+    for key, value in redacted.items():
+        if (key in values and value is values[key]) or (are_from_code and key in _NAMES) or key in OF_PROCESS:
+            continue
+        if key is None:
+            span.name = value
+        else:
+            span.set_attribute(key, value)
+
+
+def _redacted(redactor: Redactor, values: dict[str | None, Any]) -> dict[str | None, Any]:
     """Return the attributes of a streamed span with each secret replaced, but the words in the names left alone."""
     names = {key: values[key] for key in _NAMES.intersection(values)}
     others = {key: value for key, value in values.items() if key not in names}

@@ -1342,6 +1342,19 @@ self.refused()
     fault(
         "what_data_collection_omits", "what is omitted is hunted", Replace("Rule.is_sensitive", hunts_what_is_omitted)
     ),
+    fault(
+        "across_the_border",
+        "the border of two texts is searched for, too",
+        Edit("_between_borders", "_BORDER not in ''.join(values)", "True"),
+    ),
+    fault("across_the_border", "it ends with a digit", Replace("redactor:_SEPARATOR", becomes("\x1e12345b"))),
+    fault("takes_nothing_away", "names of attributes are secrets", Edit("Redactor.__init__", "names", "frozenset()")),
+    fault("takes_nothing_away", "what the SDK says of the process is one", Replace("OF_PROCESS", becomes(frozenset()))),
+    fault(
+        "left_in_one_place",
+        "a text with a secret is remembered as one without",
+        Edit("Redactor._may_hold", "known is self._all", "True"),
+    ),
     fault("strangers_forwarded", "Forwarded goes first", Replace("forwarded_addresses", prefers_forwarded)),
     fault("documentation_networks", "ipaddress says who is private", Replace("_is_private", believes_ipaddress)),
 )

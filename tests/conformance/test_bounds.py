@@ -79,6 +79,7 @@ COLLECTIONS = {
     # For a request, an event, or a search
     "_privacy.canonical._layers": "rounds over the escapes of one text",
     "_privacy.redactor.forms": "_MOST_FORMS",
+    "_privacy.redactor._harmless": "_MOST_REMEMBERED characters",
     "_privacy.redactor._shown": "objects of one event",
     "_privacy.secrets._values": "_MOST_COLLECTED",
     "_privacy.secrets._claims": "address headers of one request",

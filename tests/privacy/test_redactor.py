@@ -187,6 +187,71 @@ def test_an_integer_of_very_many_digits_is_no_reason_to_fail() -> None:
     assert redacted(value, "Hunter2-Zx81") == [10**5000, SUBSTITUTE, {"a": [10**5000]}]
 
 
+@pytest.mark.parametrize("character", [*"0123456789abcdef", "\x1e", "\x1e0", "0\x1e"], ids=ascii)
+@pytest.mark.parametrize("text", ["/books/7", "Dune-1965"])
+def test_nothing_is_found_across_the_border_of_two_texts(character: str, text: str) -> None:
+    """Else a client that tries what may stand between two texts has its own events blanked."""
+    secrets = f"{character}{text}", f"{text}{character}"
+    found = SUBSTITUTE if "\x1e" in character else text  # of which the part that is left is searched for
+    assert redacted(["first", text, "last"], *secrets) == ["first", found, "last"]
+    assert redacted(["Gabriela-Q", text, "Gabriela-Q."], *secrets, "Gabriela-Q") == [
+        *(SUBSTITUTE, found, SUBSTITUTE + "."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "block", "complete"),
+    [
+        ("Hunter2\x1eZx81", "", True),
+        ("Hun\x1eter\x1e2", "", False),
+        ("Hun%1Eter%1E2", "", False),
+        ("", "x" * 40 + "\x1e" + "y" * 23, True),
+        ("", "some 20 and some 20.\x1e" * 3, False),
+    ],
+)
+def test_of_a_value_with_the_border_of_texts_some_part_must_be_left(value: str, block: str, complete: bool) -> None:
+    redactor = Redactor([value or "Hunter2-Zx81"], repr, [block] if block else [])
+    assert redactor.complete is complete
+    if block:
+        replaced = redactor.redact([f"it is {block}, and more", "some 20 and some 20."])
+        assert replaced[1] == "some 20 and some 20."
+        assert (replaced[0] == f"it is {SUBSTITUTE}") is complete
+
+
+def test_what_all_spans_have_in_common_is_searched_once() -> None:
+    redactor = Redactor(["Hunter2-Zx81"], repr)
+    common = {"thread.name": "MainThread", "environment": "production"}
+    assert redactor._texts_of_attributes(common) == [*common, *common.values()]
+    first = {**common, None: "SELECT 1", "ids": ["a", "b"], "count": 3}
+    assert redactor.redact(first) is first
+    assert redactor._texts_of_attributes({**first, None: "SELECT 2"}) == ["None", "SELECT 2", "3"]
+    second = {**common, "Hunter2-Zx81": "Hunter2-Zx81"}
+    assert redactor.redact(second) == {**common, SUBSTITUTE: SUBSTITUTE}
+    assert redactor.redact({**common, "a": "see Hunter2-Zx81"}) == {**common, "a": f"see {SUBSTITUTE}"}
+
+
+def test_words_that_are_left_in_one_place_are_replaced_in_the_others() -> None:
+    redactor = Redactor(["gabriela", "Hunter2-Zx81"], repr, (), ["gabriela"])
+    assert redactor.redact({"a": "gabriela"}, chosen=True) == {"a": "gabriela"}
+    assert redactor.redact({"a": "gabriela"}) == {"a": SUBSTITUTE}
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    redactor = Redactor(["Hunter2-Zx81"], repr)
+    for number in range(2000):
+        redactor.redact({"a": f"text number {number}, which is rather long"})
+    assert sum(map(len, redactor._harmless)) <= module._MOST_REMEMBERED
+    assert redactor.redact({"a": "Hunter2-Zx81"}) == {"a": SUBSTITUTE}
+
+
+def test_names_that_come_from_code_are_left() -> None:
+    redactor = Redactor(["http.route", "Hunter2-Zx81"], repr, names=frozenset(("http.route",)))
+    value = {"http.route": "it is http.route", "Hunter2-Zx81": {"http.route": ["Hunter2-Zx81"]}}
+    expected = {"http.route": f"it is {SUBSTITUTE}", SUBSTITUTE: {"http.route": [SUBSTITUTE]}}
+    assert redactor.redact(value) == expected
+    assert redactor.redact({"http.route": 1}) == {"http.route": 1}
+
+
 def test_nobody_knows_the_separator() -> None:
     assert len(module._SEPARATOR) > 6
     text = f"\x1e \\x1e {quote(chr(30))} {base64.b64encode(b'x').decode()}"
