@@ -21,7 +21,7 @@ from sentry_sdk.worker import BackgroundWorker
 
 import sentry_web
 
-from . import production
+from . import least, production
 
 #: The configurations, in the order of what they cost; those with tracing are those of ``production``.
 TRACED = tuple(column.title for column in production.COLUMNS if column.options)
@@ -29,6 +29,8 @@ COLUMNS = ("no client", "errors only", *TRACED)
 
 BARE, OURS, SDK, OTEL, OURS_OTEL = "bare", "sentry_web", "sentry-sdk", "OpenTelemetry", "sentry_web (otel)"
 ELASTIC, DATADOG = "elastic-apm", "ddtrace"
+#: What nobody can go below: see ``least``.
+LEAST, LEAST_OTEL = "the least", "the least (otel)"
 
 Wrap = Callable[[Any], Any]
 
@@ -134,6 +136,7 @@ def peers(protocol: str, column: str, written: bool = False) -> dict[str, Wrap]:
         BARE: lambda app: app,
         OURS: sentry_web.SentryAsgiMiddleware if protocol == "asgi" else sentry_web.SentryWsgiMiddleware,
         SDK: TheirAsgi if protocol == "asgi" else TheirWsgi,
+        LEAST: least.asgi if protocol == "asgi" else least.wsgi,
     }
     if column in ("unsampled", "sampled"):
         found.update(_opentelemetry(protocol, column, written))
@@ -144,9 +147,9 @@ def peers(protocol: str, column: str, written: bool = False) -> dict[str, Wrap]:
 
 def wait_for_exports(name: str) -> None:
     """Wait until what a peer's threads have been given is written."""
-    if name in (OURS, SDK):
+    if name in (OURS, SDK, LEAST):
         sentry_sdk.get_client().flush(timeout=10)
-    elif name in (OTEL, OURS_OTEL) and _providers:
+    elif name in (OTEL, OURS_OTEL, LEAST_OTEL) and _providers:
         _providers[-1].force_flush()
 
 
@@ -207,6 +210,7 @@ def _opentelemetry(protocol: str, column: str, written: bool) -> dict[str, Wrap]
     instrument = getattr(sentry_web, f"instrument_{protocol}", None)
     if instrument is not None:
         found[OURS_OTEL] = lambda app: instrument(app, tracer_provider=made)
+    found[LEAST_OTEL] = lambda app: least.opentelemetry(protocol, app, made)
     return found
 
 

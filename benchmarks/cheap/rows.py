@@ -19,6 +19,8 @@ from .peers import (
     BARE,
     DATADOG,
     ELASTIC,
+    LEAST,
+    LEAST_OTEL,
     OTEL,
     OURS,
     OURS_OTEL,
@@ -97,9 +99,11 @@ def measure(row: Row, rounds: int) -> Iterator[tuple[str, str, dict[str, float]]
 
 def _names(row: Row) -> tuple[str, ...]:
     """OpenTelemetry's recorders know nothing of the SDK's spans and tags, so rows with those say nothing of them."""
-    if row.work or _child_spans(row):
+    if row.work:
+        return (BARE, OURS, SDK, LEAST)
+    if _child_spans(row):
         return (BARE, OURS, SDK)
-    named = (BARE, OURS, SDK, OTEL, OURS_OTEL)
+    named = (BARE, OURS, SDK, OTEL, OURS_OTEL, LEAST_OTEL)
     return (*named, ELASTIC, DATADOG) if row is REQUEST else named
 
 
@@ -222,11 +226,11 @@ def ratios(taken: dict[str, float]) -> dict[str, float]:
     """What each adds to the bare application, as a ratio to what its rival adds."""
     added = {name: seconds - taken[BARE] for name, seconds in taken.items()}
     found = {}
-    for name, rival in ((OURS, SDK), (OURS_OTEL, "OpenTelemetry")):
+    for name, rival in ((OURS, SDK), (LEAST, SDK), (OURS_OTEL, OTEL), (LEAST_OTEL, OTEL)):
         if name in added and added.get(rival, 0) > 0:
             found[f"{name} / {rival}"] = added[name] / added[rival]
-    if OURS in added and added.get("OpenTelemetry", 0) > 0:
-        found[f"{OURS} / OpenTelemetry"] = added[OURS] / added["OpenTelemetry"]
+    if OURS in added and added.get(OTEL, 0) > 0:
+        found[f"{OURS} / {OTEL}"] = added[OURS] / added[OTEL]
     return found
 
 
