@@ -74,6 +74,7 @@ COLLECTIONS = {
     "_sentry._speedups._installed": "the speedups",
     "_sentry._speedups.attributes._sdk": "functions of the SDK",
     "_sentry._speedups.log_records._methods": "classes of handlers",
+    "_sentry._speedups.source_lines._known": "_MOST_FILES of up to _LONGEST characters, together _MOST_CHARACTERS",
     "_sentry._speedups.serializer._CYCLIC": "a constant of the probe",
     "_sentry.compat._found": "two variables of the SDK",
     # For a request, an event, or a search

@@ -102,6 +102,7 @@ ENTRY_POINTS = {
     "_sentry._speedups.merged_scopes.PartlyMerged.__getattr__": "the same",
     "_sentry._speedups.merged_scopes.PartlyMerged.apply_to_telemetry": "the same",
     "_sentry._speedups.merged_scopes._may_send_users": "the same",
+    "_sentry._speedups.source_lines.get_lines_from_file": "what sentry-sdk calls for each frame",
     "_sentry._speedups.sampling.decide": "what sentry-sdk calls, also for segments of the application's own",
     "_sentry.transactions.RequestTransaction.start_child": "what the application calls, by start_span()",
     "_core.guard._Probe.__del__": "run at import, for the process",
@@ -190,6 +191,7 @@ UNREACHED = {
             or name.endswith("_the_same")
         )
     },
+    "_sentry._speedups.source_lines.Files.__init__": "run as the module is imported",
     "_sentry._speedups.leave_to_sdk": "where the speedups are off: see tests/sentry/speedups",
     "_privacy.shapes.may_have_shapes": "where a text has the beginning of a token: see tests/privacy/test_redactor.py",
     "_sentry._speedups.merged_scopes._has": "where more is asked of a merged scope: see tests/sentry/speedups",

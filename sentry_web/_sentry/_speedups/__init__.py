@@ -26,6 +26,7 @@ MODULES = (
     "merged_scopes",  # merges of the scopes what streamed spans, logs and metrics take
     "sampling",  # decides by the sample rate alone whether a transaction is kept
     "serializer",  # writes events of plain values
+    "source_lines",  # remembers the lines of source files
 )
 
 

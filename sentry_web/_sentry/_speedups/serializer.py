@@ -39,8 +39,11 @@ _FAILED = "<failed to serialize, use init(debug=True) to see error logs>"
 _TEXT = frozenset((str,))
 _is_text: Callable[[Any], bool] = str.__instancecheck__
 #: Types whose values stay as they are, but for long texts.
-_PLAIN = frozenset((str, int, bool, type(None)))
+_PLAIN: frozenset[type] = frozenset((str, int, bool, type(None)))
 _is_plain = _PLAIN.__contains__
+_NONE: frozenset[type] = frozenset()
+#: Types of whose values only the representation is sent where representations are.
+_PLAIN_AS_REPR: frozenset[type] = _PLAIN | {float, bytes}
 _NUMBERS = (bool, int, float)
 _BYTES = (bytes, bytearray)
 _TEXTS = (str, bytes, bytearray, memoryview)
@@ -366,7 +369,13 @@ class _Writer:
                 result: Any = processor(value, hints)
                 if result is not NotImplemented:
                     return self._without_remark(result, path)
-        sentry_repr = getattr(type(value), "__sentry_repr__", None)
+        kind = type(value)
+        if kind is str or kind is bytes:
+            text = self._repr(value) if as_repr else value if kind is str else value.decode("utf-8", "replace")
+            return self._shortened(text, path)
+        if kind is dict:
+            return self._mapping(value, path, _Level(place, as_repr, depth, breadth, outer.deepest - 1))
+        sentry_repr = getattr(kind, "__sentry_repr__", None)
         if value is None or isinstance(value, _NUMBERS):
             is_odd = isinstance(value, float) and not isfinite(value)
             return self._repr(value) if as_repr or is_odd else value
@@ -389,14 +398,14 @@ class _Writer:
         written: dict[str, Any] = {}
         left = _UNLIMITED if level.breadth is None else level.breadth
         as_repr, inner, rest = level.as_repr, level.place.inner, level.place.rest or level.place
-        is_quick, short = self._is_quick(level), self._short
+        quick, short = self._quick_types(level), self._short
         for key, item in pairs.items():
             if left <= 0:
                 self._remark(path, {"len": total})
                 break
             left -= 1
             name = key if type(key) is str else str(key)
-            if is_quick and type(item) in _PLAIN:
+            if type(item) in quick:
                 text = safe_repr(item) if as_repr else item
                 is_long = type(text) is str and len(text) > short
                 written[name] = self._child(item, (path, name), rest, level) if is_long else text
@@ -407,13 +416,19 @@ class _Writer:
     def _sequence(self, value: Any, path: _Path, level: _Level) -> list[Any]:
         written: list[Any] = []
         left = _UNLIMITED if level.breadth is None else level.breadth
-        rest = level.place.rest or level.place
+        as_repr, rest = level.as_repr, level.place.rest or level.place
+        quick, short = self._quick_types(level), self._short
         for index, item in enumerate(value):
             if left <= 0:
                 self._remark(path, {"len": len(value)})
                 break
             left -= 1
-            written.append(self._child(item, (path, index), rest, level))
+            if type(item) in quick:
+                text = safe_repr(item) if as_repr else item
+                is_long = type(text) is str and len(text) > short
+                written.append(self._child(item, (path, index), rest, level) if is_long else text)
+            else:
+                written.append(self._child(item, (path, index), rest, level))
         return written
 
     def _child(self, item: Any, path: _Path, place: Place, level: _Level) -> Any:
@@ -421,11 +436,13 @@ class _Writer:
             return self._plain(item, path, level.deepest - 1)
         return self.node(item, path, place, level)
 
-    def _is_quick(self, level: _Level) -> bool:
-        """Return whether the plain values in a databag's container can be written without asking anything else."""
+    def _quick_types(self, level: _Level) -> frozenset[type]:
+        """Return the types whose values in a databag's container can be written without asking anything else."""
         if level.depth is None or level.depth < 1 or global_repr_processors:
-            return False
-        return not level.as_repr or self._custom_repr is None
+            return _NONE
+        if not level.as_repr:
+            return _PLAIN
+        return _PLAIN_AS_REPR if self._custom_repr is None else _NONE
 
     # --- texts and remarks ---
 
