@@ -81,6 +81,7 @@ _UNCHANGED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 _head_of = itemgetter(slice(BEGINNING))
+_is_list: Callable[[Any], bool] = list.__instancecheck__
 
 
 class _Values:
@@ -257,15 +258,14 @@ class Redactor:
         kinds = set(map(type, found))
         if list in kinds:
             kinds.remove(list)
-            items = list(chain.from_iterable([item for item in found if type(item) is list]))
+            items = list(chain.from_iterable(filter(_is_list, found)))
             kinds.update(map(type, items))  # another list among them is none of the plain types
-            found = [*[item for item in found if type(item) is not list], *items]
+            found = (*filterfalse(_is_list, found), *items)
         if not kinds <= _SCALARS:
             return None
-        harmless = self._harmless
-        found = [item for item in (*filterfalse(self._names.__contains__, value), *found) if item not in harmless]
+        found = (*filterfalse(self._names.__contains__, value), *found)
         try:
-            return list(map(str, found))
+            return list(map(str, filterfalse(self._harmless.__contains__, found)))
         except ValueError:  # an integer of more digits than Python writes
             return None
 
