@@ -13,11 +13,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from cheap import chart, connections, imports, realistic, rows, serving, table
-from cheap.peers import versions
+from cheap import chart, connections, failing, imports, realistic, rows, serving, table
+from cheap.peers import BARE, OURS, SDK, versions
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("rows", "memory", "imports", "servers", "realistic")
+PARTS = ("rows", "errors", "memory", "imports", "servers", "realistic")
 
 
 def main() -> None:
@@ -37,6 +37,8 @@ def main() -> None:
     figures: dict[str, Any] = {"machine": machine(), "versions": versions()}
     if "rows" in parts:
         figures["rows"] = timed(arguments.row, arguments.rounds)
+    if "errors" in parts:
+        figures["errors"] = failed(arguments.rounds)
     if "memory" in parts:
         figures["memory"] = held(arguments.connections)
     if "imports" in parts:
@@ -68,6 +70,16 @@ def timed(wanted: str, rounds: int) -> list[dict[str, Any]]:
             added = {name: value - microseconds["bare"] for name, value in microseconds.items() if name != "bare"}
             shown[f"{protocol} {column}"] = {"bare": microseconds["bare"], **added, **ratios}
         table.show(f"{row.title}: µs of the bare application, and added by each; ratios", shown, 2)
+    return figures
+
+
+def failed(rounds: int) -> dict[str, dict[str, float]]:
+    """The rows of :mod:`cheap.failing`."""
+    figures: dict[str, dict[str, float]] = {}
+    for name, taken in failing.measure(rounds):
+        added = {peer: (taken[peer] - taken[BARE]) * 1e3 for peer in (OURS, SDK)}
+        figures[name] = {BARE: taken[BARE] * 1e3, **added, f"{OURS} / {SDK}": added[OURS] / added[SDK]}
+    table.show("an error in the realistic application: ms of the bare one, and added by each", figures, 2)
     return figures
 
 

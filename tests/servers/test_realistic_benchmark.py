@@ -59,6 +59,22 @@ def test_contestants_serve_and_report_each_request(
     assert reported == pytest.approx([0, 1, 1], abs=0.1)  # one request more, which waits for the reports
 
 
+def test_an_error_goes_through_the_framework(tmp_path: Path) -> None:
+    written = tmp_path / "results.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "run.py"), "--part=errors", "--rounds=1", f"--json={written}"],
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(written.read_text("utf-8"))["errors"]
+    assert list(found) == ["fastapi", "flask"]
+    assert all(one["bare"] > 0 < one["sentry_web"] for one in found.values())
+
+
 @pytest.fixture
 def is_reported(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The benchmark's own check, as a function of contestant and items."""
