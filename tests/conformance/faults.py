@@ -1308,7 +1308,7 @@ self.refused()
         "linear_work",
         "all secrets are searched for",
         Replace("_MOST_SECRETS", becomes(10**9)),
-        Replace("_MOST_CHARACTERS", becomes(10**9)),
+        Replace("secrets:_MOST_CHARACTERS", becomes(10**9)),
         Replace("secrets:_MOST_COLLECTED", becomes(10**9)),
     ),
     fault(

@@ -80,12 +80,11 @@ class Files:
         known.pop(path, None)
         known[path] = file
         files = list(known.items())
-        left = sum(each.size for _, each in files)
-        for number, (first, each) in enumerate(files):
-            if len(files) - number <= _MOST_FILES and left <= _MOST_CHARACTERS:
-                break
+        size = sum(each.size for _, each in files)
+        while len(files) > _MOST_FILES or size > _MOST_CHARACTERS:
+            first, each = files.pop(0)
             known.pop(first, None)
-            left -= each.size
+            size -= each.size
 
 
 _files = Files()
