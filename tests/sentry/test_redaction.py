@@ -244,6 +244,19 @@ def test_what_a_link_of_a_span_says_is_redacted(
         assert first["attributes"]["number"]["value"] == 5
 
 
+@pytest.mark.skipif(not HAS_STREAMED_SPANS, reason="not with this sentry-sdk: no streamed spans")
+def test_a_secret_in_the_name_of_an_attribute_is_replaced(driver: Driver, run: Any) -> None:
+    def start() -> None:
+        with traces.start_span(name="named", attributes={f"of {SECRET}": f"it is {SECRET}", "books": 2}):
+            pass
+
+    events: Events = run(driver, doing(start), CARRIES, sdk=STREAM)
+    assert SECRET.encode() not in events.all_bytes
+    (child,) = events.children
+    assert child.data[f"of {FILTERED}"] == f"it is {FILTERED}"
+    assert child.data["books"] == 2
+
+
 def test_the_servers_own_dicts_in_the_frames_are_clean(driver: Driver, run: Any) -> None:
     """The application's frame holds scope or environ: raw headers, cookies, the query, the peer's address."""
     request = RequestSpec(
