@@ -31,27 +31,33 @@ _FIELDS = frozenset(
         "username values version"
     ).split()
 )
-#: Names in events and of attributes that do not depend on what a request contains.
-NAMES = compat.SPAN_DATA | {
-    *_FIELDS,
-    *_HEADERS,
-    *map(str.title, _HEADERS),
-    *("protocol", "url.scheme", "url.full", "http.query", "network.protocol.version", "http.response.body.size"),
-    *("process.executable.name", "process.runtime.name", "process.runtime.version"),
-    *("sentry.profiler_id", "sentry.segment.id", "sentry.segment.name", "sys.argv"),
-    *("sentry.segment.name.source", "sentry.span.source", "sentry.trace_lifecycle", "sentry_web.time_to_first_byte"),
-    *("logger.name", "sentry.message.template", "sentry.severity_number", "sentry.severity_text"),
-    *("sentry.message.parameter.0", "sentry.message.parameter.1"),
-    *map("http.request.header.".__add__, _HEADERS),
-}
-
-#: Attributes that the SDK sets, whose values do not depend on what a request contains either.
+#: Attributes that the SDK sets, whose values do not depend on what a request contains.
 OF_PROCESS = frozenset(
     (
         *("process.executable.name", "process.runtime.name", "process.runtime.version", "thread.id", "thread.name"),
         *("sentry.environment", "sentry.origin", "sentry.platform", "sentry.release", "sentry.sdk.integrations"),
         *("sentry.sdk.name", "sentry.sdk.version", "sentry.segment.id", "sentry.segment.name.source"),
         *("sentry.span.source", "sentry.trace_lifecycle"),
+    )
+)
+
+#: Names in events and of attributes that do not depend on what a request contains.
+NAMES = frozenset(
+    (
+        *compat.SPAN_DATA,  # of which older releases have few
+        *OF_PROCESS,
+        *_FIELDS,
+        *_HEADERS,
+        *map(str.title, _HEADERS),
+        *map("http.request.header.".__add__, _HEADERS),
+        *("client.address", "client.port", "http.query", "http.request.body.data", "http.request.method"),
+        *("http.response.body.size", "http.response.status_code", "http.route", "logger.name", "network.peer.address"),
+        *("network.peer.port", "network.protocol.name", "network.protocol.version", "process.command_args"),
+        *("protocol", "sentry.is_localhost", "sentry.message.parameter.0", "sentry.message.parameter.1"),
+        *("sentry.message.template", "sentry.op", "sentry.profiler_id", "sentry.segment.name", "sentry.severity_text"),
+        *("sentry.severity_number", "sentry_web.client_gone", "sentry_web.time_to_first_byte", "server.address"),
+        *("server.port", "sys.argv", "url.full", "url.path", "url.query", "url.scheme", "user.ip_address"),
+        "user_agent.original",
     )
 )
 
