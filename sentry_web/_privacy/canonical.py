@@ -64,13 +64,15 @@ def forms_of(value: str) -> set[str]:
         return {canonical(value)}
     as_latin_1 = value.encode("latin-1", "replace")
     as_json = json.dumps(value)[1:-1]
+    as_repr = repr(value)[1:-1]  # with escapes for those characters only that Python does not print
     texts = {
         value,
         as_json,
+        json.dumps(as_repr)[1:-1],
         _in_capitals(value),
         value.encode("utf-8", "replace").decode("latin-1"),
         value.encode("utf-8", "surrogatepass").decode("latin-1"),
-        repr(value)[1:-1].encode("utf-8").decode("latin-1"),
+        as_repr.encode("utf-8").decode("latin-1"),
         as_latin_1.decode("latin-1"),
         as_latin_1.decode("utf-8", "replace"),
     }

@@ -28,6 +28,7 @@ def redacted(value: Any, *values: str, blocks: tuple[str, ...] = (), words: tupl
 
 
 @given(TEXTS, NESTED)
+@example("\U00011fc0\U00018d09", ["repr", "JSON"])  # Python prints the first only: found by a nightly run
 def test_a_value_is_replaced_in_any_escaping_and_nothing_else(value: str, names: list[str]) -> None:
     text = escaped(f"before BCDFGH{value}JKLMNP after", names)
     replaced = redacted(text, f"BCDFGH{value}JKLMNP")
@@ -38,7 +39,7 @@ def test_a_value_is_replaced_in_any_escaping_and_nothing_else(value: str, names:
     assert "after" in replaced
 
 
-@given(TEXTS)
+@given(TEXTS.filter(lambda text: "\x1e" not in text))  # of which the parts are replaced
 @example("BBBBBBBB\x80Â\x80BBBBBBBB")  # its last two bytes but eight are one character of UTF-8: found by a nightly run
 @example("BBBBBBBBÂ\x80ĀBBBBBBBB")  # so are these two, and the third is none of latin-1's: found by the next one
 def test_latin_1_bytes_that_are_read_as_utf_8(value: str) -> None:
