@@ -87,7 +87,7 @@ def asgi(app: Any) -> Any:
 
 def opentelemetry(protocol: str, app: Any, provider: Any) -> Any:
     """Wrap an application for OpenTelemetry: a span and its duration, with a few of the required attributes."""
-    from opentelemetry import metrics, trace
+    from opentelemetry import context, metrics, trace
 
     tracer = provider.get_tracer("least")
     duration = metrics.get_meter("least").create_histogram("http.server.request.duration", "s")
@@ -105,8 +105,6 @@ def opentelemetry(protocol: str, app: Any, provider: Any) -> Any:
             time.perf_counter() - began,
             {"http.request.method": method, "url.scheme": scheme, "http.response.status_code": 200},
         )
-
-    from opentelemetry import context
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
         method, scheme = environ["REQUEST_METHOD"], environ["wsgi.url_scheme"]

@@ -158,7 +158,7 @@ class Redactor:
     """
 
     __slots__ = (
-        *("_show", "_all", "_certain", "_names", "_shown", "_overflow", "_harmless", "_room"),
+        *("_show", "_all", "_certain", "_names", "_shown", "_overflow", "_harmless", "_left"),
         *("complete", "has_words"),
     )
 
@@ -188,7 +188,7 @@ class Redactor:
         self._overflow = False
         #: Texts in which none of the values is, and how many characters more are remembered.
         self._harmless: set[str] = set()
-        self._room = _MOST_REMEMBERED
+        self._left = _MOST_REMEMBERED
 
     @classmethod
     def of(cls, secrets: Secrets, show: Callable[[Any], str], names: frozenset[str] = frozenset()) -> Redactor:
@@ -242,8 +242,8 @@ class Redactor:
         text = "\n".join((*texts, ""))
         if self._may_occur(text, known, known.heads, "...\n"):
             return True
-        if known is self._all and len(text) <= self._room:
-            self._room -= len(text)
+        if known is self._all and len(text) <= self._left:
+            self._left -= len(text)
             self._harmless.update(texts)
         return False
 

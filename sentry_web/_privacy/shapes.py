@@ -9,35 +9,36 @@ from __future__ import annotations
 import re
 from itertools import compress
 
-#: A literal, and the expression of the tokens that contain it.
+#: A character that few texts contain, a literal with it, and the expression of the tokens that contain the literal.
 _SHAPES = tuple(
-    (literal, re.compile(pattern))
-    for literal, pattern in (
-        ("earer ", r"\b[Bb]earer +[A-Za-z0-9._~+/-]{16,}=*"),  # RFC 6750, 2.1
-        ("BEARER ", r"\bBEARER +[A-Za-z0-9._~+/-]{16,}=*"),
-        ("eyJ", r"eyJ[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]+)*"),  # JSON Web Token (RFC 7519)
-        ("gh", r"\bgh[pousr]_[A-Za-z0-9]{30,}"),  # GitHub
-        ("github_pat_", r"github_pat_[A-Za-z0-9_]{22,}"),
-        ("glpat-", r"glpat-[A-Za-z0-9_-]{20,}"),  # GitLab
-        ("xox", r"xox[abeprs]-[A-Za-z0-9-]{10,}"),  # Slack
-        ("_live_", r"(?:sk|rk)_live_[A-Za-z0-9]{10,}"),  # Stripe
-        ("_test_", r"(?:sk|rk)_test_[A-Za-z0-9]{10,}"),
-        ("AKIA", r"AKIA[0-9A-Z]{16}"),  # AWS
-        ("ASIA", r"ASIA[0-9A-Z]{16}"),
+    (rare, literal, re.compile(pattern))
+    for rare, literal, pattern in (
+        ("e", "earer ", r"\b[Bb]earer +[A-Za-z0-9._~+/-]{16,}=*"),  # RFC 6750, 2.1
+        ("B", "BEARER ", r"\bBEARER +[A-Za-z0-9._~+/-]{16,}=*"),
+        ("J", "eyJ", r"eyJ[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]+)*"),  # JSON Web Token (RFC 7519)
+        ("g", "gh", r"\bgh[pousr]_[A-Za-z0-9]{30,}"),  # GitHub
+        ("_", "github_pat_", r"github_pat_[A-Za-z0-9_]{22,}"),
+        ("g", "glpat-", r"glpat-[A-Za-z0-9_-]{20,}"),  # GitLab
+        ("x", "xox", r"xox[abeprs]-[A-Za-z0-9-]{10,}"),  # Slack
+        ("_", "_live_", r"(?:sk|rk)_live_[A-Za-z0-9]{10,}"),  # Stripe
+        ("_", "_test_", r"(?:sk|rk)_test_[A-Za-z0-9]{10,}"),
+        ("K", "AKIA", r"AKIA[0-9A-Z]{16}"),  # AWS
+        ("I", "ASIA", r"ASIA[0-9A-Z]{16}"),
         (
+            "K",
             "PRIVATE KEY-----",  # PEM (RFC 7468)
             r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-\x1e]*(?:-(?!----)[^-\x1e]*)*(?:-----END[A-Z ]{0,40}-----)?",
         ),
     )
 )
 #: A text without any of these contains no such secret.
-LITERALS = tuple(literal for literal, _ in _SHAPES)
-#: A character of each that few texts contain. Looking for one character is several times faster than for two or more.
-_RARE = ("e", "B", "J", "g", "_", "g", "x", "_", "_", "K", "I", "K")
+LITERALS = tuple(literal for _, literal, _ in _SHAPES)
+#: Their rare characters. Looking for one character is several times faster than for two or more.
+_RARE = tuple(rare for rare, _, _ in _SHAPES)
 
 
 #: The same without the boundary before a token, which an escape may hide, as in ``"\\nghp_…"`` in JSON.
-_ANYWHERE = tuple((literal, re.compile(pattern.pattern.replace(r"\b", ""))) for literal, pattern in _SHAPES)
+_ANYWHERE = tuple((literal, re.compile(pattern.pattern.replace(r"\b", ""))) for _, literal, pattern in _SHAPES)
 
 
 def may_have_shapes(text: str) -> bool:
@@ -50,7 +51,7 @@ def may_have_shapes(text: str) -> bool:
 
 def replace_shapes(text: str, substitute: str) -> str:
     """Return the text with each secret that is known by its shape replaced."""
-    for literal, pattern in _SHAPES:
+    for _, literal, pattern in _SHAPES:
         if literal in text:
             text = pattern.sub(substitute, text)
     return text

@@ -24,7 +24,7 @@ _HEADERS = tuple(
 _FIELDS = frozenset(
     (  # noqa: SIM905 - as above
         "SERVER_NAME SERVER_PORT REMOTE_ADDR body_size client_sample_rate cookies country_code description "
-        "display_name email environment exception_id formatted handled headers help_link ip_address "
+        "display_name environment exception_id formatted handled headers help_link ip_address "
         "is_exception_group kernel_version locale message method number parameters params parent_id profile_id "
         "profiler_id public_key query_string raw_description region release replay_id result rooted sample_rand "
         "sample_rate sampled segment signal source status_code synthetic template timezone trace_id transaction "

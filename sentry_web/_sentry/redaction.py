@@ -158,6 +158,7 @@ class RedactingProcessor:
         values: dict[str | None, Any] = {**span.get_attributes(), None: span.name}
         redacted = _redacted(redactor, values) if redactor.has_words else redactor.redact(values)
         if redacted is not values:
+            _restore_constants(redacted, values)
             _replace_attributes(span, values, redacted)
         links = compat.links_of(span)
         if links:
@@ -222,7 +223,12 @@ def _redact(redactor: Redactor, places: list[Place]) -> None:
                 former = container[key]
                 container[key] = value
                 if value is not former and (key == "attributes" or (key == "data" and "span_id" in container)):
-                    value.update({name: former[name] for name in OF_PROCESS.intersection(former)})
+                    _restore_constants(value, former)
+
+
+def _restore_constants(redacted: dict[Any, Any], former: dict[Any, Any]) -> None:
+    """Restore the attributes that do not depend on what a request contains, whatever was replaced in them."""
+    redacted.update({name: former[name] for name in OF_PROCESS.intersection(former)})
 
 
 def _replace_attributes(span: Any, values: dict[str | None, Any], redacted: dict[str | None, Any]) -> None:
@@ -237,7 +243,7 @@ def _replace_attributes(span: Any, values: dict[str | None, Any], redacted: dict
     for key in values.keys() - redacted.keys():
         span.remove_attribute(key)
     for key, value in redacted.items():
-        if (key in values and value is values[key]) or (are_from_code and key in _NAMES) or key in OF_PROCESS:
+        if (key in values and value is values[key]) or (are_from_code and key in _NAMES):
             continue
         if key is None:
             span.name = value

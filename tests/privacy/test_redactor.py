@@ -39,13 +39,15 @@ def test_a_value_is_replaced_in_any_escaping_and_nothing_else(value: str, names:
     assert "after" in replaced
 
 
-@given(TEXTS.filter(lambda text: "\x1e" not in text))  # of which the parts are replaced
+@given(TEXTS)
 @example("BBBBBBBB\x80Â\x80BBBBBBBB")  # its last two bytes but eight are one character of UTF-8: found by a nightly run
 @example("BBBBBBBBÂ\x80ĀBBBBBBBB")  # so are these two, and the third is none of latin-1's: found by the next one
 def test_latin_1_bytes_that_are_read_as_utf_8(value: str) -> None:
     value = f"BBBBBB{value}BBBBBB"
     text = value.encode("latin-1", "replace").decode("utf-8", "replace")
-    assert redacted(text, value) == SUBSTITUTE
+    replaced = redacted(text, value)
+    assert "BBBBBB" not in replaced
+    assert replaced == SUBSTITUTE or "\x1e" in value  # whose parts are replaced one by one
 
 
 def test_a_text_is_cut_where_private_content_begins() -> None:

@@ -22,13 +22,12 @@ EVENT = (1, {"tags": {}})
 OUR_EVENT = (1, {"tags": {"protocol": "wsgi"}})
 
 
-def figures(folder: Path, application: str, row: str) -> Any:
-    """What one short round of some contestants gives, with the client that needs no wrk."""
+def figures(folder: Path, part: str, *options: str) -> Any:
+    """What one short round of a part gives."""
     written = folder / "results.json"
-    command = [sys.executable, str(BENCHMARKS / "run.py"), "--part=realistic", "--seconds=0.2", "--server-rounds=1"]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}  # the processes are those of a user
     done = subprocess.run(
-        [*command, f"--application={application}", f"--row={row}", f"--json={written}"],
+        [sys.executable, str(BENCHMARKS / "run.py"), f"--part={part}", *options, f"--json={written}"],
         env=environment,
         capture_output=True,
         text=True,
@@ -36,7 +35,7 @@ def figures(folder: Path, application: str, row: str) -> Any:
         timeout=110,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(written.read_text("utf-8"))["realistic"]
+    return json.loads(written.read_text("utf-8"))[part]
 
 
 # Not all of them with both applications, since that would take a minute: a run of the benchmark checks each by itself
@@ -50,7 +49,9 @@ def figures(folder: Path, application: str, row: str) -> Any:
 def test_contestants_serve_and_report_each_request(
     tmp_path: Path, application: str, column: str, peers: tuple[str, ...]
 ) -> None:
-    found = figures(tmp_path, application, column)
+    # So short that the client is the one that needs no wrk
+    short = ("--seconds=0.2", "--server-rounds=1")
+    found = figures(tmp_path, "realistic", *short, f"--application={application}", f"--row={column}")
     assert list(found) == [application]
     contestants = found[application]
     assert list(contestants) == ["bare", *(f"{column}: {peer}" for peer in peers)]
@@ -60,17 +61,7 @@ def test_contestants_serve_and_report_each_request(
 
 
 def test_an_error_goes_through_the_framework(tmp_path: Path) -> None:
-    written = tmp_path / "results.json"
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "run.py"), "--part=errors", "--rounds=1", f"--json={written}"],
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(written.read_text("utf-8"))["errors"]
+    found = figures(tmp_path, "errors", "--rounds=1")
     assert list(found) == ["fastapi", "flask"]
     assert all(one["bare"] > 0 < one["sentry_web"] for one in found.values())
 

@@ -370,9 +370,12 @@ class _Writer:
                 if result is not NotImplemented:
                     return self._without_remark(result, path)
         kind = type(value)
-        if kind is str or kind is bytes:
-            text = self._repr(value) if as_repr else value if kind is str else value.decode("utf-8", "replace")
-            return self._shortened(text, path)
+        if kind is str or kind is bytes:  # most values, which need none of the questions below
+            if as_repr:
+                value = self._repr(value)
+            elif kind is bytes:
+                value = value.decode("utf-8", "replace")
+            return self._shortened(value, path)
         if kind is dict:
             return self._mapping(value, path, _Level(place, as_repr, depth, breadth, outer.deepest - 1))
         sentry_repr = getattr(kind, "__sentry_repr__", None)

@@ -75,7 +75,7 @@ class Files:
         return lines
 
     def _keep(self, path: str, file: _File) -> None:
-        """Remember a file, and forget those that were read first where there is no room."""
+        """Remember a file, and forget those that were read first, as far as the bounds demand."""
         known = self._known
         known.pop(path, None)
         known[path] = file
@@ -105,7 +105,7 @@ def get_lines_from_file(
 
 
 def probe() -> bool:
-    """Return whether the same lines are found of several files, at first and once more."""
+    """Return whether the SDK finds the same lines, both when a file is read and when it is remembered."""
     loaders = SourceFileLoader(__name__, __file__), SourceFileLoader(__name__, __file__ + ".missing"), None
     asked = list(product((-1, 0, 5, 10**6), loaders, (__name__, "other")))
     return all(
